@@ -1,0 +1,49 @@
+//! Base64 in the two forms that the standards and the gateway use.
+
+use base64::{
+    Engine,
+    alphabet::URL_SAFE,
+    engine::{
+        DecodePaddingMode,
+        general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD},
+    },
+};
+
+/// Decodes base64url as JOSE spells it (RFC 7515 §2): no padding, no white space, and the spare bits of the last
+/// character are zero, so that every value has one spelling.
+pub fn decode_url(text: impl AsRef<[u8]>) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(text).ok()
+}
+
+/// Decodes a secret as the gateway does: either alphabet, with or without padding.
+pub fn decode_lenient(text: &str) -> Option<Vec<u8>> {
+    const EITHER_PADDING: GeneralPurpose = GeneralPurpose::new(
+        &URL_SAFE,
+        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+    );
+    EITHER_PADDING.decode(text.trim().replace('+', "-").replace('/', "_")).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64url_has_one_spelling_for_a_value() {
+        assert_eq!(decode_url("AQAB").as_deref(), Some([1, 0, 1].as_slice()));
+        assert_eq!(decode_url("_-8").as_deref(), Some([0xff, 0xef].as_slice()));
+        for text in ["AQ==", "AQ=", "A", "/+8", "AR", " AQAB", "AQAB\n", "AQ\u{e9}B"] {
+            assert_eq!(decode_url(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_secret_may_use_either_alphabet_and_leave_out_padding() {
+        for text in ["/+8=", "/+8", "_-8=", "_-8", " _-8\n"] {
+            assert_eq!(decode_lenient(text).as_deref(), Some([0xff, 0xef].as_slice()), "{text:?}");
+        }
+        for text in ["a b", "_-9", "é", "=", "A"] {
+            assert_eq!(decode_lenient(text), None, "{text:?}");
+        }
+    }
+}

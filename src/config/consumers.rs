@@ -1,0 +1,225 @@
+//! `consumers`, with their `jwt_secrets`.
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    rc::Rc,
+};
+
+use super::{
+    fault::{Faults, Place, Problem, Reported},
+    fields::{Fields, in_words, name, printable, text},
+    header_text,
+    schema::{Field, Shape},
+};
+use crate::{
+    algorithm::Algorithm,
+    base64::decode_lenient,
+    consumer::{Consumer, Credential, Credentials, HeaderText, KeyTaken},
+    json::Value,
+    key::{Key, KeyError},
+};
+
+/// The fields of a consumer. At least one of its three names must be there.
+pub(super) const FIELDS: &[Field] = &[
+    Field::optional(
+        "username",
+        Shape::HeaderText,
+        "The name that people know; sent upstream as `X-Consumer-Username`.",
+        r#""ClientApp""#,
+    ),
+    Field::optional(
+        "id",
+        Shape::HeaderText,
+        "The gateway's identifier; sent upstream as `X-Consumer-ID`.",
+        r#""4f5a7a1c-6b6e-4e0e-9f2e-5b7d3a6f1c11""#,
+    ),
+    Field::optional(
+        "custom_id",
+        Shape::HeaderText,
+        "The identifier in a database of your own; sent upstream as `X-Consumer-Custom-ID`.",
+        r#""crm-42""#,
+    ),
+    Field::optional(
+        "tags",
+        Shape::List(&Shape::Name),
+        "Words for people to find the consumer by; the filter does nothing with them.",
+        r#"["partner"]"#,
+    ),
+    Field::optional(
+        "jwt_secrets",
+        Shape::List(&Shape::Object(CREDENTIAL_FIELDS)),
+        "The credentials that the consumer's tokens are verified with.",
+        r#"[{"key": "client-app", "secret": "a long and random secret"}]"#,
+    ),
+];
+
+const CREDENTIAL_FIELDS: &[Field] = &[
+    Field::required(
+        "key",
+        Shape::HeaderText,
+        "The value of the key claim that names this credential; sent upstream as `X-Credential-Identifier`.",
+        r#""https://auth.example.com""#,
+    ),
+    Field::with_default(
+        "algorithm",
+        Shape::Algorithm,
+        "The only algorithm that the credential's tokens may be signed with.",
+        r#""HS256""#,
+        r#""RS256""#,
+    ),
+    Field::optional(
+        "secret",
+        Shape::Name,
+        "What HS256, HS384 and HS512 verify with, shared with whoever signs.",
+        r#""a long and random secret""#,
+    ),
+    Field::optional(
+        "rsa_public_key",
+        Shape::PublicKey,
+        "The public key that all other algorithms verify with: PEM (`PUBLIC KEY`, `RSA PUBLIC KEY` or `CERTIFICATE`), \
+         or a JWK.",
+        r#""-----BEGIN PUBLIC KEY-----\n…\n-----END PUBLIC KEY-----\n""#,
+    ),
+];
+
+/// What `consumers` gives.
+pub(super) struct Consumers {
+    pub(super) list: ConsumerList,
+    pub(super) credentials: Credentials,
+}
+
+/// The consumers by their names.
+#[derive(Default)]
+pub(super) struct ConsumerList {
+    by_id: HashMap<HeaderText, Rc<Consumer>>,
+    by_username: HashMap<HeaderText, Rc<Consumer>>,
+    by_custom_id: HashMap<HeaderText, Rc<Consumer>>,
+}
+
+impl ConsumerList {
+    /// The consumer with this id, else the one with this username.
+    pub(super) fn find(&self, name: &str) -> Option<Rc<Consumer>> {
+        self.by_id.get(name).or_else(|| self.by_username.get(name)).cloned()
+    }
+
+    /// Adds a consumer, and reports each of its names that is another's.
+    fn add(&mut self, consumer: &Rc<Consumer>, fields: &Fields) -> Result<(), Reported> {
+        let names = [
+            ("id", &consumer.id, &mut self.by_id),
+            ("username", &consumer.username, &mut self.by_username),
+            ("custom_id", &consumer.custom_id, &mut self.by_custom_id),
+        ];
+        let mut result = Ok(());
+        for (field, name, index) in names {
+            let Some(name) = name else { continue };
+            match index.entry(name.clone()) {
+                Entry::Vacant(entry) => _ = entry.insert(Rc::clone(consumer)),
+                Entry::Occupied(_) => {
+                    let problem = Problem::new("the same as another consumer's", "one that no other consumer has");
+                    result = Err(fields.report(field, problem));
+                }
+            }
+        }
+        result
+    }
+}
+
+impl Consumers {
+    /// Reads the consumers. Those without a fault are there even when others have one, so that what names them can be
+    /// checked all the same.
+    pub(super) fn read(fields: &mut Fields, secret_is_base64: bool) -> (Self, Result<(), Reported>) {
+        let mut consumers = Self { list: ConsumerList::default(), credentials: Credentials::default() };
+        let read =
+            fields.list("consumers", |value, place, faults| consumers.read_one(value, place, faults, secret_is_base64));
+        (consumers, read.map(drop))
+    }
+
+    fn read_one(&mut self, value: Value, place: Place, faults: &Faults, is_base64: bool) -> Result<(), Reported> {
+        let mut fields = Fields::of(value, place, faults, FIELDS)?;
+
+        let username = fields.optional("username", header_text);
+        let id = fields.optional("id", header_text);
+        let custom_id = fields.optional("custom_id", header_text);
+        let tags = fields.values("tags", name);
+        let consumer = username.and_then(|username| {
+            let consumer = Consumer { id: id?, username, custom_id: custom_id? };
+            if consumer.id.is_none() && consumer.username.is_none() && consumer.custom_id.is_none() {
+                let problem = Problem::new("a consumer without a name", "at least one of username, id, custom_id");
+                return Err(faults.report(fields.place(), problem));
+            }
+            Ok(Rc::new(consumer))
+        });
+        let added =
+            consumer.as_ref().map_err(|reported| *reported).and_then(|consumer| self.list.add(consumer, &fields));
+        // A consumer at fault still has its credentials looked at, so that their faults are reported too.
+        let credentials = fields.list("jwt_secrets", |value, place, faults| {
+            let consumer = consumer.as_ref().map_err(|reported| *reported);
+            self.read_credential(value, place, faults, is_base64, consumer)
+        });
+        tags.and(added).and(credentials).map(drop)
+    }
+
+    fn read_credential(
+        &mut self,
+        value: Value,
+        place: Place,
+        faults: &Faults,
+        secret_is_base64: bool,
+        consumer: Result<&Rc<Consumer>, Reported>,
+    ) -> Result<(), Reported> {
+        let mut fields = Fields::of(value, place, faults, CREDENTIAL_FIELDS)?;
+
+        let key = fields.required("key", "the value of the key claim that names this credential", header_text);
+        let algorithm = fields.or_default("algorithm", algorithm, Algorithm::HS256)?;
+        let verification_key = if algorithm.is_symmetric() {
+            secret(&mut fields, algorithm, secret_is_base64)
+        } else {
+            public_key(&mut fields, algorithm)
+        };
+        let credential = Credential::new(Rc::clone(consumer?), key?, algorithm, verification_key?).ok_or(Reported)?;
+        self.credentials.add(credential).map_err(|KeyTaken| {
+            let problem = Problem::new("the key of another consumer's credential", "a key that one consumer has");
+            fields.report("key", problem)
+        })
+    }
+}
+
+fn algorithm(value: Value) -> Result<Algorithm, Problem> {
+    let name = text(value)?;
+    let expected = || Algorithm::ALL.map(Algorithm::name).join(", ");
+    name.parse().map_err(|_| Problem::new(format!("\"{}\"", printable(&name)), format!("one of {}", expected())))
+}
+
+fn secret(fields: &mut Fields, algorithm: Algorithm, is_base64: bool) -> Result<Key, Reported> {
+    refuse(fields, "rsa_public_key", format!("none, because {algorithm} verifies with a secret"))?;
+    fields.required("secret", &format!("the secret that {algorithm} verifies with"), |value| {
+        let text = text(value)?;
+        let secret = if is_base64 {
+            decode_lenient(&text)
+                .ok_or_else(|| Problem::new("no base64", "base64, because secret_is_base64 is true"))?
+        } else {
+            text.into_owned().into_bytes()
+        };
+        Key::from_secret(secret).ok_or_else(|| Problem::new("an empty secret", "a secret"))
+    })
+}
+
+fn public_key(fields: &mut Fields, algorithm: Algorithm) -> Result<Key, Reported> {
+    let expected = algorithm.key_in_words();
+    let key = fields.required("rsa_public_key", expected, |value| {
+        let key = match &value {
+            Value::String(text) => Key::from_text(text),
+            Value::Object(_) => Key::from_jwk(&value),
+            other => return Err(Problem::new(in_words(other), expected)),
+        };
+        key.and_then(|key| key.for_algorithm(algorithm))
+            .map_err(|error: KeyError| Problem::new(error.to_string(), expected))
+    })?;
+    refuse(fields, "secret", format!("none, because {algorithm} verifies with a public key"))?;
+    Ok(key)
+}
+
+/// Refuses a field that the algorithm has no use for: it shows that the two were mixed up.
+fn refuse(fields: &Fields, name: &str, expected: String) -> Result<(), Reported> {
+    if fields.has(name) { Err(fields.report(name, Problem::new("present", expected))) } else { Ok(()) }
+}

@@ -1,0 +1,72 @@
+//! What the configuration may hold, as data: its reader takes the names of the fields from here, and its documentation
+//! takes everything.
+
+/// A field of an object in the configuration.
+#[derive(Debug, Clone, Copy)]
+pub struct Field {
+    /// Its name.
+    pub name: &'static str,
+    /// What its value looks like.
+    pub shape: Shape,
+    /// Whether it must be there.
+    pub required: bool,
+    /// What it means, in a sentence or two.
+    pub description: &'static str,
+    /// The value that it has when it is absent, as JSON; `None` when its absence has a meaning of its own.
+    pub default: Option<&'static str>,
+    /// A value that it may have, as JSON.
+    pub example: &'static str,
+}
+
+impl Field {
+    /// A field without a default that need not be there.
+    pub const fn optional(name: &'static str, shape: Shape, description: &'static str, example: &'static str) -> Self {
+        Self { name, shape, required: false, description, default: None, example }
+    }
+
+    /// A field with a default.
+    pub const fn with_default(
+        name: &'static str,
+        shape: Shape,
+        description: &'static str,
+        default: &'static str,
+        example: &'static str,
+    ) -> Self {
+        Self { default: Some(default), ..Self::optional(name, shape, description, example) }
+    }
+
+    /// A field that must be there.
+    pub const fn required(name: &'static str, shape: Shape, description: &'static str, example: &'static str) -> Self {
+        Self { required: true, ..Self::optional(name, shape, description, example) }
+    }
+}
+
+/// What a value looks like. `null` is the same as no value everywhere.
+#[derive(Debug, Clone, Copy)]
+pub enum Shape {
+    /// Any text.
+    Text,
+    /// A text that is not empty.
+    Name,
+    /// A text that a header carries unchanged, as [`crate::consumer::HeaderText`] demands.
+    HeaderText,
+    /// A token of RFC 9110 §5.6.2, the form of the names of headers and cookies.
+    Token,
+    /// `true` or `false`.
+    Flag,
+    /// A whole number from 0 to a maximum.
+    Number {
+        /// The largest value.
+        maximum: u32,
+    },
+    /// One of some words.
+    OneOf(&'static [&'static str]),
+    /// The name of an [`Algorithm`](crate::algorithm::Algorithm).
+    Algorithm,
+    /// A public key: PEM, or a JWK as an object or as text.
+    PublicKey,
+    /// A list, all items of one shape.
+    List(&'static Shape),
+    /// An object.
+    Object(&'static [Field]),
+}

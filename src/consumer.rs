@@ -1,0 +1,126 @@
+//! Consumers, their credentials, and the index from a key to the credentials that share it.
+
+use std::{collections::HashMap, fmt, rc::Rc};
+
+use crate::{algorithm::Algorithm, key::Key};
+
+/// A text that may be sent as the value of a header: not empty, without control characters, and without white space at
+/// its ends, which a receiver would strip (RFC 9110 §5.5).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct HeaderText(Rc<str>);
+
+impl HeaderText {
+    /// Takes a text, if a header can carry it unchanged.
+    pub fn new(text: &str) -> Option<Self> {
+        let fits = !text.is_empty() && text.trim() == text && !text.chars().any(char::is_control);
+        fits.then(|| Self(text.into()))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::borrow::Borrow<str> for HeaderText {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for HeaderText {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// Somebody who calls the API. At least one of the three names is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Consumer {
+    /// The gateway's identifier.
+    pub id: Option<HeaderText>,
+    /// The name that people know.
+    pub username: Option<HeaderText>,
+    /// The identifier in somebody's own database.
+    pub custom_id: Option<HeaderText>,
+}
+
+impl fmt::Display for Consumer {
+    /// The name that people know best.
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        let name = [&self.username, &self.custom_id, &self.id].into_iter().flatten().next();
+        write!(formatter, "{:?}", name.map_or("", HeaderText::as_str))
+    }
+}
+
+/// What a consumer's tokens are verified with.
+#[derive(Debug)]
+pub struct Credential {
+    consumer: Rc<Consumer>,
+    key: HeaderText,
+    algorithm: Algorithm,
+    verification_key: Key,
+}
+
+impl Credential {
+    /// Binds a verification key to a consumer; `None` if it is none for the algorithm.
+    pub fn new(consumer: Rc<Consumer>, key: HeaderText, algorithm: Algorithm, verification_key: Key) -> Option<Self> {
+        verification_key.fits(algorithm).then_some(Self { consumer, key, algorithm, verification_key })
+    }
+
+    /// Whose credential it is.
+    pub fn consumer(&self) -> &Rc<Consumer> {
+        &self.consumer
+    }
+
+    /// The value of the key claim that names the credential.
+    pub fn key(&self) -> &HeaderText {
+        &self.key
+    }
+
+    /// The only algorithm that the credential's tokens may be signed with.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// What its tokens are verified with; fits the algorithm.
+    pub fn verification_key(&self) -> &Key {
+        &self.verification_key
+    }
+}
+
+/// All credentials, by key. Those that share a key belong to one consumer.
+#[derive(Debug, Default)]
+pub struct Credentials(HashMap<HeaderText, Vec<Rc<Credential>>>);
+
+impl Credentials {
+    /// Adds a credential, unless its key is another consumer's.
+    pub fn add(&mut self, credential: Credential) -> Result<(), KeyTaken> {
+        let sharing = self.0.entry(credential.key.clone()).or_default();
+        if sharing.first().is_some_and(|first| !Rc::ptr_eq(&first.consumer, &credential.consumer)) {
+            return Err(KeyTaken);
+        }
+        sharing.reserve_exact(1);
+        sharing.push(Rc::new(credential));
+        Ok(())
+    }
+
+    /// The credentials with a key, in the order of the configuration; none, or all of one consumer.
+    pub fn with_key(&self, key: &str) -> &[Rc<Credential>] {
+        self.0.get(key).map_or(&[], Vec::as_slice)
+    }
+
+    /// How many different keys there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is no credential at all.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// The key of a credential is already that of another consumer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyTaken;

@@ -1,0 +1,81 @@
+//! RSA keys (RFC 8017): kept as DER, and made ready for arithmetic when they are first used.
+//!
+//! A configuration may hold a hundred thousand keys. The numbers that make verifying fast take several times the memory
+//! of the key, and where the host verifies they are never needed.
+
+use std::cell::OnceCell;
+
+use pkcs1::{ALGORITHM_ID, RsaPublicKeyRef};
+use rsa::{BoxedUint, PublicKey};
+use spki::{
+    SubjectPublicKeyInfo, SubjectPublicKeyInfoRef,
+    der::{Decode, Encode, asn1::BitStringRef},
+};
+
+use super::KeyError;
+
+const MIN_BITS: usize = 2048;
+const MAX_BITS: usize = 8192;
+/// A longer public exponent would let one signature cost its sender nothing and the verifier a lot.
+const MAX_EXPONENT_BYTES: usize = 4;
+
+/// An RSA public key of 2048 to 8192 bits, with an odd exponent from 3 to 2³²-1.
+pub struct RsaKey {
+    spki: Box<[u8]>,
+    ready: OnceCell<Option<Box<PublicKey>>>,
+}
+
+impl RsaKey {
+    /// Takes a key whose modulus and exponent are safe to use.
+    pub(super) fn new(key: &RsaPublicKeyRef) -> Result<Self, KeyError> {
+        let modulus = key.modulus.as_bytes();
+        let bits = bit_length(modulus);
+        if bits < MIN_BITS {
+            return Err(KeyError::WeakRsa(bits));
+        }
+        let exponent = key.public_exponent.as_bytes();
+        let is_odd = |number: &[u8]| number.last().is_some_and(|last| last % 2 == 1);
+        let usable = bits <= MAX_BITS
+            && is_odd(modulus)
+            && is_odd(exponent)
+            && exponent != [1]
+            && exponent.len() <= MAX_EXPONENT_BYTES;
+        let spki = usable.then(|| encode(key)).flatten().ok_or(KeyError::UnusableRsa)?;
+        Ok(Self { spki, ready: OnceCell::new() })
+    }
+
+    /// The key as SubjectPublicKeyInfo, in DER.
+    pub fn spki(&self) -> &[u8] {
+        &self.spki
+    }
+
+    /// The key, ready for arithmetic. `new` has checked what can fail here; were it to fail, nothing would verify.
+    pub(super) fn ready(&self) -> Option<&PublicKey> {
+        self.ready.get_or_init(|| decode(&self.spki).map(Box::new)).as_deref()
+    }
+}
+
+/// How many bits a big-endian number without leading zeros has.
+fn bit_length(number: &[u8]) -> usize {
+    let leading_zeros = number.first().map_or(0, |first| first.leading_zeros() as usize);
+    number.len().saturating_mul(8).saturating_sub(leading_zeros)
+}
+
+fn encode(key: &RsaPublicKeyRef) -> Option<Box<[u8]>> {
+    let pkcs1 = key.to_der().ok()?;
+    let subject_public_key = BitStringRef::from_bytes(&pkcs1).ok()?;
+    let spki = SubjectPublicKeyInfo { algorithm: ALGORITHM_ID, subject_public_key }.to_der().ok()?;
+    Some(spki.into_boxed_slice())
+}
+
+fn decode(spki: &[u8]) -> Option<PublicKey> {
+    let info = SubjectPublicKeyInfoRef::from_der(spki).ok()?;
+    let key = RsaPublicKeyRef::from_der(info.subject_public_key.as_bytes()?).ok()?;
+    let number = |bytes| BoxedUint::from_be_slice_vartime(bytes);
+    PublicKey::new_with_size_limits(
+        number(key.modulus.as_bytes()),
+        number(key.public_exponent.as_bytes()),
+        MIN_BITS..=MAX_BITS,
+    )
+    .ok()
+}

@@ -1,0 +1,49 @@
+//! The JWT plugin of the Kong Gateway as a proxy-wasm HTTP filter.
+//!
+//! The core decides; it knows no proxy, does no I/O and reads no clock. From the leaves upwards:
+//!
+//! - [`json`], [`base64`]: strict decoding
+//! - [`algorithm`], [`key`]: what signs a token, and verifying with it
+//! - [`jws`], [`claims`]: a token, and its time claims
+//! - [`request`]: finding the token
+//! - [`consumer`], [`policy`], [`config`]: who may call, what is demanded, and reading both
+//! - [`verifier`], [`host_crypto`]: who checks a signature
+//! - [`token_cache`], [`authenticate`]: the decision, and what it remembers
+//! - [`reply`], [`identity`]: what the client and the upstream are told of it
+//!
+//! Compiled to `wasm32-wasip1` the crate is a module for Envoy and other proxy-wasm hosts; `proxy` alone names them.
+
+#![deny(missing_docs, unsafe_code)]
+// A panic takes a worker's Wasm machine down, so no input may cause one. A test is meant to panic.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::todo,
+        clippy::unimplemented,
+        clippy::unreachable,
+        clippy::unwrap_used,
+    )
+)]
+
+pub mod algorithm;
+pub mod authenticate;
+pub mod base64;
+pub mod claims;
+pub mod config;
+pub mod consumer;
+pub mod host_crypto;
+pub mod identity;
+pub mod json;
+pub mod jws;
+pub mod key;
+pub mod policy;
+#[cfg(target_arch = "wasm32")]
+mod proxy;
+pub mod reply;
+pub mod request;
+pub mod token_cache;
+pub mod verifier;

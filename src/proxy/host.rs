@@ -1,0 +1,128 @@
+//! The calls to the host. Values are octets everywhere: the text variants of the SDK panic on what is not UTF-8.
+
+use std::time::UNIX_EPOCH;
+
+use log::{info, warn};
+use proxy_wasm::{
+    hostcalls,
+    types::{Action, MapType, MetricType},
+};
+
+use crate::{
+    algorithm::Algorithm,
+    claims::Timestamp,
+    config::HostCryptoUse,
+    host_crypto::{CryptoHost, HostCrypto},
+    identity::RequestHeaders,
+    key::Key,
+    reply::Reply,
+    request::Request,
+    verifier::{BuiltIn, Verifier},
+};
+
+/// The request that the host is calling about.
+pub(super) struct HostRequest;
+
+impl Request for HostRequest {
+    fn method(&self) -> Option<Vec<u8>> {
+        self.header(":method")
+    }
+
+    fn path(&self) -> Option<Vec<u8>> {
+        self.header(":path")
+    }
+
+    fn header(&self, name: &str) -> Option<Vec<u8>> {
+        hostcalls::get_map_value_bytes(MapType::HttpRequestHeaders, name).ok().flatten()
+    }
+
+    fn cookies(&self) -> Option<Vec<u8>> {
+        let headers = hostcalls::get_map_bytes(MapType::HttpRequestHeaders).ok()?;
+        let cookies = headers.into_iter().filter(|(name, _)| name.eq_ignore_ascii_case("cookie"));
+        let values: Vec<Vec<u8>> = cookies.map(|(_, value)| value).collect();
+        (!values.is_empty()).then(|| values.join(b"; ".as_slice()))
+    }
+}
+
+impl RequestHeaders for HostRequest {
+    fn set_header(&mut self, name: &str, value: &str) {
+        _ = hostcalls::set_map_value_bytes(MapType::HttpRequestHeaders, name, Some(value.as_bytes()));
+    }
+
+    fn remove_header(&mut self, name: &str) {
+        _ = hostcalls::remove_map_value(MapType::HttpRequestHeaders, name);
+    }
+}
+
+/// The host's clock. Without it every token has expired.
+pub(super) fn now() -> Timestamp {
+    let since_epoch = hostcalls::get_current_time().ok().and_then(|now| now.duration_since(UNIX_EPOCH).ok());
+    since_epoch.map_or(Timestamp::MAX, |now| now.as_secs())
+}
+
+/// Answers the request here. To a gRPC request Envoy says it in gRPC's way.
+pub(super) fn refuse(reply: &Reply) -> Action {
+    let mut headers = vec![("content-type", Reply::CONTENT_TYPE)];
+    headers.extend(reply.www_authenticate.as_deref().map(|challenge| ("www-authenticate", challenge)));
+    _ = hostcalls::send_http_response(u32::from(reply.status), headers, Some(reply.body.as_bytes()));
+    Action::Pause
+}
+
+/// What checks signatures, as the configuration's `host_crypto` says.
+pub(super) enum HostVerifier {
+    Auto(HostCrypto<Host>),
+    Off(BuiltIn),
+}
+
+impl HostVerifier {
+    pub(super) fn new(host_crypto: HostCryptoUse) -> Self {
+        match host_crypto {
+            HostCryptoUse::Auto => Self::Auto(HostCrypto::new(Host::new())),
+            HostCryptoUse::Off => Self::Off(BuiltIn),
+        }
+    }
+}
+
+impl Verifier for HostVerifier {
+    fn verify(&self, key: &Key, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
+        match self {
+            Self::Auto(verifier) => verifier.verify(key, algorithm, message, signature),
+            Self::Off(verifier) => verifier.verify(key, algorithm, message, signature),
+        }
+    }
+}
+
+/// The host's cryptography.
+pub(super) struct Host {
+    fallbacks: Option<u32>,
+}
+
+impl Host {
+    fn new() -> Self {
+        Self { fallbacks: hostcalls::define_metric(MetricType::Counter, "jwt_auth.host_crypto_fallbacks").ok() }
+    }
+}
+
+impl CryptoHost for Host {
+    fn is_envoy(&self) -> bool {
+        // Every listener of Envoy has a direction, and no other host has `xds`.
+        hostcalls::get_property(vec!["xds", "listener_direction"]).is_ok_and(|value| value.is_some())
+    }
+
+    fn verify_signature(&self, arguments: &[u8]) -> Option<Vec<u8>> {
+        hostcalls::call_foreign_function("verify_signature", Some(arguments)).ok().flatten()
+    }
+
+    fn tried(&self, by_host: &[Algorithm]) {
+        let names: Vec<&str> = by_host.iter().map(|algorithm| algorithm.name()).collect();
+        match names.as_slice() {
+            [] => info!("signatures: all algorithms are verified in this module"),
+            names => info!("signatures: {} are verified by the host, all others in this module", names.join(", ")),
+        }
+    }
+
+    fn fell_back(&self) {
+        warn!("the host could not verify a signature; it was verified in this module");
+        _ = self.fallbacks.map(|id| hostcalls::increment_metric(id, 1));
+    }
+}

@@ -1,0 +1,100 @@
+//! Where a request may carry a token, and finding it.
+
+use std::borrow::Cow;
+
+/// What the filter asks of a request. Values are octets: nothing promises that they are UTF-8.
+pub trait Request {
+    /// The method.
+    fn method(&self) -> Option<Vec<u8>>;
+
+    /// The request target's path and query; absent for `CONNECT`.
+    fn path(&self) -> Option<Vec<u8>>;
+
+    /// The value of a header; when it occurs several times, the first one, or the values joined by commas.
+    fn header(&self, name: &str) -> Option<Vec<u8>>;
+
+    /// The cookies, of all `Cookie` headers together: HTTP/1.1 clients send one, but nothing makes them.
+    fn cookies(&self) -> Option<Vec<u8>>;
+}
+
+/// The names under which a token may stand in a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenPlaces {
+    /// Query parameters.
+    pub uri_param_names: Vec<String>,
+    /// Cookies.
+    pub cookie_names: Vec<String>,
+    /// Headers, in lower case.
+    pub header_names: Vec<String>,
+}
+
+/// Why a request has not one token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotOneToken {
+    /// There is none.
+    None,
+    /// There are at least two different ones.
+    Several,
+}
+
+/// The parts of a request that may hold a token.
+pub struct Carriers {
+    path: Option<Vec<u8>>,
+    cookies: Option<Vec<u8>>,
+    headers: Vec<Vec<u8>>,
+}
+
+impl Carriers {
+    /// Fetches those parts that the places name, and no others.
+    pub fn fetch(request: &impl Request, places: &TokenPlaces) -> Self {
+        Self {
+            path: if places.uri_param_names.is_empty() { None } else { request.path() },
+            cookies: if places.cookie_names.is_empty() { None } else { request.cookies() },
+            headers: places.header_names.iter().filter_map(|name| request.header(name)).collect(),
+        }
+    }
+
+    /// The one token that the parts hold. The same token in two places is one; empty values do not count.
+    pub fn token<'r>(&'r self, places: &'r TokenPlaces) -> Result<Cow<'r, [u8]>, NotOneToken> {
+        let in_query = self.path.iter().flat_map(|path| query_values(path, &places.uri_param_names));
+        let in_cookies = self.cookies.iter().flat_map(|cookies| cookie_values(cookies, &places.cookie_names));
+        let in_headers = self.headers.iter().filter_map(|value| bearer_token(value));
+
+        let mut tokens = in_query.chain(in_cookies.chain(in_headers).map(Cow::Borrowed)).filter(|t| !t.is_empty());
+        let token = tokens.next().ok_or(NotOneToken::None)?;
+        if tokens.any(|other| other != token) { Err(NotOneToken::Several) } else { Ok(token) }
+    }
+}
+
+/// Every value of the named parameters of a path's query, decoded as a form. An escape that is broken stays as it is.
+fn query_values<'r>(path: &'r [u8], names: &'r [String]) -> impl Iterator<Item = Cow<'r, [u8]>> {
+    let query = path.splitn(2, |byte| *byte == b'?').nth(1).unwrap_or_default();
+    form_urlencoded::parse(query).filter(|(name, _)| names.iter().any(|wanted| wanted == name)).map(|(_, value)| {
+        match value {
+            Cow::Borrowed(value) => Cow::Borrowed(value.as_bytes()),
+            Cow::Owned(value) => Cow::Owned(value.into_bytes()),
+        }
+    })
+}
+
+/// The first value of each named cookie (RFC 6265 §4.2.1; names are compared exactly).
+fn cookie_values<'r>(cookies: &'r [u8], names: &'r [String]) -> impl Iterator<Item = &'r [u8]> {
+    names.iter().filter_map(|name| {
+        cookies.split(|byte| *byte == b';').find_map(|cookie| {
+            let value = cookie.trim_ascii().strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
+            Some(value)
+        })
+    })
+}
+
+/// The token of a header `Bearer <token>`, the scheme in any case (RFC 9110 §11.1).
+///
+/// Of a header that occurs several times only the first counts, and a proxy joins them by commas, which no token holds.
+fn bearer_token(value: &[u8]) -> Option<&[u8]> {
+    const SCHEME: &[u8] = b"bearer";
+
+    let first = value.split(|byte| *byte == b',').next()?.trim_ascii();
+    let (scheme, rest) = first.split_at_checked(SCHEME.len())?;
+    let is_bearer = scheme.eq_ignore_ascii_case(SCHEME) && rest.first().is_some_and(u8::is_ascii_whitespace);
+    is_bearer.then(|| rest.trim_ascii_start())
+}

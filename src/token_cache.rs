@@ -1,0 +1,66 @@
+//! Tokens whose signature has been verified, so that a token that comes back costs a look-up.
+//!
+//! A token is found by all of its bytes, compared in full. What is remembered of it must not
+//! depend on the time, which the caller checks anew at every request.
+
+use lru::LruCache;
+
+/// How much a cache may hold. Whichever bound is reached first evicts the token that was not used for longest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CacheLimits {
+    /// Tokens; 0 turns the cache off.
+    pub entries: usize,
+    /// Bytes of memory, with what an entry needs beside its token.
+    pub bytes: usize,
+}
+
+/// The verified tokens that were used last, each with what it says.
+pub struct TokenCache<T> {
+    limits: CacheLimits,
+    bytes: usize,
+    tokens: LruCache<Box<[u8]>, T>,
+}
+
+impl<T> TokenCache<T> {
+    /// What an entry takes beside its token: its node, its slot in the table, and the allocator's own.
+    const ENTRY_OVERHEAD: usize = 160;
+
+    /// An empty cache.
+    pub fn new(limits: CacheLimits) -> Self {
+        Self { limits, bytes: 0, tokens: LruCache::unbounded() }
+    }
+
+    /// A token that was verified before.
+    pub fn get(&mut self, token: &[u8]) -> Option<&T> {
+        self.tokens.get(token)
+    }
+
+    /// Remembers a token that was verified, at the expense of those that were not used for longest.
+    pub fn insert(&mut self, token: &[u8], verified: T) {
+        let size = Self::size(token);
+        if self.limits.entries == 0 || size > self.limits.bytes {
+            return;
+        }
+        while self.tokens.len() >= self.limits.entries || self.bytes.saturating_add(size) > self.limits.bytes {
+            let Some((evicted, _)) = self.tokens.pop_lru() else { break };
+            self.bytes = self.bytes.saturating_sub(Self::size(&evicted));
+        }
+        if self.tokens.put(token.into(), verified).is_none() {
+            self.bytes = self.bytes.saturating_add(size);
+        }
+    }
+
+    /// How many tokens it holds.
+    pub fn len(&self) -> usize {
+        self.tokens.len()
+    }
+
+    /// Whether it holds no token.
+    pub fn is_empty(&self) -> bool {
+        self.tokens.is_empty()
+    }
+
+    fn size(token: &[u8]) -> usize {
+        token.len().saturating_add(Self::ENTRY_OVERHEAD)
+    }
+}

@@ -1,0 +1,173 @@
+//! What several tests of the core need.
+
+#![allow(dead_code, reason = "each test uses a part of it")]
+
+use std::collections::BTreeMap;
+
+use jwt_auth_filter::{
+    algorithm::Algorithm,
+    authenticate::{Authenticator, Outcome},
+    base64::decode_url,
+    config::Config,
+    identity::{self, RequestHeaders},
+    json::Value,
+    key::Key,
+    reply::Reply,
+    request::Request,
+    verifier::BuiltIn,
+};
+use prost::Message;
+use serde_json::Value as Json;
+
+/// The token of RFC 7515 appendix A.1: HS256, `iss` is `joe`, `exp` is [`EXP`].
+pub const TOKEN: &str = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.\
+     eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.\
+     dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+/// The secret of [`TOKEN`], in base64url.
+pub const SECRET: &str = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
+/// When [`TOKEN`] expires, in seconds since the epoch.
+pub const EXP: u64 = 1_300_819_380;
+
+/// A request as a host would hold it. Names of headers are in lower case.
+#[derive(Debug, Default, Clone)]
+pub struct FakeRequest {
+    pub method: String,
+    pub path: Vec<u8>,
+    pub headers: BTreeMap<String, Vec<Vec<u8>>>,
+    /// Answers that a header was removed and leaves it there, as some hosts do.
+    pub keeps_removed_headers: bool,
+}
+
+impl FakeRequest {
+    pub fn get(path: &str) -> Self {
+        Self { method: "GET".to_owned(), path: path.into(), ..Self::default() }
+    }
+
+    pub fn with(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.headers.entry(name.to_ascii_lowercase()).or_default().push(value.as_ref().to_vec());
+        self
+    }
+
+    pub fn with_token() -> Self {
+        Self::get("/").with("authorization", format!("Bearer {TOKEN}"))
+    }
+
+    pub fn text(&self, name: &str) -> Option<String> {
+        Some(String::from_utf8(self.header(name)?).unwrap())
+    }
+}
+
+impl Request for FakeRequest {
+    fn method(&self) -> Option<Vec<u8>> {
+        Some(self.method.clone().into_bytes())
+    }
+
+    fn path(&self) -> Option<Vec<u8>> {
+        Some(self.path.clone())
+    }
+
+    fn header(&self, name: &str) -> Option<Vec<u8>> {
+        self.headers.get(&name.to_ascii_lowercase()).map(|values| values.join(b",".as_slice()))
+    }
+
+    fn cookies(&self) -> Option<Vec<u8>> {
+        self.headers.get("cookie").map(|values| values.join(b"; ".as_slice()))
+    }
+}
+
+impl RequestHeaders for FakeRequest {
+    fn set_header(&mut self, name: &str, value: &str) {
+        self.headers.insert(name.to_ascii_lowercase(), vec![value.into()]);
+    }
+
+    fn remove_header(&mut self, name: &str) {
+        if !self.keeps_removed_headers {
+            self.headers.remove(&name.to_ascii_lowercase());
+        }
+    }
+}
+
+/// A configuration whose consumer `joe` has the credential of [`TOKEN`], with other fields merged over it.
+pub fn authenticator(fields: Json) -> Authenticator<BuiltIn> {
+    let mut config = serde_json::json!({
+        "secret_is_base64": true,
+        "consumers": [
+            {"username": "joe", "id": "1", "custom_id": "one", "jwt_secrets": [{"key": "joe", "secret": SECRET}]},
+            {"username": "nobody", "id": "2"},
+        ],
+    });
+    for (name, value) in fields.as_object().unwrap() {
+        config[name] = value.clone();
+    }
+    Authenticator::new(Config::parse(config.to_string().as_bytes()).unwrap(), BuiltIn)
+}
+
+/// The body of the answer to a request, or what goes upstream.
+pub fn answer(authenticator: &Authenticator<BuiltIn>, request: &FakeRequest, now: u64) -> Result<FakeRequest, Reply> {
+    let outcome = authenticator.authenticate(request, now);
+    match &outcome {
+        Outcome::Denied(denial) => Err(Reply::unauthorized(&denial.reason, &authenticator.config().policy)),
+        _ => {
+            let mut upstream = request.clone();
+            identity::apply(&identity::headers(&outcome).unwrap(), &mut upstream).unwrap();
+            Ok(upstream)
+        }
+    }
+}
+
+/// The serialized `google.protobuf.Struct` of a JSON object, by another implementation than the one that reads it.
+pub fn serialized_struct(json: &Json) -> Vec<u8> {
+    let Some(prost_types::value::Kind::StructValue(message)) = struct_value(json).kind else { panic!("no object") };
+    message.encode_to_vec()
+}
+
+fn struct_value(json: &Json) -> prost_types::Value {
+    use prost_types::value::Kind;
+    let kind = match json {
+        Json::Null => Kind::NullValue(0),
+        Json::Bool(flag) => Kind::BoolValue(*flag),
+        Json::Number(number) => Kind::NumberValue(number.as_f64().unwrap()),
+        Json::String(text) => Kind::StringValue(text.clone()),
+        Json::Array(items) => {
+            Kind::ListValue(prost_types::ListValue { values: items.iter().map(struct_value).collect() })
+        }
+        Json::Object(members) => Kind::StructValue(prost_types::Struct {
+            fields: members.iter().map(|(name, value)| (name.clone(), struct_value(value))).collect(),
+        }),
+    };
+    prost_types::Value { kind: Some(kind) }
+}
+
+/// A signed example of an RFC.
+pub struct Vector {
+    pub source: String,
+    pub algorithm: Algorithm,
+    pub key: Key,
+    pub signing_input: String,
+    pub signature: Vec<u8>,
+}
+
+/// The signed examples of RFC 7515 appendix A, RFC 7520 section 4 and RFC 8037 appendix A.
+pub fn rfc_vectors() -> Vec<Vector> {
+    let vectors: Vec<Json> = serde_json::from_str(include_str!("../rfc_vectors.json")).unwrap();
+    vectors.iter().map(vector).collect()
+}
+
+fn vector(json: &Json) -> Vector {
+    let text = |name: &str| json[name].as_str().unwrap();
+    let (signing_input, signature) = text("token").rsplit_once('.').unwrap();
+    Vector {
+        source: text("source").to_owned(),
+        algorithm: text("algorithm").parse().unwrap(),
+        key: verification_key(&json["jwk"]),
+        signing_input: signing_input.to_owned(),
+        signature: decode_url(signature).unwrap(),
+    }
+}
+
+fn verification_key(jwk: &Json) -> Key {
+    match jwk["k"].as_str() {
+        Some(secret) => Key::from_secret(decode_url(secret).unwrap()).unwrap(),
+        None => Key::from_jwk(&Value::parse(&jwk.to_string()).unwrap()).unwrap(),
+    }
+}
