@@ -1,0 +1,63 @@
+# `make` alone lists the targets. Needed: rustup, a C compiler, Python 3.10 or newer; the rest is fetched.
+
+PYTHON ?= python3
+export PYTHON
+
+# A `$` inside CLAIMS='{…}' is the user's own, not a reference to a make variable.
+override export CLAIMS := $(value CLAIMS)
+
+WASM_TARGET := wasm32-wasip1
+MODULE := dist/jwt-auth.wasm
+VENV_PYTHON := .venv/bin/python
+
+.DEFAULT_GOAL := help
+# Each step keeps all cores busy by itself, and its closing lines should stand together.
+.NOTPARALLEL:
+.PHONY: help build run token test test-unit test-envoy lint audit bench clean rust venv
+
+help: ## List the targets
+	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
+
+# --crate-type: for a cdylib beside an rlib, cargo leaves out the link-time optimization that Cargo.toml asks for.
+build: rust ## Build the module, dist/jwt-auth.wasm
+	cargo rustc --locked --release --lib --crate-type cdylib --target $(WASM_TARGET) --target-dir target
+	@mkdir -p $(dir $(MODULE))
+	@install -m 644 target/$(WASM_TARGET)/release/jwt_auth_filter.wasm $(MODULE)
+	@echo "$(MODULE): $$(wc -c < $(MODULE) | tr -d ' ') bytes"
+
+run: build venv ## Run it in Envoy on 127.0.0.1:8080 [UPSTREAM=host:port PORT=8080 ADMIN_PORT=9901 ENVOY=path]
+	@$(VENV_PYTHON) scripts/run.py
+
+token: venv ## Print a token for the demo [ALG=RS256 EXP=1h CLAIMS='{"sub":"x"}'; see scripts/make_token.py]
+	@$(VENV_PYTHON) scripts/make_token.py
+
+test: test-unit test-envoy ## Run all tests
+
+test-unit: rust ## Run the tests of the core, natively and without a proxy
+	cargo test --locked
+
+test-envoy: build venv ## Run the tests that go through a real Envoy
+	$(VENV_PYTHON) -m pytest tests/envoy
+
+lint: rust ## Check formatting, and clippy with warnings denied, for the native and the Wasm target
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --lib --target $(WASM_TARGET) -- -D warnings
+
+audit: rust ## Check the dependencies with cargo-deny: licences, bans, sources, advisories
+	@sh scripts/audit.sh
+
+bench: build venv ## Measure what a request costs, beside Envoy's own jwt_authn [QUICK=1: within two minutes, and rough]
+	@sh benches/ensure-wrk.sh
+	@$(VENV_PYTHON) benches/bench.py $(if $(QUICK),--quick)
+
+clean: ## Remove everything that make has made here
+	rm -rf target dist .run .venv .tools
+
+# The Rust toolchain with all that rust-toolchain.toml asks for.
+rust:
+	@sh scripts/ensure-rust.sh
+
+# The Python packages of tests/envoy/requirements.txt, in .venv.
+venv:
+	@sh scripts/ensure-venv.sh

@@ -1,0 +1,20 @@
+#!/bin/sh
+# Checks the dependencies with cargo-deny, which is installed below .tools where it is missing.
+set -eu
+cd "$(dirname "$0")/.."
+version=0.20.2
+PATH="$PWD/.tools/bin:$PATH"
+
+command -v cargo-deny >/dev/null 2>&1 || {
+    echo "Installing cargo-deny $version into .tools; this takes some minutes, once." >&2
+    cargo install --locked --quiet --root .tools --version "$version" cargo-deny
+}
+
+cargo deny --locked check licenses bans sources
+
+# Known vulnerabilities come from a database that is cloned from the network, which not every machine reaches.
+if cargo deny fetch db; then
+    cargo deny --locked check --disable-fetch advisories
+else
+    echo "Advisories were NOT checked: their database could not be fetched." >&2
+fi
