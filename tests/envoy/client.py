@@ -1,0 +1,94 @@
+"""Clients that send what they are told to, octet for octet: HTTP/1.1 on a socket, and HTTP/2 with prior knowledge."""
+
+import http.client
+import json
+import socket
+from dataclasses import dataclass
+from functools import cached_property
+
+import h2.config
+import h2.connection
+import h2.events
+
+TIMEOUT = 10
+
+
+@dataclass
+class Response:
+    """An answer; header names in lower case. `reached` tells how many requests came to the upstream meanwhile."""
+
+    status: int
+    headers: list
+    body: bytes
+    reached: int = 0
+
+    def header(self, name):
+        """The only value of a header, or None."""
+        values = [value for key, value in self.headers if key == name]
+        assert len(values) <= 1, f"{name} occurs {len(values)} times: {values}"
+        return values[0] if values else None
+
+    @cached_property
+    def upstream(self):
+        """What the upstream received: {protocol, method, path, headers: [[name, value]]}."""
+        assert (self.status, self.reached) == (200, 1), f"not answered by the upstream: {self}"
+        return json.loads(self.body)
+
+    def upstream_headers(self, name):
+        """All values of a header as the upstream received it."""
+        return [value for key, value in self.upstream["headers"] if key.lower() == name]
+
+
+def octets(text):
+    """Text as it goes over the wire; a str holds one octet per character, except that tests may write bytes as well."""
+    return text if isinstance(text, bytes) else text.encode("latin-1")
+
+
+def http1(address, method, path, headers, body=b""):
+    """One request on a connection of its own."""
+    lines = [octets(method) + b" " + octets(path) + b" HTTP/1.1", b"host: service.example.com", b"connection: close"]
+    lines += [octets(name) + b": " + octets(value) for name, value in headers]
+    if body:
+        lines.append(b"content-length: %d" % len(body))
+    return http1_raw(address, b"\r\n".join(lines) + b"\r\n\r\n" + body, method)
+
+
+def http1_raw(address, request, method="GET"):
+    """Sends the octets of one request and reads one answer."""
+    with socket.create_connection(address, TIMEOUT) as connection:
+        connection.sendall(request)
+        with http.client.HTTPResponse(connection, method=method) as answer:
+            answer.begin()
+            headers = [(name.lower(), value) for name, value in answer.getheaders()]
+            return Response(answer.status, headers, answer.read())
+
+
+def http2(address, method, path, headers, body=b""):
+    """One request on a connection of its own. Nothing is checked or tidied up on the way out."""
+    config = h2.config.H2Configuration(
+        header_encoding="latin-1", validate_outbound_headers=False, normalize_outbound_headers=False
+    )
+    connection = h2.connection.H2Connection(config)
+    connection.initiate_connection()
+    pseudo = [(":method", method), (":scheme", "http"), (":authority", "service.example.com"), (":path", path)]
+    head = [(octets(name), octets(value)) for name, value in [*pseudo, *headers]]
+    stream = connection.get_next_available_stream_id()
+    connection.send_headers(stream, head, end_stream=not body)
+    if body:
+        connection.send_data(stream, body, end_stream=True)
+    with socket.create_connection(address, TIMEOUT) as transport:
+        answer = None
+        while True:
+            transport.sendall(connection.data_to_send())
+            received = transport.recv(65536)
+            assert received, "the connection ended before the answer did"
+            for event in connection.receive_data(received):
+                if isinstance(event, h2.events.ResponseReceived):
+                    fields = dict(event.headers)
+                    answer = Response(int(fields[":status"]), list(event.headers), b"")
+                elif isinstance(event, h2.events.DataReceived):
+                    answer.body += event.data
+                    connection.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+                elif isinstance(event, (h2.events.StreamEnded, h2.events.StreamReset)):
+                    assert answer is not None, f"no answer: {event}"
+                    return answer

@@ -1,0 +1,224 @@
+"""Runs a real Envoy: one process, and in it one listener per plugin configuration.
+
+A plugin configuration is a dict, which Envoy gets as a `google.protobuf.Struct`, or a str, which it gets as a
+`google.protobuf.StringValue`, or None for a listener without the filter.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import client
+from upstream import LOOPBACK
+
+MODULE = Path(os.environ.get("JWT_AUTH_WASM") or Path(__file__).resolve().parents[2] / "dist" / "jwt-auth.wasm")
+ENVOY = os.environ.get("ENVOY") or shutil.which("envoy", path=Path(sys.executable).parent) or "envoy"
+
+# Becomes Envoy, after asking the kernel to end it when this process ends, however that happens.
+LAUNCHER = """
+import ctypes, os, sys
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+
+# What the log says when the module crashed or Envoy could not run it.
+CRASH = re.compile(r"panicked|Function: proxy_on|Proxy-Wasm|Uncaught RuntimeError|Wasm VM failed", re.IGNORECASE)
+
+
+def until(condition, what, seconds=20):
+    """Polls until the condition gives something true, and gives that."""
+    deadline = time.monotonic() + seconds
+    while not (result := condition()):
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain for {what}"
+        time.sleep(0.01)
+    return result
+
+
+class Envoy:
+    """An Envoy process; `envoy["name"]` is the listener of that name."""
+
+    def __init__(self, listeners, upstream, directory, log_level="debug", concurrency=1):
+        self._upstream = upstream
+        self._admin_path = directory / "admin"
+        self._log_path = directory / "envoy.log"
+        config_path = directory / "envoy.json"
+        config_path.write_text(json.dumps(_bootstrap(listeners, upstream)))
+        self._command = [
+            *[sys.executable, "-IS", "-c", LAUNCHER, ENVOY, "--config-path", str(config_path)],
+            *["--admin-address-path", str(self._admin_path)],
+            *["--log-level", "warning", "--component-log-level", f"wasm:{log_level}"],
+            *["--concurrency", str(concurrency), "--disable-hot-restart"],
+        ]
+        self._process = None
+        self._listeners = {}
+
+    def __enter__(self):
+        self._launch()
+        try:
+            until(self._serves, "Envoy to start")
+            statuses = json.loads(self.admin("/listeners?format=json"))["listener_statuses"]
+            for status in statuses:
+                port = status["local_address"]["socket_address"]["port_value"]
+                self._listeners[status["name"]] = Listener((LOOPBACK, port), self._upstream)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self._process.kill()
+        self._process.wait()
+
+    def __getitem__(self, name):
+        return self._listeners[name]
+
+    def refuses_to_start(self):
+        """Starts an Envoy that is expected to end by itself, and gives its exit code."""
+        self._launch()
+        try:
+            return self._process.wait(timeout=20)
+        finally:
+            self.__exit__()
+
+    def _launch(self):
+        with self._log_path.open("wb") as log:  # Envoy's own log file would lag seconds behind
+            self._process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # so that Ctrl-C in a terminal reaches only the tests, which then end Envoy
+            )
+
+    def _serves(self):
+        code = self._process.poll()
+        assert code is None, f"Envoy ended with {code}:\n{self.log()[-4000:]}"
+        try:
+            return self.admin("/ready") == "LIVE\n"
+        except (OSError, ValueError):
+            return False  # not yet listening, or the address file is not yet written
+
+    def admin(self, path):
+        """GETs a page of Envoy's administration interface."""
+        with urllib.request.urlopen(f"http://{self._admin_path.read_text()}{path}", timeout=5) as answer:
+            return answer.read().decode()
+
+    def log(self):
+        """The log so far."""
+        return self._log_path.read_text(errors="replace")
+
+    def wait_for_log(self, pattern, since=0):
+        """Waits for a match of the regular expression in the log after the given position, and gives the match."""
+        return until(lambda: re.search(pattern, self.log()[since:]), f"{pattern!r} in the log", seconds=5)
+
+    def resident_kib(self):
+        """The memory that the process holds."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1])
+
+
+class Listener:
+    """Sends requests to one listener. One at a time: what reaches the upstream meanwhile is taken for the request's."""
+
+    def __init__(self, address, upstream):
+        self.address = address
+        self.target = f"{address[0]}:{address[1]}"
+        self._upstream = upstream
+
+    def send(self, method="GET", path="/", headers=(), body=b"", using=client.http1):
+        before = self._upstream.requests
+        response = using(self.address, method, path, headers, body)
+        response.reached = self._upstream.requests - before
+        return response
+
+    def bearer(self, token, headers=(), **request):
+        """Sends a request with the token where most clients put it."""
+        return self.send(headers=[("authorization", b"Bearer " + client.octets(token)), *headers], **request)
+
+
+def _bootstrap(listeners, upstream):
+    return {
+        "admin": {"address": _address(0)},
+        "static_resources": {
+            "listeners": [_listener(name, plugin) for name, plugin in listeners.items()],
+            "clusters": [
+                _cluster("http1", upstream.port),
+                _cluster("http2", upstream.port, http2=True),
+                _cluster("grpc", upstream.grpc_port, http2=True),
+            ],
+        },
+    }
+
+
+def _address(port):
+    return {"socket_address": {"address": LOOPBACK, "port_value": port}}
+
+
+def _cluster(name, port, http2=False):
+    protocol = {"http2_protocol_options" if http2 else "http_protocol_options": {}}
+    return {
+        "name": name,
+        "load_assignment": {
+            "cluster_name": name,
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": _address(port)}}]}],
+        },
+        "typed_extension_protocol_options": {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                "@type": _type("envoy.extensions.upstreams.http.v3.HttpProtocolOptions"),
+                "explicit_http_config": protocol,
+            }
+        },
+    }
+
+
+def _listener(name, plugin):
+    manager = {
+        "@type": _type("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"),
+        "stat_prefix": name,
+        "codec_type": "AUTO",
+        "max_request_headers_kb": 96,
+        "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": ROUTES}]},
+        "http_filters": [] if plugin is None else [_filter(plugin)],
+    }
+    router = {"@type": _type("envoy.extensions.filters.http.router.v3.Router")}
+    manager["http_filters"].append({"name": "envoy.filters.http.router", "typed_config": router})
+    chain = {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
+    return {"name": name, "address": _address(0), "filter_chains": [chain]}
+
+
+def _filter(plugin):
+    form = "google.protobuf.StringValue" if isinstance(plugin, str) else "google.protobuf.Struct"
+    return {
+        "name": "envoy.filters.http.wasm",
+        "typed_config": {
+            "@type": _type("envoy.extensions.filters.http.wasm.v3.Wasm"),
+            "config": {
+                "name": "jwt_auth",
+                "root_id": "jwt_auth",
+                "failure_policy": "FAIL_RELOAD",
+                "configuration": {"@type": _type(form), "value": plugin},
+                "vm_config": {
+                    "runtime": "envoy.wasm.runtime.v8",
+                    "code": {"local": {"filename": str(MODULE)}},
+                },
+            },
+        },
+    }
+
+
+def _type(name):
+    return f"type.googleapis.com/{name}"
+
+
+ROUTES = [
+    {"match": {"prefix": "/", "grpc": {}}, "route": {"cluster": "grpc"}},
+    {"match": {"prefix": "/http2"}, "route": {"cluster": "http2"}},
+    {"match": {"prefix": "/"}, "route": {"cluster": "http1"}},
+]
