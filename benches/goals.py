@@ -1,0 +1,96 @@
+"""What this filter is meant to reach, and whether it does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from figures import Figure, costs
+from rounds import Cell, Samples
+from startup import Starts
+from subjects import IN_WASM, JWT_AUTH, JWT_AUTHN, JWT_AUTHN_CACHE, NO_CACHE
+from workload import ALGORITHMS, FIRST_SEEN, RETURNING
+
+TIMES = "×"
+# Stands for an algorithm where none matters.
+ANY = "any"
+
+
+@dataclass(frozen=True)
+class Goal:
+    """An upper limit in a unit, other limits for some algorithms, and the figure measured for each algorithm."""
+
+    what: str
+    limit: float
+    unit: str
+    figures: dict[str, Figure]
+    exceptions: dict[str, float] = field(default_factory=dict)
+
+    def limit_of(self, algorithm: str) -> float:
+        return self.exceptions.get(algorithm, self.limit)
+
+    def reached(self, algorithm: str) -> bool:
+        return self.figures[algorithm].median <= self.limit_of(algorithm)
+
+
+def of_requests(samples: Samples) -> Iterator[Goal]:
+    """The goals for what a request costs; those that this module cannot be measured for are left out."""
+    most = max(cell.consumers for cell in samples)
+
+    def cost(subject: str, algorithm: str, tokens: str, consumers: int = 1) -> list[float]:
+        return costs(samples, Cell(subject, consumers, algorithm, tokens))
+
+    def first_seen(algorithm: str, consumers: int = 1) -> list[float]:
+        return cost(JWT_AUTH, algorithm, FIRST_SEEN, consumers)
+
+    def returning(algorithm: str, consumers: int = 1) -> list[float]:
+        return cost(JWT_AUTH, algorithm, RETURNING, consumers)
+
+    def against_native(algorithm: str) -> Figure:
+        return Figure.ratio(first_seen(algorithm), cost(JWT_AUTHN, algorithm, FIRST_SEEN))
+
+    def against_native_rs256(algorithm: str) -> Figure:
+        return Figure.ratio(returning(algorithm), cost(JWT_AUTHN, "RS256", RETURNING))
+
+    def against_native_cache(algorithm: str) -> Figure:
+        return Figure.ratio(returning(algorithm), cost(JWT_AUTHN_CACHE, algorithm, RETURNING))
+
+    def first_seen_among_many(algorithm: str) -> Figure:
+        return Figure.ratio(first_seen(algorithm, most), first_seen(algorithm))
+
+    def returning_among_many(algorithm: str) -> Figure:
+        return Figure.ratio(returning(algorithm, most), returning(algorithm))
+
+    def against_no_cache(algorithm: str) -> Figure:
+        return Figure.difference(first_seen(algorithm), cost(NO_CACHE, algorithm, FIRST_SEEN))
+
+    yield Goal("first-seen token, against `jwt_authn`", 1, TIMES, _each(against_native), {"EdDSA": 3})
+    yield Goal("returning token, against `jwt_authn` on RS256", 0.25, TIMES, _each(against_native_rs256))
+    yield Goal("returning token, against `jwt_authn` with its cache", 1.5, TIMES, _each(against_native_cache))
+
+    among_many = f"{most:,} consumers against 1"
+    yield Goal(f"first-seen token, {among_many}", 1.05, TIMES, _each(first_seen_among_many))
+    yield Goal(f"returning token, {among_many}", 1.05, TIMES, _each(returning_among_many))
+
+    measured = {cell.subject for cell in samples}
+    if NO_CACHE in measured:
+        yield Goal("first-seen token, what the cache adds", 2, "µs", _each(against_no_cache))
+    if IN_WASM in measured:
+        rs256 = Figure.of(cost(IN_WASM, "RS256", FIRST_SEEN))
+        yield Goal("first-seen token, without the host's cryptography", 250, "µs", {"RS256": rs256})
+
+
+def of_loading(starts: Starts, module_bytes: int) -> Iterator[Goal]:
+    """The goals for what loading costs."""
+    most = max(starts)
+    load = Figure.of([start.worker_cpu for start in starts[most]])
+    above = Figure.of([start.with_filter - start.without_filter for start in starts[most]])
+    memory = Figure.of([start.worker_memory for start in starts[most]])
+    yield Goal(f"load of {most:,} consumers by a worker", 3, "s", {"RS256": load})
+    yield Goal(f"start of Envoy with {most:,} consumers, above no filter", 3, "s", {"RS256": above})
+    yield Goal(f"memory of a worker with {most:,} consumers", 200, "MB", {"RS256": memory})
+    yield Goal("size of the module", 1.2, "MB", {ANY: Figure.of([module_bytes / 1e6])})
+
+
+def _each(figure: Callable[[str], Figure]) -> dict[str, Figure]:
+    return {algorithm: figure(algorithm) for algorithm in ALGORITHMS}
