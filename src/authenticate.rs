@@ -7,10 +7,21 @@ use crate::{
     config::Config,
     consumer::{Consumer, Credential},
     jws::{Compact, JwsError},
+    policy::Policy,
     request::{Carriers, NotOneToken, Request},
     token_cache::TokenCache,
     verifier::Verifier,
 };
+
+/// A request decided: what is to be done with it, and by which policy. All that follows, for the upstream, the client and
+/// the operators, follows from this alone.
+#[derive(Debug)]
+pub struct Decision<'c> {
+    /// What the request was measured by.
+    pub policy: &'c Policy,
+    /// What is to be done with it.
+    pub outcome: Outcome<'c>,
+}
 
 /// What is to be done with a request.
 #[derive(Debug)]
@@ -144,12 +155,16 @@ impl<V: Verifier> Authenticator<V> {
     }
 
     /// Decides about a request at the time `now`.
-    pub fn authenticate(&self, request: &impl Request, now: Timestamp) -> Outcome<'_> {
+    pub fn decide(&self, request: &impl Request, now: Timestamp) -> Decision<'_> {
         let policy = &self.config.policy;
+        Decision { policy, outcome: self.outcome(policy, request, now) }
+    }
+
+    fn outcome<'c>(&'c self, policy: &'c Policy, request: &impl Request, now: Timestamp) -> Outcome<'c> {
         if !policy.run_on_preflight && request.method().is_some_and(|method| method == b"OPTIONS") {
             return Outcome::Preflight;
         }
-        match self.check(request, now) {
+        match self.check(policy, request, now) {
             Ok(authenticated) => Outcome::Authenticated(authenticated),
             Err(denial) => match &policy.anonymous {
                 Some(consumer) => Outcome::Anonymous { consumer, denial },
@@ -159,8 +174,7 @@ impl<V: Verifier> Authenticator<V> {
     }
 
     /// Finds the request's token and checks it. What is in the cache is checked against the time all the same.
-    fn check(&self, request: &impl Request, now: Timestamp) -> Result<Authenticated, Denial> {
-        let policy = &self.config.policy;
+    fn check(&self, policy: &Policy, request: &impl Request, now: Timestamp) -> Result<Authenticated, Denial> {
         let carriers = Carriers::fetch(request, &policy.token_places);
         let token = carriers.token(&policy.token_places)?;
 
@@ -168,7 +182,7 @@ impl<V: Verifier> Authenticator<V> {
         let VerifiedToken { credential, times } = match known {
             Some(verified) => verified,
             None => {
-                let verified = self.verify(&token)?;
+                let verified = self.verify(policy, &token)?;
                 self.cache.borrow_mut().insert(&token, verified.clone());
                 verified
             }
@@ -181,7 +195,7 @@ impl<V: Verifier> Authenticator<V> {
     }
 
     /// Verifies a token, but for the time. The checks stand in the order in which their answers take precedence.
-    fn verify(&self, token: &[u8]) -> Result<VerifiedToken, Denial> {
+    fn verify(&self, policy: &Policy, token: &[u8]) -> Result<VerifiedToken, Denial> {
         let compact = Compact::decode(token)?;
         let jws = compact.parse()?;
         let algorithm = jws.algorithm().ok_or(Reason::UnsupportedAlgorithm)?;
@@ -189,7 +203,7 @@ impl<V: Verifier> Authenticator<V> {
             return Err(Reason::UnsupportedHeader(name).into());
         }
 
-        let key = jws.claim_or_header(&self.config.policy.key_claim_name).ok_or(Reason::NoKey)?;
+        let key = jws.claim_or_header(&policy.key_claim_name).ok_or(Reason::NoKey)?;
         let key = key.string().filter(|key| !key.is_empty()).ok_or(Reason::InvalidKey)?;
         let credentials = self.config.credentials.with_key(&key);
         let Some(first) = credentials.first() else { return Err(Reason::UnknownKey(UntrustedText::new(&key)).into()) };

@@ -155,7 +155,7 @@ fn a_denial_knows_the_consumer_and_never_repeats_the_token() {
     let tampered = format!("{}A", &TOKEN[..TOKEN.len() - 1]);
     for (token, reason) in [(TOKEN, "exp: token expired"), (&tampered, "Invalid signature")] {
         let request = FakeRequest::get(&format!("/?jwt={token}"));
-        let Outcome::Denied(denial) = authenticator.authenticate(&request, EXP) else { panic!("not denied") };
+        let Outcome::Denied(denial) = authenticator.decide(&request, EXP).outcome else { panic!("not denied") };
         assert_eq!(denial.reason.to_string(), reason);
         assert_eq!(denial.consumer.unwrap().to_string(), r#""joe""#);
     }
@@ -168,7 +168,7 @@ fn an_unknown_key_is_logged_escaped_and_cut_off() {
     let token = format!("eyJhbGciOiJIUzI1NiJ9.{}.AQAB", encode(claims.as_bytes()));
     let authenticator = authenticator(json!({}));
     let request = FakeRequest::get(&format!("/?jwt={token}"));
-    let Outcome::Denied(denial) = authenticator.authenticate(&request, EXP) else { panic!("not denied") };
+    let Outcome::Denied(denial) = authenticator.decide(&request, EXP).outcome else { panic!("not denied") };
     assert_eq!(denial.reason.to_string(), format!(r#"No credentials found for "a\nb{}""#, "x".repeat(97)));
 }
 
@@ -177,11 +177,11 @@ fn a_host_that_keeps_a_client_s_identity_header_gets_no_request_to_forward() {
     let authenticator = authenticator(json!({}));
     for name in ["x-consumer-username", "x-anonymous-consumer", "x-credential-identifier"] {
         let mut request = FakeRequest { keeps_removed_headers: true, ..FakeRequest::with_token().with(name, "admin") };
-        let outcome = authenticator.authenticate(&request, EXP);
+        let outcome = authenticator.decide(&request, EXP).outcome;
         assert!(identity::apply(&identity::headers(&outcome).unwrap(), &mut request).is_err(), "{name}");
     }
     let mut request = FakeRequest { keeps_removed_headers: true, ..FakeRequest::with_token() };
-    let outcome = authenticator.authenticate(&request, EXP);
+    let outcome = authenticator.decide(&request, EXP).outcome;
     assert!(identity::apply(&identity::headers(&outcome).unwrap(), &mut request).is_ok());
 }
 
@@ -201,7 +201,7 @@ proptest! {
         let request = FakeRequest { path, ..FakeRequest::get("/") };
         let request = request.with("authorization", header).with("cookie", cookie);
         let authenticator = authenticator(json!({"cookie_names": ["a"], "uri_param_names": ["a", "jwt"]}));
-        let _outcome = authenticator.authenticate(&request, EXP);
+        let _outcome = authenticator.decide(&request, EXP).outcome;
     }
 
     #[test]
@@ -213,7 +213,7 @@ proptest! {
         ] {
             let token = format!("{}.{}.AQAB", encode(header.as_bytes()), encode(claims.as_bytes()));
             let request = FakeRequest::get("/").with("authorization", format!("Bearer {token}"));
-            prop_assert!(matches!(authenticator.authenticate(&request, EXP), Outcome::Denied(_)));
+            prop_assert!(matches!(authenticator.decide(&request, EXP).outcome, Outcome::Denied(_)));
         }
     }
 }

@@ -51,7 +51,7 @@ fn a_token_that_comes_back_is_not_verified_again() {
         let verifier = Counting::default();
         let authenticator = authenticator(&verifier, size);
         for _ in 0..3 {
-            assert_eq!(denial(authenticator.authenticate(&FakeRequest::with_token(), EXP - 1)), "");
+            assert_eq!(denial(authenticator.decide(&FakeRequest::with_token(), EXP - 1).outcome), "");
         }
         assert_eq!(verifier.0.get(), checked, "{size}");
     }
@@ -69,7 +69,7 @@ fn time_is_checked_against_now_however_well_a_token_is_known() {
         (EXP - 60, ""),
         (EXP - 61, "exp: exceeds maximum allowed expiration"),
     ] {
-        assert_eq!(denial(authenticator.authenticate(&FakeRequest::with_token(), now)), expected);
+        assert_eq!(denial(authenticator.decide(&FakeRequest::with_token(), now).outcome), expected);
     }
     assert_eq!(verifier.0.get(), 1);
 }
@@ -78,7 +78,7 @@ fn time_is_checked_against_now_however_well_a_token_is_known() {
 fn what_did_not_verify_is_never_known() {
     let verifier = Counting::default();
     let authenticator = authenticator(&verifier, 10);
-    assert_eq!(denial(authenticator.authenticate(&FakeRequest::with_token(), EXP - 1)), "");
+    assert_eq!(denial(authenticator.decide(&FakeRequest::with_token(), EXP - 1).outcome), "");
     // The same token with another last character, and with more at its end.
     for (forged, reason) in [
         (format!("{}A", &TOKEN[..TOKEN.len() - 1]), "Invalid signature"),
@@ -86,7 +86,7 @@ fn what_did_not_verify_is_never_known() {
     ] {
         for _ in 0..2 {
             let request = FakeRequest::get("/").with("authorization", format!("Bearer {forged}"));
-            assert_eq!(denial(authenticator.authenticate(&request, EXP - 1)), reason, "{forged}");
+            assert_eq!(denial(authenticator.decide(&request, EXP - 1).outcome), reason, "{forged}");
         }
     }
 }

@@ -3,22 +3,18 @@
 #![allow(unsafe_code, reason = "the entry point that proxy_wasm::main! writes is an exported function")]
 
 mod host;
+mod worker;
 
 use std::rc::Rc;
 
-use log::{debug, error, info, warn};
+use log::{error, info, warn};
 use proxy_wasm::{
     traits::{Context, HttpContext, RootContext},
     types::{Action, ContextType, LogLevel},
 };
 
-use self::host::{HostRequest, HostVerifier};
-use crate::{
-    authenticate::{Authenticator, Outcome},
-    config::Config,
-    identity,
-    reply::Reply,
-};
+use self::worker::Worker;
+use crate::{config::Config, reply::Reply};
 
 proxy_wasm::main! {{
     // The host filters by its own level; what it would drop is not worth a call, see `on_configure`.
@@ -29,7 +25,7 @@ proxy_wasm::main! {{
 /// A plugin on a worker.
 #[derive(Default)]
 struct Root {
-    authenticator: Option<Rc<Authenticator<HostVerifier>>>,
+    worker: Option<Rc<Worker>>,
 }
 
 impl Context for Root {}
@@ -43,8 +39,7 @@ impl RootContext for Root {
                     warn!("no consumer has a credential: no token will be accepted");
                 }
                 info!("configured with {} credential keys", config.credentials.len());
-                let verifier = HostVerifier::new(config.host_crypto);
-                self.authenticator = Some(Rc::new(Authenticator::new(config, verifier)));
+                self.worker = Some(Rc::new(Worker::new(config)));
                 true
             }
             Err(faults) => {
@@ -58,7 +53,7 @@ impl RootContext for Root {
     }
 
     fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(Filter { authenticator: self.authenticator.clone() }))
+        Some(Box::new(Filter { worker: self.worker.clone() }))
     }
 
     fn get_type(&self) -> Option<ContextType> {
@@ -68,50 +63,20 @@ impl RootContext for Root {
 
 /// One request.
 struct Filter {
-    authenticator: Option<Rc<Authenticator<HostVerifier>>>,
+    worker: Option<Rc<Worker>>,
 }
 
 impl Context for Filter {}
 
 impl HttpContext for Filter {
     fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
-        // Without a configuration nobody can be let in.
-        let Some(authenticator) = &self.authenticator else {
-            error!("denied: not configured");
-            return host::refuse(&Reply::internal_error());
-        };
-        let outcome = authenticator.authenticate(&HostRequest, host::now());
-        log_outcome(&outcome);
-        let Some(identity) = identity::headers(&outcome) else {
-            return match outcome {
-                Outcome::Denied(denial) => {
-                    host::refuse(&Reply::unauthorized(&denial.reason, &authenticator.config().policy))
-                }
-                _ => host::refuse(&Reply::internal_error()),
-            };
-        };
-        match identity::apply(&identity, &mut HostRequest) {
-            Ok(()) => Action::Continue,
-            Err(problem) => {
-                error!("denied: {problem}");
+        match &self.worker {
+            Some(worker) => worker.handle(),
+            // Without a configuration nobody can be let in.
+            None => {
+                error!("denied: not configured");
                 host::refuse(&Reply::internal_error())
             }
         }
-    }
-}
-
-/// Tells operators what was decided; never a token or a key.
-fn log_outcome(outcome: &Outcome) {
-    match outcome {
-        Outcome::Authenticated(authenticated) => {
-            let credential = authenticated.credential();
-            debug!("authenticated: consumer {}, credential {:?}", credential.consumer(), credential.key().as_str());
-        }
-        Outcome::Anonymous { consumer, denial } => debug!("anonymous: consumer {consumer}, because: {}", denial.reason),
-        Outcome::Preflight => debug!("preflight: passed without a token"),
-        Outcome::Denied(denial) => match &denial.consumer {
-            Some(consumer) => info!("denied: {}; consumer {consumer}", denial.reason),
-            None => info!("denied: {}", denial.reason),
-        },
     }
 }

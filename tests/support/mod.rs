@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use jwt_auth_filter::{
     algorithm::Algorithm,
-    authenticate::{Authenticator, Outcome},
+    authenticate::{Authenticator, Decision, Outcome},
     base64::decode_url,
     config::Config,
     identity::{self, RequestHeaders},
@@ -104,9 +104,9 @@ pub fn authenticator(fields: Json) -> Authenticator<BuiltIn> {
 
 /// The body of the answer to a request, or what goes upstream.
 pub fn answer(authenticator: &Authenticator<BuiltIn>, request: &FakeRequest, now: u64) -> Result<FakeRequest, Reply> {
-    let outcome = authenticator.authenticate(request, now);
+    let Decision { policy, outcome } = authenticator.decide(request, now);
     match &outcome {
-        Outcome::Denied(denial) => Err(Reply::unauthorized(&denial.reason, &authenticator.config().policy)),
+        Outcome::Denied(denial) => Err(Reply::unauthorized(&denial.reason, policy)),
         _ => {
             let mut upstream = request.clone();
             identity::apply(&identity::headers(&outcome).unwrap(), &mut upstream).unwrap();
