@@ -161,7 +161,7 @@ impl<V: Verifier> Authenticator<V> {
     }
 
     fn outcome<'c>(&'c self, policy: &'c Policy, request: &impl Request, now: Timestamp) -> Outcome<'c> {
-        if !policy.run_on_preflight && request.method().is_some_and(|method| method == b"OPTIONS") {
+        if !policy.run_on_preflight && request.method().is_some_and(|method| *method == *b"OPTIONS") {
             return Outcome::Preflight;
         }
         match self.check(policy, request, now) {

@@ -44,8 +44,8 @@ pub trait RequestHeaders: Request {
     /// Sets a header that the request does not have.
     fn set_header(&mut self, name: &str, value: &str);
 
-    /// Removes every occurrence of a header.
-    fn remove_header(&mut self, name: &str);
+    /// Removes every occurrence of a header; whether none is left.
+    fn remove_header(&mut self, name: &str) -> bool;
 }
 
 /// The client sent an identity header, and the host did not remove it.
@@ -59,11 +59,8 @@ pub struct NotRemoved(&'static str);
 /// read back, and a request that keeps a client's identity header must not go upstream.
 pub fn apply(identity: &IdentityHeaders, request: &mut impl RequestHeaders) -> Result<(), NotRemoved> {
     for (name, value) in identity {
-        if request.header(name).is_some() {
-            request.remove_header(name);
-            if request.header(name).is_some() {
-                return Err(NotRemoved(name));
-            }
+        if request.header(name).is_some() && !request.remove_header(name) {
+            return Err(NotRemoved(name));
         }
         if let Some(value) = value {
             request.set_header(name, value);

@@ -5,16 +5,16 @@ use std::borrow::Cow;
 /// What the filter asks of a request. Values are octets: nothing promises that they are UTF-8.
 pub trait Request {
     /// The method.
-    fn method(&self) -> Option<Vec<u8>>;
+    fn method(&self) -> Option<Cow<'_, [u8]>>;
 
     /// The request target's path and query; absent for `CONNECT`.
-    fn path(&self) -> Option<Vec<u8>>;
+    fn path(&self) -> Option<Cow<'_, [u8]>>;
 
     /// The value of a header; when it occurs several times, the first one, or the values joined by commas.
-    fn header(&self, name: &str) -> Option<Vec<u8>>;
+    fn header(&self, name: &str) -> Option<Cow<'_, [u8]>>;
 
     /// The cookies, of all `Cookie` headers together: HTTP/1.1 clients send one, but nothing makes them.
-    fn cookies(&self) -> Option<Vec<u8>>;
+    fn cookies(&self) -> Option<Cow<'_, [u8]>>;
 }
 
 /// The names under which a token may stand in a request.
@@ -38,15 +38,15 @@ pub enum NotOneToken {
 }
 
 /// The parts of a request that may hold a token.
-pub struct Carriers {
-    path: Option<Vec<u8>>,
-    cookies: Option<Vec<u8>>,
-    headers: Vec<Vec<u8>>,
+pub struct Carriers<'r> {
+    path: Option<Cow<'r, [u8]>>,
+    cookies: Option<Cow<'r, [u8]>>,
+    headers: Vec<Cow<'r, [u8]>>,
 }
 
-impl Carriers {
+impl<'r> Carriers<'r> {
     /// Fetches those parts that the places name, and no others.
-    pub fn fetch(request: &impl Request, places: &TokenPlaces) -> Self {
+    pub fn fetch(request: &'r impl Request, places: &TokenPlaces) -> Self {
         Self {
             path: if places.uri_param_names.is_empty() { None } else { request.path() },
             cookies: if places.cookie_names.is_empty() { None } else { request.cookies() },
@@ -55,7 +55,7 @@ impl Carriers {
     }
 
     /// The one token that the parts hold. The same token in two places is one; empty values do not count.
-    pub fn token<'r>(&'r self, places: &'r TokenPlaces) -> Result<Cow<'r, [u8]>, NotOneToken> {
+    pub fn token<'c>(&'c self, places: &'c TokenPlaces) -> Result<Cow<'c, [u8]>, NotOneToken> {
         let in_query = self.path.iter().flat_map(|path| query_values(path, &places.uri_param_names));
         let in_cookies = self.cookies.iter().flat_map(|cookies| cookie_values(cookies, &places.cookie_names));
         let in_headers = self.headers.iter().filter_map(|value| bearer_token(value));

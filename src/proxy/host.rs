@@ -1,6 +1,6 @@
 //! The calls to the host. Values are octets everywhere: the text variants of the SDK panic on what is not UTF-8.
 
-use std::time::UNIX_EPOCH;
+use std::{borrow::Cow, time::UNIX_EPOCH};
 
 use log::{info, warn};
 use proxy_wasm::{
@@ -8,6 +8,7 @@ use proxy_wasm::{
     types::{Action, MapType, MetricType},
 };
 
+use super::header_map::HeaderMap;
 use crate::{
     algorithm::Algorithm,
     claims::Timestamp,
@@ -20,27 +21,39 @@ use crate::{
     verifier::{BuiltIn, Verifier},
 };
 
-/// The request that the host is calling about.
-pub(super) struct HostRequest;
+/// The request that the host is calling about, with its headers as they stood when it was taken up.
+pub(super) struct HostRequest {
+    headers: HeaderMap,
+}
+
+impl HostRequest {
+    pub(super) fn current() -> Self {
+        Self { headers: HeaderMap::of_request() }
+    }
+}
 
 impl Request for HostRequest {
-    fn method(&self) -> Option<Vec<u8>> {
+    fn method(&self) -> Option<Cow<'_, [u8]>> {
         self.header(":method")
     }
 
-    fn path(&self) -> Option<Vec<u8>> {
+    fn path(&self) -> Option<Cow<'_, [u8]>> {
         self.header(":path")
     }
 
-    fn header(&self, name: &str) -> Option<Vec<u8>> {
-        hostcalls::get_map_value_bytes(MapType::HttpRequestHeaders, name).ok().flatten()
+    fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        self.headers.values(name).next().map(Cow::Borrowed)
     }
 
-    fn cookies(&self) -> Option<Vec<u8>> {
-        let headers = hostcalls::get_map_bytes(MapType::HttpRequestHeaders).ok()?;
-        let cookies = headers.into_iter().filter(|(name, _)| name.eq_ignore_ascii_case("cookie"));
-        let values: Vec<Vec<u8>> = cookies.map(|(_, value)| value).collect();
-        (!values.is_empty()).then(|| values.join(b"; ".as_slice()))
+    fn cookies(&self) -> Option<Cow<'_, [u8]>> {
+        let mut values = self.headers.values("cookie");
+        let first = values.next()?;
+        let others: Vec<&[u8]> = values.collect();
+        Some(if others.is_empty() {
+            Cow::Borrowed(first)
+        } else {
+            Cow::Owned([&[first], others.as_slice()].concat().join(b"; ".as_slice()))
+        })
     }
 }
 
@@ -49,8 +62,9 @@ impl RequestHeaders for HostRequest {
         _ = hostcalls::set_map_value_bytes(MapType::HttpRequestHeaders, name, Some(value.as_bytes()));
     }
 
-    fn remove_header(&mut self, name: &str) {
+    fn remove_header(&mut self, name: &str) -> bool {
         _ = hostcalls::remove_map_value(MapType::HttpRequestHeaders, name);
+        matches!(hostcalls::get_map_value_bytes(MapType::HttpRequestHeaders, name), Ok(None))
     }
 }
 

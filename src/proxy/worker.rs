@@ -24,12 +24,13 @@ impl Worker {
 
     /// Decides about the request that the host is calling about, and concludes it.
     pub(super) fn handle(&self) -> Action {
-        self.conclude(&self.authenticator.decide(&HostRequest, host::now()))
+        let mut request = HostRequest::current();
+        self.conclude(&self.authenticator.decide(&request, host::now()), &mut request)
     }
 
     /// Does what was decided with the request that the host is calling about, or is told to mean: tells the operators,
     /// and either changes the request for the upstream or answers it.
-    pub(super) fn conclude(&self, decision: &Decision) -> Action {
+    pub(super) fn conclude(&self, decision: &Decision, request: &mut HostRequest) -> Action {
         let Decision { policy, outcome } = decision;
         log_outcome(outcome);
         let Some(identity) = identity::headers(outcome) else {
@@ -38,7 +39,7 @@ impl Worker {
                 _ => host::refuse(&Reply::internal_error()),
             };
         };
-        match identity::apply(&identity, &mut HostRequest) {
+        match identity::apply(&identity, request) {
             Ok(()) => Action::Continue,
             Err(problem) => {
                 error!("denied: {problem}");

@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "each test uses a part of it")]
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use jwt_auth_filter::{
     algorithm::Algorithm,
@@ -53,25 +53,25 @@ impl FakeRequest {
     }
 
     pub fn text(&self, name: &str) -> Option<String> {
-        Some(String::from_utf8(self.header(name)?).unwrap())
+        Some(String::from_utf8(self.header(name)?.into_owned()).unwrap())
     }
 }
 
 impl Request for FakeRequest {
-    fn method(&self) -> Option<Vec<u8>> {
-        Some(self.method.clone().into_bytes())
+    fn method(&self) -> Option<Cow<'_, [u8]>> {
+        Some(self.method.as_bytes().into())
     }
 
-    fn path(&self) -> Option<Vec<u8>> {
-        Some(self.path.clone())
+    fn path(&self) -> Option<Cow<'_, [u8]>> {
+        Some(self.path.as_slice().into())
     }
 
-    fn header(&self, name: &str) -> Option<Vec<u8>> {
-        self.headers.get(&name.to_ascii_lowercase()).map(|values| values.join(b",".as_slice()))
+    fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        self.headers.get(&name.to_ascii_lowercase()).map(|values| values.join(b",".as_slice()).into())
     }
 
-    fn cookies(&self) -> Option<Vec<u8>> {
-        self.headers.get("cookie").map(|values| values.join(b"; ".as_slice()))
+    fn cookies(&self) -> Option<Cow<'_, [u8]>> {
+        self.headers.get("cookie").map(|values| values.join(b"; ".as_slice()).into())
     }
 }
 
@@ -80,10 +80,11 @@ impl RequestHeaders for FakeRequest {
         self.headers.insert(name.to_ascii_lowercase(), vec![value.into()]);
     }
 
-    fn remove_header(&mut self, name: &str) {
+    fn remove_header(&mut self, name: &str) -> bool {
         if !self.keeps_removed_headers {
             self.headers.remove(&name.to_ascii_lowercase());
         }
+        !self.keeps_removed_headers
     }
 }
 
