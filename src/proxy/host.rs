@@ -92,7 +92,10 @@ impl HostVerifier {
     pub(super) fn new(host_crypto: HostCryptoUse) -> Self {
         match host_crypto {
             HostCryptoUse::Auto => Self::Auto(HostCrypto::new(Host::new())),
-            HostCryptoUse::Off => Self::Off(BuiltIn),
+            HostCryptoUse::Off => {
+                announce(&[]);
+                Self::Off(BuiltIn)
+            }
         }
     }
 }
@@ -128,15 +131,20 @@ impl CryptoHost for Host {
     }
 
     fn tried(&self, by_host: &[Algorithm]) {
-        let names: Vec<&str> = by_host.iter().map(|algorithm| algorithm.name()).collect();
-        match names.as_slice() {
-            [] => info!("signatures: all algorithms are verified in this module"),
-            names => info!("signatures: {} are verified by the host, all others in this module", names.join(", ")),
-        }
+        announce(by_host);
     }
 
     fn fell_back(&self) {
         warn!("the host could not verify a signature; it was verified in this module");
         _ = self.fallbacks.map(|id| hostcalls::increment_metric(id, 1));
+    }
+}
+
+/// Tells operators, once a worker, which algorithm is verified where.
+fn announce(by_host: &[Algorithm]) {
+    let names: Vec<&str> = by_host.iter().map(|algorithm| algorithm.name()).collect();
+    match names.as_slice() {
+        [] => info!("signatures: all algorithms are verified in this module"),
+        names => info!("signatures: {} are verified by the host, all others in this module", names.join(", ")),
     }
 }
