@@ -1,15 +1,24 @@
 //! The decision: policy, credentials, request and time give an outcome.
 
-use std::{cell::RefCell, fmt, rc::Rc};
+use std::{
+    borrow::Cow,
+    cell::{Cell, RefCell},
+    fmt,
+    rc::Rc,
+};
 
 use crate::{
-    claims::{ClaimFaults, Times, Timestamp},
+    claim_checks::{self, RequiredClaim},
+    claims::{ClaimFault, ClaimFaults, Times, Timestamp},
     config::Config,
     consumer::{Consumer, Credential},
-    jws::{Compact, JwsError},
+    identity,
+    json::Members,
+    jws::{Compact, JwsError, Part},
     policy::Policy,
     request::{Carriers, NotOneToken, Request},
     token_cache::TokenCache,
+    upstream::Header,
     verifier::Verifier,
 };
 
@@ -19,6 +28,8 @@ use crate::{
 pub struct Decision<'c> {
     /// What the request was measured by.
     pub policy: &'c Policy,
+    /// The headers that any policy fills with claims: those that do not apply must not come from the client either.
+    pub claim_headers: &'c [Rc<str>],
     /// What is to be done with it.
     pub outcome: Outcome<'c>,
 }
@@ -37,14 +48,41 @@ pub enum Outcome<'c> {
     },
     /// It is a preflight request that needs no token.
     Preflight,
+    /// No token is asked for where it goes.
+    Disabled,
     /// It is refused.
     Denied(Denial),
+}
+
+impl Outcome<'_> {
+    /// A name that never changes: `authenticated`, `anonymous`, `preflight`, `disabled`, or `denied.` with the name of
+    /// the reason.
+    pub fn name(&self) -> Cow<'static, str> {
+        match self {
+            Self::Authenticated(_) => "authenticated".into(),
+            Self::Anonymous { .. } => "anonymous".into(),
+            Self::Preflight => "preflight".into(),
+            Self::Disabled => "disabled".into(),
+            Self::Denied(denial) => format!("denied.{}", denial.reason.name()).into(),
+        }
+    }
+
+    /// Who calls, if that is known.
+    pub fn consumer(&self) -> Option<&Consumer> {
+        match self {
+            Self::Authenticated(authenticated) => Some(authenticated.credential.consumer()),
+            Self::Anonymous { consumer, .. } => Some(consumer),
+            Self::Denied(denial) if denial.reason.is_of_known_caller() => denial.consumer.as_deref(),
+            Self::Preflight | Self::Disabled | Self::Denied(_) => None,
+        }
+    }
 }
 
 /// Proof that a request carried a valid token. Only this module can make one.
 #[derive(Debug, Clone)]
 pub struct Authenticated {
     credential: Rc<Credential>,
+    claim_headers: Vec<Header>,
 }
 
 impl Authenticated {
@@ -52,20 +90,27 @@ impl Authenticated {
     pub fn credential(&self) -> &Credential {
         &self.credential
     }
+
+    /// The headers that the policy makes of the token's claims.
+    pub fn claim_headers(&self) -> &[Header] {
+        &self.claim_headers
+    }
 }
 
-/// A failed authentication: the reason and, where the token named one, whose credential it was.
+/// A refusal: the reason and, where the token named one, whose credential it was.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Denial {
     /// Why.
     pub reason: Reason,
-    /// The consumer that the token named; not proven to be the caller.
+    /// The consumer that the token named; not proven to be the caller unless [`Reason::is_of_known_caller`].
     pub consumer: Option<Rc<Consumer>>,
 }
 
-/// Why authentication failed, in the order in which it is checked.
+/// Why a request is refused, in the order in which it is checked.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reason {
+    /// The client sent a header that only the filter may write, and so may have chosen whose rule applies: its name.
+    ForbiddenHeader(String),
     /// No place holds a token.
     NoToken,
     /// The places hold different tokens.
@@ -88,11 +133,74 @@ pub enum Reason {
     InvalidSignature,
     /// A time claim does not allow it.
     Claims(ClaimFaults),
+    /// The token is meant for another audience.
+    Audience,
+    /// `allow` and `deny` do not let the consumer through.
+    NotAllowed,
+    /// The claims do not hold what is required.
+    InsufficientClaims(Rc<RequiredClaim>),
+}
+
+impl Reason {
+    /// The names of all reasons, in the order of the variants.
+    pub const NAMES: [&str; 18] = [
+        "forbidden_header",
+        "no_token",
+        "multiple_tokens",
+        "malformed_token",
+        "unsupported_algorithm",
+        "unsupported_header",
+        "no_key_claim",
+        "invalid_key_claim",
+        "unknown_key",
+        "algorithm_mismatch",
+        "invalid_signature",
+        "invalid_time_claim",
+        "expired",
+        "not_valid_yet",
+        "lifetime_too_long",
+        "audience",
+        "not_allowed",
+        "insufficient_claims",
+    ];
+
+    /// A short name that never changes and holds nothing of a request: for metrics, logs and filter state. Of several
+    /// claims at fault it is the first one's.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::ForbiddenHeader(_) => "forbidden_header",
+            Self::NoToken => "no_token",
+            Self::MultipleTokens => "multiple_tokens",
+            Self::Malformed(_) => "malformed_token",
+            Self::UnsupportedAlgorithm => "unsupported_algorithm",
+            Self::UnsupportedHeader(_) => "unsupported_header",
+            Self::NoKey => "no_key_claim",
+            Self::InvalidKey => "invalid_key_claim",
+            Self::UnknownKey(_) => "unknown_key",
+            Self::AlgorithmMismatch => "algorithm_mismatch",
+            Self::InvalidSignature => "invalid_signature",
+            Self::Claims(faults) => match faults.iter().next() {
+                Some((_, ClaimFault::Expired)) => "expired",
+                Some((_, ClaimFault::NotValidYet)) => "not_valid_yet",
+                Some((_, ClaimFault::TooFarOff)) => "lifetime_too_long",
+                Some((_, ClaimFault::NotANumber)) | None => "invalid_time_claim",
+            },
+            Self::Audience => "audience",
+            Self::NotAllowed => "not_allowed",
+            Self::InsufficientClaims(_) => "insufficient_claims",
+        }
+    }
+
+    /// Whether it is known who calls, and it is that caller who may not.
+    pub fn is_of_known_caller(&self) -> bool {
+        matches!(self, Self::NotAllowed | Self::InsufficientClaims(_))
+    }
 }
 
 impl fmt::Display for Reason {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
         match self {
+            Self::ForbiddenHeader(name) => write!(formatter, "the client sent the header {name}"),
             Self::NoToken => formatter.write_str("no token"),
             Self::MultipleTokens => formatter.write_str("Multiple tokens provided"),
             Self::Malformed(error) => write!(formatter, "Bad token; {error}"),
@@ -104,6 +212,9 @@ impl fmt::Display for Reason {
             Self::AlgorithmMismatch => formatter.write_str("Invalid algorithm"),
             Self::InvalidSignature => formatter.write_str("Invalid signature"),
             Self::Claims(faults) => faults.fmt(formatter),
+            Self::Audience => formatter.write_str("aud: not allowed"),
+            Self::NotAllowed => formatter.write_str("the consumer is not allowed"),
+            Self::InsufficientClaims(required) => write!(formatter, "Insufficient claims: {required}"),
         }
     }
 }
@@ -115,7 +226,8 @@ pub struct UntrustedText(String);
 impl UntrustedText {
     const MAX_CHARS: usize = 100;
 
-    fn new(text: &str) -> Self {
+    /// Takes a text as it came.
+    pub fn new(text: &str) -> Self {
         Self(text.chars().take(Self::MAX_CHARS).collect())
     }
 }
@@ -131,6 +243,16 @@ pub struct Authenticator<V> {
     config: Config,
     verifier: V,
     cache: RefCell<TokenCache<VerifiedToken>>,
+    cache_use: Cell<CacheUse>,
+}
+
+/// How often the cache was asked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CacheUse {
+    /// For a token that it knew.
+    pub hits: u64,
+    /// For a token that it did not know.
+    pub misses: u64,
 }
 
 /// What a verified token says.
@@ -140,13 +262,17 @@ struct VerifiedToken {
     credential: Rc<Credential>,
     /// Its time claims.
     times: Times,
+    /// What its credential depended on, [`Policy::lookup`]: elsewhere another may be its.
+    lookup: usize,
+    /// All its claims, a JSON object, where any policy uses them.
+    payload: Option<Rc<str>>,
 }
 
 impl<V: Verifier> Authenticator<V> {
     /// Starts with an empty cache.
     pub fn new(config: Config, verifier: V) -> Self {
         let cache = RefCell::new(TokenCache::new(config.token_cache));
-        Self { config, verifier, cache }
+        Self { config, verifier, cache, cache_use: Cell::default() }
     }
 
     /// What it decides by.
@@ -154,22 +280,43 @@ impl<V: Verifier> Authenticator<V> {
         &self.config
     }
 
+    /// How often the cache was asked so far.
+    pub fn cache_use(&self) -> CacheUse {
+        self.cache_use.get()
+    }
+
     /// Decides about a request at the time `now`.
     pub fn decide(&self, request: &impl Request, now: Timestamp) -> Decision<'_> {
-        let policy = &self.config.policy;
-        Decision { policy, outcome: self.outcome(policy, request, now) }
+        let policy = self.config.policy_for(request);
+        Decision { policy, claim_headers: &self.config.claim_headers, outcome: self.outcome(policy, request, now) }
     }
 
     fn outcome<'c>(&'c self, policy: &'c Policy, request: &impl Request, now: Timestamp) -> Outcome<'c> {
+        if let Err(denial) = self.route_is_its_own(request) {
+            return Outcome::Denied(denial);
+        }
+        if policy.disabled {
+            return Outcome::Disabled;
+        }
         if !policy.run_on_preflight && request.method().is_some_and(|method| *method == *b"OPTIONS") {
             return Outcome::Preflight;
         }
         match self.check(policy, request, now) {
             Ok(authenticated) => Outcome::Authenticated(authenticated),
-            Err(denial) => match &policy.anonymous {
-                Some(consumer) => Outcome::Anonymous { consumer, denial },
-                None => Outcome::Denied(denial),
-            },
+            Err(denial) => without_token(policy, denial),
+        }
+    }
+
+    /// A proxy chooses the route again when the filter takes a header away. Where rules go by the route, a client must
+    /// not be able to choose one by a header that will be gone: so it is refused what else is only overwritten.
+    fn route_is_its_own(&self, request: &impl Request) -> Result<(), Denial> {
+        if self.config.rules.is_empty() {
+            return Ok(());
+        }
+        let names = identity::NAMES.into_iter().chain(self.config.claim_headers.iter().map(AsRef::as_ref));
+        match names.into_iter().find(|name| request.header(name).is_some()) {
+            Some(name) => Err(Reason::ForbiddenHeader(name.to_owned()).into()),
+            None => Ok(()),
         }
     }
 
@@ -177,21 +324,35 @@ impl<V: Verifier> Authenticator<V> {
     fn check(&self, policy: &Policy, request: &impl Request, now: Timestamp) -> Result<Authenticated, Denial> {
         let carriers = Carriers::fetch(request, &policy.token_places);
         let token = carriers.token(&policy.token_places)?;
+        let VerifiedToken { credential, times, payload, .. } = self.verified(policy, &token)?;
 
-        let known = self.cache.borrow_mut().get(&token).cloned();
-        let VerifiedToken { credential, times } = match known {
-            Some(verified) => verified,
-            None => {
-                let verified = self.verify(policy, &token)?;
-                self.cache.borrow_mut().insert(&token, verified.clone());
-                verified
-            }
+        let deny = |reason| Denial::of_consumer(&credential, reason);
+        times.check(policy.time_checks, now).map_err(|faults| deny(Reason::Claims(faults)))?;
+        let claim_headers = if policy.uses_claims() {
+            let payload = payload.as_deref().unwrap_or_default();
+            let claims = Members::parse(payload).map_err(|_| deny(JwsError::NotAnObject(Part::Payload).into()))?;
+            check_claims(policy, credential.consumer(), &claims).map_err(deny)?;
+            policy.forwarding.headers(payload, &claims)
+        } else {
+            check_access(policy, credential.consumer()).map_err(deny)?;
+            Vec::new()
         };
+        Ok(Authenticated { credential, claim_headers })
+    }
 
-        times
-            .check(policy.time_checks, now)
-            .map_err(|faults| Denial::of_consumer(&credential, Reason::Claims(faults)))?;
-        Ok(Authenticated { credential })
+    /// A token that is verified, but for the time: now, or when it came before.
+    fn verified(&self, policy: &Policy, token: &[u8]) -> Result<VerifiedToken, Denial> {
+        let known = self.cache.borrow_mut().get(token).filter(|known| known.lookup == policy.lookup).cloned();
+        let CacheUse { hits, misses } = self.cache_use.get();
+        if let Some(verified) = known {
+            self.cache_use.set(CacheUse { hits: hits.saturating_add(1), misses });
+            return Ok(verified);
+        }
+        self.cache_use.set(CacheUse { hits, misses: misses.saturating_add(1) });
+        let verified = self.verify(policy, token)?;
+        let beside = verified.payload.as_ref().map_or(0, |payload| payload.len());
+        self.cache.borrow_mut().insert(token, verified.clone(), beside);
+        Ok(verified)
     }
 
     /// Verifies a token, but for the time. The checks stand in the order in which their answers take precedence.
@@ -205,7 +366,7 @@ impl<V: Verifier> Authenticator<V> {
 
         let key = jws.claim_or_header(&policy.key_claim_name).ok_or(Reason::NoKey)?;
         let key = key.string().filter(|key| !key.is_empty()).ok_or(Reason::InvalidKey)?;
-        let credentials = self.config.credentials.with_key(&key);
+        let credentials = self.config.credentials_for(policy).with_key(&key);
         let Some(first) = credentials.first() else { return Err(Reason::UnknownKey(UntrustedText::new(&key)).into()) };
 
         let mut fitting = credentials.iter().filter(|credential| credential.algorithm() == algorithm).peekable();
@@ -213,8 +374,40 @@ impl<V: Verifier> Authenticator<V> {
         let credential = fitting
             .find(|it| self.verifier.verify(it.verification_key(), algorithm, jws.signing_input, jws.signature))
             .ok_or_else(|| Denial::of_consumer(first, Reason::InvalidSignature))?;
-        Ok(VerifiedToken { credential: Rc::clone(credential), times: Times::of(&jws.claims) })
+        Ok(VerifiedToken {
+            credential: Rc::clone(credential),
+            times: Times::of(&jws.claims),
+            lookup: policy.lookup,
+            payload: self.config.uses_claims().then(|| jws.payload.into()),
+        })
     }
+}
+
+/// What becomes of a request whose authentication failed. `allow` and `deny` hold for the anonymous consumer as well.
+fn without_token(policy: &Policy, denial: Denial) -> Outcome<'_> {
+    match &policy.anonymous {
+        Some(consumer) if !denial.reason.is_of_known_caller() => match check_access(policy, consumer) {
+            Ok(()) => Outcome::Anonymous { consumer, denial },
+            Err(reason) => Outcome::Denied(Denial { reason, consumer: Some(Rc::clone(consumer)) }),
+        },
+        _ => Outcome::Denied(denial),
+    }
+}
+
+/// Checks what a policy demands of the claims, and of the consumer, in the order in which the answers take precedence.
+fn check_claims(policy: &Policy, consumer: &Consumer, claims: &Members) -> Result<(), Reason> {
+    if !policy.audiences.is_empty() && !claim_checks::is_for_audience(claims, &policy.audiences) {
+        return Err(Reason::Audience);
+    }
+    check_access(policy, consumer)?;
+    match policy.required_claims.iter().find(|required| !required.is_met_by(claims)) {
+        Some(required) => Err(Reason::InsufficientClaims(Rc::clone(required))),
+        None => Ok(()),
+    }
+}
+
+fn check_access(policy: &Policy, consumer: &Consumer) -> Result<(), Reason> {
+    if policy.access.admits(consumer) { Ok(()) } else { Err(Reason::NotAllowed) }
 }
 
 impl Denial {
@@ -239,8 +432,14 @@ impl From<NotOneToken> for Denial {
     }
 }
 
+impl From<JwsError> for Reason {
+    fn from(error: JwsError) -> Self {
+        Self::Malformed(error)
+    }
+}
+
 impl From<JwsError> for Denial {
     fn from(error: JwsError) -> Self {
-        Reason::Malformed(error).into()
+        Reason::from(error).into()
     }
 }

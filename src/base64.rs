@@ -15,6 +15,11 @@ pub fn decode_url(text: impl AsRef<[u8]>) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text).ok()
 }
 
+/// Encodes in base64url as JOSE spells it, without padding.
+pub fn encode_url(bytes: impl AsRef<[u8]>) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
 /// Decodes a secret as the gateway does: either alphabet, with or without padding.
 pub fn decode_lenient(text: &str) -> Option<Vec<u8>> {
     const EITHER_PADDING: GeneralPurpose = GeneralPurpose::new(

@@ -16,6 +16,8 @@ pub struct TimeChecks {
     pub nbf: bool,
     /// How many seconds `exp` may be ahead; `None` for any number.
     pub maximum_expiration: Option<u32>,
+    /// How many seconds the clocks of signer and filter may differ: so much later `exp` ends, and earlier `nbf` begins.
+    pub clock_skew: u32,
 }
 
 /// The time claims of a token: seconds since the epoch, `None` where absent or no number.
@@ -32,12 +34,13 @@ impl Times {
         Self { exp: number("exp"), nbf: number("nbf") }
     }
 
-    /// Checks the claims against the time `now`, without leeway.
+    /// Checks the claims against the time `now`.
     pub fn check(&self, checks: TimeChecks, now: Timestamp) -> Result<(), ClaimFaults> {
         let now = now as f64;
+        let skew = f64::from(checks.clock_skew);
         let faults = ClaimFaults {
-            exp: checks.exp.then(|| verify(self.exp, |exp| exp <= now, ClaimFault::Expired)).flatten(),
-            nbf: checks.nbf.then(|| verify(self.nbf, |nbf| nbf > now, ClaimFault::NotValidYet)).flatten(),
+            exp: checks.exp.then(|| verify(self.exp, |exp| exp + skew <= now, ClaimFault::Expired)).flatten(),
+            nbf: checks.nbf.then(|| verify(self.nbf, |nbf| nbf - skew > now, ClaimFault::NotValidYet)).flatten(),
         };
         if faults != ClaimFaults::default() {
             return Err(faults);
@@ -114,7 +117,7 @@ mod tests {
     use super::*;
 
     const NOW: Timestamp = 1_700_000_000;
-    const NONE: TimeChecks = TimeChecks { exp: false, nbf: false, maximum_expiration: None };
+    const NONE: TimeChecks = TimeChecks { exp: false, nbf: false, maximum_expiration: None, clock_skew: 0 };
     const EXP: TimeChecks = TimeChecks { exp: true, ..NONE };
     const NBF: TimeChecks = TimeChecks { nbf: true, ..NONE };
     const BOTH: TimeChecks = TimeChecks { exp: true, nbf: true, ..NONE };
@@ -142,6 +145,21 @@ mod tests {
         assert_eq!(check(r#"{"nbf":1700000000}"#, NBF), "");
         assert_eq!(check(r#"{"nbf":1700000001}"#, NBF), "nbf: token not valid yet");
         assert_eq!(check(r#"{"nbf":1e400}"#, NBF), "nbf: token not valid yet");
+    }
+
+    #[test]
+    fn clocks_may_differ_by_the_skew_and_no_second_more() {
+        let skewed = TimeChecks { clock_skew: 30, ..BOTH };
+        for (exp, nbf, fault) in [
+            (1_699_999_971_u64, 1_700_000_030_u64, ""),
+            (1_699_999_970, 1_700_000_030, "exp: token expired"),
+            (1_699_999_971, 1_700_000_031, "nbf: token not valid yet"),
+        ] {
+            assert_eq!(check(&format!(r#"{{"exp":{exp},"nbf":{nbf}}}"#), skewed), fault);
+        }
+        let within_an_hour = TimeChecks { clock_skew: 30, ..WITHIN_AN_HOUR };
+        let too_far = "exp: exceeds maximum allowed expiration";
+        assert_eq!(check(r#"{"exp":1700003601}"#, within_an_hour), too_far, "the skew does not lengthen the maximum");
     }
 
     #[test]

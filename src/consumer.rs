@@ -12,8 +12,12 @@ pub struct HeaderText(Rc<str>);
 impl HeaderText {
     /// Takes a text, if a header can carry it unchanged.
     pub fn new(text: &str) -> Option<Self> {
-        let fits = !text.is_empty() && text.trim() == text && !text.chars().any(char::is_control);
-        fits.then(|| Self(text.into()))
+        Self::fits(text).then(|| Self(text.into()))
+    }
+
+    /// Whether a header can carry a text unchanged.
+    pub fn fits(text: &str) -> bool {
+        !text.is_empty() && text.trim() == text && !text.chars().any(char::is_control)
     }
 
     /// The text.
@@ -43,13 +47,46 @@ pub struct Consumer {
     pub username: Option<HeaderText>,
     /// The identifier in somebody's own database.
     pub custom_id: Option<HeaderText>,
+    /// What `allow` and `deny` may name instead of each consumer.
+    pub groups: Groups,
+}
+
+/// The groups that a consumer is in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Groups {
+    names: Box<[HeaderText]>,
+    joined: Option<HeaderText>,
+}
+
+impl Groups {
+    /// Takes the names of groups; `None` if one of them holds the comma that separates them in a header.
+    pub fn new(names: Vec<HeaderText>) -> Option<Self> {
+        let texts: Vec<&str> = names.iter().map(HeaderText::as_str).collect();
+        let joined = HeaderText::new(&texts.join(", "));
+        texts.iter().all(|name| !name.contains(',')).then(|| Self { joined, names: names.into() })
+    }
+
+    /// Each group.
+    pub fn names(&self) -> &[HeaderText] {
+        &self.names
+    }
+
+    /// All groups in one text, separated by commas, as the gateway writes `X-Consumer-Groups`; `None` if there are none.
+    pub fn joined(&self) -> Option<&HeaderText> {
+        self.joined.as_ref()
+    }
+}
+
+impl Consumer {
+    /// The name that people know best.
+    pub fn name(&self) -> &str {
+        [&self.username, &self.custom_id, &self.id].into_iter().flatten().next().map_or("", HeaderText::as_str)
+    }
 }
 
 impl fmt::Display for Consumer {
-    /// The name that people know best.
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-        let name = [&self.username, &self.custom_id, &self.id].into_iter().flatten().next();
-        write!(formatter, "{:?}", name.map_or("", HeaderText::as_str))
+        write!(formatter, "{:?}", self.name())
     }
 }
 
@@ -95,13 +132,13 @@ pub struct Credentials(HashMap<HeaderText, Vec<Rc<Credential>>>);
 
 impl Credentials {
     /// Adds a credential, unless its key is another consumer's.
-    pub fn add(&mut self, credential: Credential) -> Result<(), KeyTaken> {
+    pub fn add(&mut self, credential: &Rc<Credential>) -> Result<(), KeyTaken> {
         let sharing = self.0.entry(credential.key.clone()).or_default();
         if sharing.first().is_some_and(|first| !Rc::ptr_eq(&first.consumer, &credential.consumer)) {
             return Err(KeyTaken);
         }
         sharing.reserve_exact(1);
-        sharing.push(Rc::new(credential));
+        sharing.push(Rc::clone(credential));
         Ok(())
     }
 

@@ -9,18 +9,27 @@ use crate::{
 };
 
 /// The identity headers of one request: each with its value, or without one when it does not apply.
-pub type IdentityHeaders<'c> = [(&'static str, Option<&'c str>); 5];
+pub type IdentityHeaders<'c> = [(&'static str, Option<&'c str>); 6];
 
-/// The identity headers that an outcome gives a request. `None` for a request that does not go upstream.
-pub fn headers<'o>(outcome: &'o Outcome) -> Option<IdentityHeaders<'o>> {
+/// The names of the identity headers, in lower case.
+pub const NAMES: [&str; 6] = [
+    "x-consumer-id",
+    "x-consumer-custom-id",
+    "x-consumer-username",
+    "x-consumer-groups",
+    "x-credential-identifier",
+    "x-anonymous-consumer",
+];
+
+/// The identity headers that an outcome gives a request.
+pub fn headers<'o>(outcome: &'o Outcome) -> IdentityHeaders<'o> {
     match outcome {
         Outcome::Authenticated(authenticated) => {
             let credential = authenticated.credential();
-            Some(of(Some(credential.consumer()), Some(credential.key()), None))
+            of(Some(credential.consumer()), Some(credential.key()), None)
         }
-        Outcome::Anonymous { consumer, .. } => Some(of(Some(consumer), None, Some("true"))),
-        Outcome::Preflight => Some(of(None, None, None)),
-        Outcome::Denied(_) => None,
+        Outcome::Anonymous { consumer, .. } => of(Some(consumer), None, Some("true")),
+        Outcome::Preflight | Outcome::Disabled | Outcome::Denied(_) => of(None, None, None),
     }
 }
 
@@ -34,6 +43,7 @@ fn of<'c>(
         ("X-Consumer-ID", name(|consumer| &consumer.id)),
         ("X-Consumer-Custom-ID", name(|consumer| &consumer.custom_id)),
         ("X-Consumer-Username", name(|consumer| &consumer.username)),
+        ("X-Consumer-Groups", consumer.and_then(|consumer| consumer.groups.joined()).map(HeaderText::as_str)),
         ("X-Credential-Identifier", credential.map(HeaderText::as_str)),
         ("X-Anonymous-Consumer", anonymous),
     ]
@@ -46,25 +56,44 @@ pub trait RequestHeaders: Request {
 
     /// Removes every occurrence of a header; whether none is left.
     fn remove_header(&mut self, name: &str) -> bool;
+
+    /// All values of a header, in their order.
+    fn header_values(&self, name: &str) -> Vec<Vec<u8>>;
+
+    /// Adds a header beside those of the same name.
+    fn add_header(&mut self, name: &str, value: &[u8]);
+
+    /// Replaces the request target's path and query.
+    fn set_path(&mut self, path: &[u8]);
 }
 
-/// The client sent an identity header, and the host did not remove it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+/// The client sent a header that must not go upstream, and the host did not remove it.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("the client's header {0} cannot be removed on this host")]
-pub struct NotRemoved(&'static str);
+pub struct NotRemoved(String);
+
+impl NotRemoved {
+    /// The header of this name was not removed.
+    pub fn new(name: &str) -> Self {
+        Self(name.to_owned())
+    }
+}
 
 /// Writes the identity headers, after taking away what the client sent under their names.
 ///
 /// Some hosts answer that a header was removed and leave it there, or change only the first of several: so removal is
 /// read back, and a request that keeps a client's identity header must not go upstream.
 pub fn apply(identity: &IdentityHeaders, request: &mut impl RequestHeaders) -> Result<(), NotRemoved> {
-    for (name, value) in identity {
-        if request.header(name).is_some() && !request.remove_header(name) {
-            return Err(NotRemoved(name));
-        }
-        if let Some(value) = value {
-            request.set_header(name, value);
-        }
+    identity.iter().try_for_each(|(name, value)| write(name, *value, request))
+}
+
+/// Writes one header that the filter alone may write, or removes it.
+pub(crate) fn write(name: &str, value: Option<&str>, request: &mut impl RequestHeaders) -> Result<(), NotRemoved> {
+    if request.header(name).is_some() && !request.remove_header(name) {
+        return Err(NotRemoved::new(name));
+    }
+    if let Some(value) = value {
+        request.set_header(name, value);
     }
     Ok(())
 }

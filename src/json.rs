@@ -85,9 +85,37 @@ impl<'a> Raw<'a> {
         is_number.then(|| self.0.parse().ok()).flatten()
     }
 
+    /// The items of the value, if it is an array.
+    pub fn items(self) -> Option<Vec<Raw<'a>>> {
+        let items: Vec<&'a RawValue> = serde_json::from_str(self.0).ok()?;
+        Some(items.into_iter().map(|item| Raw(item.get())).collect())
+    }
+
+    /// A member of the value, if it is an object that has it.
+    pub fn member(self, name: &str) -> Option<Raw<'a>> {
+        let members: Members = serde_json::from_str(self.0).ok()?;
+        members.get(name)
+    }
+
+    /// The value as text, if it is a string, a number (spelled as in the document) or a truth value.
+    pub fn scalar(self) -> Option<Cow<'a, str>> {
+        let is_literal = !self.0.starts_with(['"', '{', '[']) && !self.is_null();
+        if is_literal { Some(Cow::Borrowed(self.0)) } else { self.string() }
+    }
+
+    /// The value as a truth value, if it is one.
+    pub fn flag(self) -> Option<bool> {
+        self.0.parse().ok()
+    }
+
     /// Whether the value is `true`.
     pub fn is_true(self) -> bool {
-        self.0 == "true"
+        self.flag() == Some(true)
+    }
+
+    /// Whether the value is `null`.
+    pub fn is_null(self) -> bool {
+        self.0 == "null"
     }
 }
 
@@ -267,6 +295,18 @@ mod tests {
         assert_eq!(members.get("escaped").unwrap().string().as_deref(), Some("a/"));
         assert_eq!(members.get("lone").unwrap().string(), None);
         assert_eq!(members.get("number").unwrap().string(), None);
+    }
+
+    #[test]
+    fn values_are_looked_into_one_level_at_a_time() {
+        let members = Members::parse(r#"{"a":{"b":[1.50,"x\u0041",true,null,{"c":1}]}}"#).unwrap();
+        let items = members.get("a").unwrap().member("b").unwrap().items().unwrap();
+        let scalars: Vec<_> = items.iter().map(|item| item.scalar()).collect();
+        let texts: Vec<_> = scalars.iter().map(Option::as_deref).collect();
+        assert_eq!(texts, [Some("1.50"), Some("xA"), Some("true"), None, None]);
+        assert!(members.get("a").unwrap().items().is_none());
+        assert!(members.get("a").unwrap().scalar().is_none());
+        assert!(items[0].member("b").is_none());
     }
 
     #[test]

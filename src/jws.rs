@@ -72,14 +72,15 @@ impl<'t> Compact<'t> {
 
     /// Reads header and payload, each of which must be a JSON object.
     pub fn parse(&self) -> Result<Jws<'_>, JwsError> {
-        let object = |json, part| {
-            let text = std::str::from_utf8(json).map_err(|_| JwsError::NotAnObject(part))?;
-            Members::parse(text).map_err(|_| JwsError::NotAnObject(part))
-        };
+        let text = |json, part| std::str::from_utf8(json).map_err(|_| JwsError::NotAnObject(part));
+        let object = |text, part| Members::parse(text).map_err(|_| JwsError::NotAnObject(part));
+        let header = object(text(&self.header, Part::Header)?, Part::Header)?;
+        let payload = text(&self.payload, Part::Payload)?;
         Ok(Jws {
             signing_input: self.signing_input,
-            header: object(&self.header, Part::Header)?,
-            claims: object(&self.payload, Part::Payload)?,
+            header,
+            payload,
+            claims: object(payload, Part::Payload)?,
             signature: &self.signature,
         })
     }
@@ -96,6 +97,8 @@ pub struct Jws<'a> {
     pub signing_input: &'a [u8],
     /// The JOSE header.
     pub header: Members<'a>,
+    /// The text of the claims set.
+    pub payload: &'a str,
     /// The claims set (RFC 7519 §4).
     pub claims: Members<'a>,
     /// The decoded signature.

@@ -4,12 +4,13 @@
 //!
 //! - [`json`], [`base64`]: strict decoding
 //! - [`algorithm`], [`key`]: what signs a token, and verifying with it
-//! - [`jws`], [`claims`]: a token, and its time claims
+//! - [`jws`], [`claims`], [`claim_path`], [`claim_checks`]: a token, its time claims, and its other claims
 //! - [`request`]: finding the token
-//! - [`consumer`], [`policy`], [`config`]: who may call, what is demanded, and reading both
+//! - [`consumer`], [`access`], [`policy`], [`config`]: who may call, what is demanded, and reading both
 //! - [`verifier`], [`host_crypto`]: who checks a signature
 //! - [`token_cache`], [`authenticate`]: the decision, and what it remembers
-//! - [`reply`], [`identity`]: what the client and the upstream are told of it
+//! - [`reply`], [`identity`], [`upstream`], [`hiding`]: what the client and the upstream are told of it
+//! - [`token_names`], [`throttle`]: what operators are told of it, and how often
 //!
 //! Compiled to `wasm32-wasip1` the crate is a module for Envoy and other proxy-wasm hosts; `proxy` alone names them.
 
@@ -29,12 +30,16 @@
     )
 )]
 
+pub mod access;
 pub mod algorithm;
 pub mod authenticate;
 pub mod base64;
+pub mod claim_checks;
+pub mod claim_path;
 pub mod claims;
 pub mod config;
 pub mod consumer;
+pub mod hiding;
 pub mod host_crypto;
 pub mod identity;
 pub mod json;
@@ -45,5 +50,8 @@ pub mod policy;
 mod proxy;
 pub mod reply;
 pub mod request;
+pub mod throttle;
 pub mod token_cache;
+pub mod token_names;
+pub mod upstream;
 pub mod verifier;

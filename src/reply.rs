@@ -1,8 +1,10 @@
 //! What a refused client is told.
 
+use std::{borrow::Cow, rc::Rc};
+
 use serde_json::{Map, Value, json};
 
-use crate::{authenticate::Reason, policy::Policy};
+use crate::{authenticate::Reason, claim_checks::RequiredClaim, consumer::HeaderText, policy::Policy};
 
 /// An answer that the filter gives itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,36 +13,152 @@ pub struct Reply {
     pub status: u16,
     /// The challenge (RFC 9110 §11.6.1), if the status asks for one.
     pub www_authenticate: Option<String>,
-    /// The body, a JSON object.
+    /// The media type of the body.
+    pub content_type: Cow<'static, str>,
+    /// The body: a JSON object, or what a template makes of it.
     pub body: String,
 }
 
-impl Reply {
-    /// The media type of every body.
-    pub const CONTENT_TYPE: &'static str = "application/json; charset=utf-8";
+/// What kind of refusal it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// It is not known who calls: 401.
+    Unauthorized,
+    /// Whoever calls may not: 403.
+    Forbidden,
+    /// It cannot be found out now who calls: 503.
+    Unavailable,
+}
 
-    /// The answer to a request that failed authentication.
-    pub fn unauthorized(reason: &Reason, policy: &Policy) -> Self {
+/// `response`: how refused clients are answered, to match the errors of an API that is there already.
+#[derive(Debug, Clone)]
+pub struct ReplyFormat {
+    /// Whether the answer tells the reason. Without it nobody can learn from answers how far a token got.
+    pub detail: bool,
+    /// For [`Kind::Unauthorized`].
+    pub unauthorized: Template,
+    /// For [`Kind::Forbidden`].
+    pub forbidden: Template,
+    /// For [`Kind::Unavailable`].
+    pub unavailable: Template,
+}
+
+/// An answer's parts, each where it is not to be the usual one.
+#[derive(Debug, Clone, Default)]
+pub struct Template {
+    /// The HTTP status.
+    pub status: Option<u16>,
+    /// The media type of the body.
+    pub content_type: Option<HeaderText>,
+    /// The body, with [`Template::MESSAGE`] where the message goes.
+    pub body: Option<Rc<str>>,
+}
+
+impl Template {
+    /// Stands in a body for the message, which is inserted as the content of a JSON string.
+    pub const MESSAGE: &'static str = "%MESSAGE%";
+}
+
+impl Default for ReplyFormat {
+    fn default() -> Self {
+        let usual = Template::default;
+        Self { detail: true, unauthorized: usual(), forbidden: usual(), unavailable: usual() }
+    }
+}
+
+impl ReplyFormat {
+    fn template(&self, kind: Kind) -> &Template {
+        match kind {
+            Kind::Unauthorized => &self.unauthorized,
+            Kind::Forbidden => &self.forbidden,
+            Kind::Unavailable => &self.unavailable,
+        }
+    }
+}
+
+impl Kind {
+    /// The kind of a reason.
+    pub fn of(reason: &Reason) -> Self {
+        match reason {
+            Reason::NotAllowed | Reason::InsufficientClaims(_) | Reason::ForbiddenHeader(_) => Self::Forbidden,
+            _ => Self::Unauthorized,
+        }
+    }
+
+    fn status(self) -> u16 {
+        match self {
+            Self::Unauthorized => 401,
+            Self::Forbidden => 403,
+            Self::Unavailable => 503,
+        }
+    }
+
+    /// All that a client is told that is told nothing.
+    fn message(self) -> &'static str {
+        match self {
+            Self::Unauthorized => "Unauthorized",
+            Self::Forbidden => "Forbidden",
+            Self::Unavailable => "Service Unavailable",
+        }
+    }
+}
+
+impl Reply {
+    const JSON: Cow<'static, str> = Cow::Borrowed("application/json; charset=utf-8");
+
+    /// The answer to a request that is refused.
+    pub fn denied(reason: &Reason, policy: &Policy) -> Self {
+        let kind = Kind::of(reason);
+        let format = &policy.response;
+        let told = format.detail.then_some(reason);
+        let challenge = challenge(kind, told, policy.realm.as_ref());
+        let content =
+            told.map_or_else(|| Content::Message(kind.message().into()), |it| content(it, &policy.key_claim_name));
+        Self::of(kind, format.template(kind), challenge, content)
+    }
+
+    fn of(kind: Kind, template: &Template, challenge: Option<String>, content: Content) -> Self {
+        let body = match &template.body {
+            Some(body) => body.replace(Template::MESSAGE, &content.in_json_string()),
+            None => content.json(),
+        };
+        let content_type = template.content_type.as_ref().map(|it| Cow::Owned(it.as_str().to_owned()));
         Self {
-            status: 401,
-            www_authenticate: Some(challenge(reason, policy)),
-            body: body(reason, &policy.key_claim_name).to_string(),
+            status: template.status.unwrap_or(kind.status()),
+            www_authenticate: challenge,
+            content_type: content_type.unwrap_or(Self::JSON),
+            body,
         }
     }
 
     /// The answer when the host cannot do what safety needs.
     pub fn internal_error() -> Self {
         let body = json!({ "message": "An unexpected error occurred" }).to_string();
-        Self { status: 500, www_authenticate: None, body }
+        Self { status: 500, www_authenticate: None, content_type: Self::JSON, body }
     }
 }
 
-/// The challenge of RFC 6750 §3. A request that carried no token is told no error.
-fn challenge(reason: &Reason, policy: &Policy) -> String {
-    let realm = policy.realm.as_ref().map(|realm| format!("realm={}", quoted(realm.as_str())));
-    let error = (*reason != Reason::NoToken).then(|| r#"error="invalid_token""#.to_owned());
-    let parameters: Vec<String> = [realm, error].into_iter().flatten().collect();
-    ["Bearer", &parameters.join(", ")].join(" ").trim_end().to_owned()
+/// The challenge of RFC 6750 §3. A request that carried no token is told no error, nor is one that is told nothing.
+fn challenge(kind: Kind, told: Option<&Reason>, realm: Option<&HeaderText>) -> Option<String> {
+    let error = match (kind, told) {
+        (Kind::Unauthorized, None | Some(Reason::NoToken)) => vec![],
+        (Kind::Unauthorized, Some(_)) => vec![r#"error="invalid_token""#.to_owned()],
+        (Kind::Forbidden, Some(Reason::InsufficientClaims(required))) => insufficient_scope(required)?,
+        _ => return None,
+    };
+    let realm = realm.map(|realm| format!("realm={}", quoted(realm.as_str())));
+    let parameters: Vec<String> = realm.into_iter().chain(error).collect();
+    Some(["Bearer", &parameters.join(", ")].join(" ").trim_end().to_owned())
+}
+
+/// The error of RFC 6750 §3.1 for a token that lacks a scope, with the scopes that it lacks as far as they can be said.
+fn insufficient_scope(required: &RequiredClaim) -> Option<Vec<String>> {
+    let is_scope_token =
+        |scope: &str| !scope.is_empty() && scope.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e));
+    let scopes = required.scopes()?;
+    let scope = (!scopes.is_empty() && scopes.iter().all(|scope| is_scope_token(scope)))
+        .then(|| format!("scope={}", quoted(&scopes.join(" "))));
+    Some(std::iter::once(r#"error="insufficient_scope""#.to_owned()).chain(scope).collect())
 }
 
 /// A quoted-string (RFC 9110 §5.6.4).
@@ -48,23 +166,57 @@ fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', r"\\").replace('"', r#"\""#))
 }
 
-/// The body for a reason, in the words of the gateway's plugin.
-fn body(reason: &Reason, key_claim: &str) -> Value {
-    let message = match reason {
-        Reason::NoToken => "Unauthorized".to_owned(),
-        Reason::MultipleTokens => "Multiple tokens provided".to_owned(),
-        Reason::Malformed(_) => "Bad token; invalid JSON".to_owned(),
-        Reason::UnsupportedAlgorithm => "Bad token; invalid alg".to_owned(),
-        Reason::UnsupportedHeader(name) => format!("Bad token; invalid {name}"),
-        Reason::NoKey => format!("No mandatory '{key_claim}' in claims"),
-        Reason::InvalidKey => format!("Invalid '{key_claim}' in claims"),
-        Reason::UnknownKey(_) => format!("No credentials found for given '{key_claim}'"),
-        Reason::AlgorithmMismatch => "Invalid algorithm".to_owned(),
-        Reason::InvalidSignature => "Invalid signature".to_owned(),
-        Reason::Claims(faults) => {
-            let members = faults.iter().map(|(name, fault)| (name.to_owned(), fault.to_string().into()));
-            return Value::Object(members.collect::<Map<_, _>>());
+/// What a body says.
+enum Content {
+    Message(Cow<'static, str>),
+    /// The claims at fault, each with its fault.
+    Claims(Vec<(&'static str, String)>),
+}
+
+impl Content {
+    fn json(&self) -> String {
+        match self {
+            Self::Message(message) => json!({ "message": message }).to_string(),
+            Self::Claims(faults) => {
+                let members = faults.iter().map(|(name, fault)| ((*name).to_owned(), fault.as_str().into()));
+                Value::Object(members.collect::<Map<_, _>>()).to_string()
+            }
         }
-    };
-    json!({ "message": message })
+    }
+
+    /// The message, escaped as within the quotes of a JSON string.
+    fn in_json_string(&self) -> String {
+        let message = match self {
+            Self::Message(message) => Cow::Borrowed(message.as_ref()),
+            Self::Claims(faults) => {
+                let faults: Vec<String> = faults.iter().map(|(name, fault)| format!("{name}: {fault}")).collect();
+                Cow::Owned(faults.join(", "))
+            }
+        };
+        let quoted = Value::from(message).to_string();
+        quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or_default().to_owned()
+    }
+}
+
+/// The content for a reason, in the words of the gateway's plugins.
+fn content(reason: &Reason, key_claim: &str) -> Content {
+    Content::Message(match reason {
+        Reason::ForbiddenHeader(name) => format!("Header not allowed: {name}").into(),
+        Reason::NoToken => "Unauthorized".into(),
+        Reason::MultipleTokens => "Multiple tokens provided".into(),
+        Reason::Malformed(_) => "Bad token; invalid JSON".into(),
+        Reason::UnsupportedAlgorithm => "Bad token; invalid alg".into(),
+        Reason::UnsupportedHeader(name) => format!("Bad token; invalid {name}").into(),
+        Reason::NoKey => format!("No mandatory '{key_claim}' in claims").into(),
+        Reason::InvalidKey => format!("Invalid '{key_claim}' in claims").into(),
+        Reason::UnknownKey(_) => format!("No credentials found for given '{key_claim}'").into(),
+        Reason::AlgorithmMismatch => "Invalid algorithm".into(),
+        Reason::InvalidSignature => "Invalid signature".into(),
+        Reason::Claims(faults) => {
+            return Content::Claims(faults.iter().map(|(name, fault)| (name, fault.to_string())).collect());
+        }
+        Reason::Audience => return Content::Claims(vec![("aud", "not allowed".to_owned())]),
+        Reason::NotAllowed => "You cannot consume this service".into(),
+        Reason::InsufficientClaims(_) => "Insufficient claims".into(),
+    })
 }

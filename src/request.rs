@@ -15,6 +15,12 @@ pub trait Request {
 
     /// The cookies, of all `Cookie` headers together: HTTP/1.1 clients send one, but nothing makes them.
     fn cookies(&self) -> Option<Cow<'_, [u8]>>;
+
+    /// The name of the route that the proxy has chosen, if it has one. What a client writes does not enter into it.
+    fn route_name(&self) -> Option<Vec<u8>>;
+
+    /// The name of the cluster that the proxy has chosen, if it has chosen one.
+    fn cluster_name(&self) -> Option<Vec<u8>>;
 }
 
 /// The names under which a token may stand in a request.
@@ -69,32 +75,36 @@ impl<'r> Carriers<'r> {
 /// Every value of the named parameters of a path's query, decoded as a form. An escape that is broken stays as it is.
 fn query_values<'r>(path: &'r [u8], names: &'r [String]) -> impl Iterator<Item = Cow<'r, [u8]>> {
     let query = path.splitn(2, |byte| *byte == b'?').nth(1).unwrap_or_default();
-    form_urlencoded::parse(query).filter(|(name, _)| names.iter().any(|wanted| wanted == name)).map(|(_, value)| {
-        match value {
-            Cow::Borrowed(value) => Cow::Borrowed(value.as_bytes()),
-            Cow::Owned(value) => Cow::Owned(value.into_bytes()),
-        }
+    query.split(|byte| *byte == b'&').filter_map(|pair| query_value(pair, names))
+}
+
+/// The value of a query's `name=value`, if the name is one of these.
+pub(crate) fn query_value<'r>(pair: &'r [u8], names: &[String]) -> Option<Cow<'r, [u8]>> {
+    let (name, value) = form_urlencoded::parse(pair).next()?;
+    names.iter().any(|wanted| *wanted == name).then_some(match value {
+        Cow::Borrowed(value) => Cow::Borrowed(value.as_bytes()),
+        Cow::Owned(value) => Cow::Owned(value.into_bytes()),
     })
 }
 
 /// The first value of each named cookie (RFC 6265 §4.2.1; names are compared exactly).
 fn cookie_values<'r>(cookies: &'r [u8], names: &'r [String]) -> impl Iterator<Item = &'r [u8]> {
-    names.iter().filter_map(|name| {
-        cookies.split(|byte| *byte == b';').find_map(|cookie| {
-            let value = cookie.trim_ascii().strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
-            Some(value)
-        })
-    })
+    names.iter().filter_map(|name| cookies.split(|byte| *byte == b';').find_map(|cookie| cookie_value(cookie, name)))
+}
+
+/// The value of a cookie `name=value`, if it has this name.
+pub(crate) fn cookie_value<'r>(cookie: &'r [u8], name: &str) -> Option<&'r [u8]> {
+    cookie.trim_ascii().strip_prefix(name.as_bytes())?.strip_prefix(b"=")
 }
 
 /// The token of a header `Bearer <token>`, the scheme in any case (RFC 9110 §11.1).
 ///
 /// Of a header that occurs several times only the first counts, and a proxy joins them by commas, which no token holds.
-fn bearer_token(value: &[u8]) -> Option<&[u8]> {
+pub(crate) fn bearer_token(value: &[u8]) -> Option<&[u8]> {
     const SCHEME: &[u8] = b"bearer";
 
     let first = value.split(|byte| *byte == b',').next()?.trim_ascii();
     let (scheme, rest) = first.split_at_checked(SCHEME.len())?;
     let is_bearer = scheme.eq_ignore_ascii_case(SCHEME) && rest.first().is_some_and(u8::is_ascii_whitespace);
-    is_bearer.then(|| rest.trim_ascii_start())
+    is_bearer.then(|| rest.trim_ascii_start()).filter(|token| !token.is_empty())
 }

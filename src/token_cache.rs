@@ -18,12 +18,17 @@ pub struct CacheLimits {
 pub struct TokenCache<T> {
     limits: CacheLimits,
     bytes: usize,
-    tokens: LruCache<Box<[u8]>, T>,
+    tokens: LruCache<Box<[u8]>, Entry<T>>,
+}
+
+struct Entry<T> {
+    verified: T,
+    size: usize,
 }
 
 impl<T> TokenCache<T> {
     /// What an entry takes beside its token: its node, its slot in the table, and the allocator's own.
-    const ENTRY_OVERHEAD: usize = 160;
+    const ENTRY_OVERHEAD: usize = 192;
 
     /// An empty cache.
     pub fn new(limits: CacheLimits) -> Self {
@@ -32,22 +37,22 @@ impl<T> TokenCache<T> {
 
     /// A token that was verified before.
     pub fn get(&mut self, token: &[u8]) -> Option<&T> {
-        self.tokens.get(token)
+        self.tokens.get(token).map(|entry| &entry.verified)
     }
 
-    /// Remembers a token that was verified, at the expense of those that were not used for longest.
-    pub fn insert(&mut self, token: &[u8], verified: T) {
-        let size = Self::size(token);
+    /// Remembers a token that was verified, at the expense of those that were not used for longest. `beside` is how many
+    /// bytes `verified` keeps alive elsewhere.
+    pub fn insert(&mut self, token: &[u8], verified: T, beside: usize) {
+        let size = token.len().saturating_add(beside).saturating_add(Self::ENTRY_OVERHEAD);
         if self.limits.entries == 0 || size > self.limits.bytes {
             return;
         }
         while self.tokens.len() >= self.limits.entries || self.bytes.saturating_add(size) > self.limits.bytes {
-            let Some((evicted, _)) = self.tokens.pop_lru() else { break };
-            self.bytes = self.bytes.saturating_sub(Self::size(&evicted));
+            let Some((_, evicted)) = self.tokens.pop_lru() else { break };
+            self.bytes = self.bytes.saturating_sub(evicted.size);
         }
-        if self.tokens.put(token.into(), verified).is_none() {
-            self.bytes = self.bytes.saturating_add(size);
-        }
+        let replaced = self.tokens.put(token.into(), Entry { verified, size }).map_or(0, |entry| entry.size);
+        self.bytes = self.bytes.saturating_add(size).saturating_sub(replaced);
     }
 
     /// How many tokens it holds.
@@ -58,9 +63,5 @@ impl<T> TokenCache<T> {
     /// Whether it holds no token.
     pub fn is_empty(&self) -> bool {
         self.tokens.is_empty()
-    }
-
-    fn size(token: &[u8]) -> usize {
-        token.len().saturating_add(Self::ENTRY_OVERHEAD)
     }
 }

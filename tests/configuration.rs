@@ -53,7 +53,7 @@ fn key_fault(algorithm: &str, key: impl Into<Json>) -> String {
 #[test]
 fn defaults_are_the_plugin_s() {
     for bytes in [b"{}".as_slice(), b"", b" {\n} "] {
-        let Config { policy, credentials, host_crypto, token_cache } = Config::parse(bytes).unwrap();
+        let Config { policy, credentials, host_crypto, token_cache, .. } = Config::parse(bytes).unwrap();
         assert_eq!(host_crypto, HostCryptoUse::Auto);
         assert_eq!(token_cache, CacheLimits { entries: 10_000, bytes: 16 << 20 });
         assert_eq!(policy.token_places.header_names, ["authorization"]);
@@ -84,7 +84,7 @@ fn every_field_is_read_and_null_is_the_same_as_no_field() {
         ],
     });
     for bytes in [all.to_string().into_bytes(), serialized_struct(&all)] {
-        let Config { policy, credentials, host_crypto, token_cache } = Config::parse(&bytes).unwrap();
+        let Config { policy, credentials, host_crypto, token_cache, .. } = Config::parse(&bytes).unwrap();
         assert_eq!(host_crypto, HostCryptoUse::Off);
         assert_eq!(token_cache, CacheLimits { entries: 0, bytes: 1_000_000 });
         assert_eq!(policy.token_places.header_names, ["x-token", "authorization"]);

@@ -94,10 +94,10 @@ fn what_did_not_verify_is_never_known() {
 #[test]
 fn the_token_that_was_not_used_for_longest_makes_room() {
     let mut cache = TokenCache::new(CacheLimits { entries: 2, bytes: 1 << 20 });
-    cache.insert(b"a", 'a');
-    cache.insert(b"b", 'b');
+    cache.insert(b"a", 'a', 0);
+    cache.insert(b"b", 'b', 0);
     assert_eq!(cache.get(b"a"), Some(&'a'));
-    cache.insert(b"c", 'c');
+    cache.insert(b"c", 'c', 0);
     assert_eq!([b"a", b"b", b"c"].map(|token| cache.get(token).copied()), [Some('a'), None, Some('c')]);
     assert_eq!(cache.len(), 2);
 }
@@ -109,8 +109,8 @@ fn a_flood_of_tokens_stays_within_both_bounds() {
         let mut lengths = 0;
         for n in 0..5_000_usize {
             let token = format!("{n}{}", "x".repeat(n % 1_000)).into_bytes();
-            cache.insert(&token, n);
-            cache.insert(&token, n);
+            cache.insert(&token, n, 0);
+            cache.insert(&token, n, 0);
             assert_eq!(cache.get(&token), Some(&n));
             lengths += token.len();
         }
@@ -121,12 +121,26 @@ fn a_flood_of_tokens_stays_within_both_bounds() {
 }
 
 #[test]
+fn what_is_kept_beside_a_token_counts_and_is_given_back() {
+    let mut cache = TokenCache::new(CacheLimits { entries: 100, bytes: 10_000 });
+    for n in 0..100_u8 {
+        cache.insert(&[n], n, 1_000);
+        cache.insert(&[n], n, 2_000);
+    }
+    assert_eq!(cache.len(), 4);
+    for n in 0..100_u8 {
+        cache.insert(&[n], n, 0);
+    }
+    assert!(cache.len() > 40, "{}", cache.len());
+}
+
+#[test]
 fn a_token_larger_than_the_cache_is_not_kept_and_evicts_nothing() {
     let mut cache = TokenCache::new(CacheLimits { entries: 10, bytes: 1_000 });
-    cache.insert(b"a", 1);
-    cache.insert(&[b'x'; 1_000], 2);
+    cache.insert(b"a", 1, 0);
+    cache.insert(&[b'x'; 1_000], 2, 0);
     assert_eq!(cache.len(), 1);
     let mut off = TokenCache::new(CacheLimits { entries: 0, bytes: 1_000 });
-    off.insert(b"a", 1);
+    off.insert(b"a", 1, 0);
     assert!(off.is_empty());
 }

@@ -1,7 +1,7 @@
 //! `consumers`, with their `jwt_secrets`.
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
+    collections::{HashMap, HashSet, hash_map::Entry},
     rc::Rc,
 };
 
@@ -14,7 +14,7 @@ use super::{
 use crate::{
     algorithm::Algorithm,
     base64::decode_lenient,
-    consumer::{Consumer, Credential, Credentials, HeaderText, KeyTaken},
+    consumer::{Consumer, Credential, Credentials, Groups, HeaderText, KeyTaken},
     json::Value,
     key::{Key, KeyError},
 };
@@ -38,6 +38,13 @@ pub(super) const FIELDS: &[Field] = &[
         Shape::HeaderText,
         "The identifier in a database of your own; sent upstream as `X-Consumer-Custom-ID`.",
         r#""crm-42""#,
+    ),
+    Field::optional(
+        "groups",
+        Shape::List(&Shape::HeaderText),
+        "What `allow` and `deny` may name instead of each consumer; sent upstream as `X-Consumer-Groups`. No comma may \
+         stand in one.",
+        r#"["partners"]"#,
     ),
     Field::optional(
         "tags",
@@ -85,7 +92,15 @@ const CREDENTIAL_FIELDS: &[Field] = &[
 /// What `consumers` gives.
 pub(super) struct Consumers {
     pub(super) list: ConsumerList,
-    pub(super) credentials: Credentials,
+    /// One for each of the secret forms.
+    pub(super) credentials: [Credentials; 2],
+}
+
+/// How secrets are read: each as `is_base64` says and, if `both`, the other way too, for rules that differ in it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SecretForms {
+    pub(super) is_base64: bool,
+    pub(super) both: bool,
 }
 
 /// The consumers by their names.
@@ -94,12 +109,18 @@ pub(super) struct ConsumerList {
     by_id: HashMap<HeaderText, Rc<Consumer>>,
     by_username: HashMap<HeaderText, Rc<Consumer>>,
     by_custom_id: HashMap<HeaderText, Rc<Consumer>>,
+    groups: HashSet<HeaderText>,
 }
 
 impl ConsumerList {
     /// The consumer with this id, else the one with this username.
     pub(super) fn find(&self, name: &str) -> Option<Rc<Consumer>> {
         self.by_id.get(name).or_else(|| self.by_username.get(name)).cloned()
+    }
+
+    /// Whether a consumer is in this group.
+    pub(super) fn has_group(&self, name: &HeaderText) -> bool {
+        self.groups.contains(name)
     }
 
     /// Adds a consumer, and reports each of its names that is another's.
@@ -109,6 +130,7 @@ impl ConsumerList {
             ("username", &consumer.username, &mut self.by_username),
             ("custom_id", &consumer.custom_id, &mut self.by_custom_id),
         ];
+        self.groups.extend(consumer.groups.names().iter().cloned());
         let mut result = Ok(());
         for (field, name, index) in names {
             let Some(name) = name else { continue };
@@ -127,22 +149,23 @@ impl ConsumerList {
 impl Consumers {
     /// Reads the consumers. Those without a fault are there even when others have one, so that what names them can be
     /// checked all the same.
-    pub(super) fn read(fields: &mut Fields, secret_is_base64: bool) -> (Self, Result<(), Reported>) {
-        let mut consumers = Self { list: ConsumerList::default(), credentials: Credentials::default() };
-        let read =
-            fields.list("consumers", |value, place, faults| consumers.read_one(value, place, faults, secret_is_base64));
+    pub(super) fn read(fields: &mut Fields, forms: SecretForms) -> (Self, Result<(), Reported>) {
+        let mut consumers = Self { list: ConsumerList::default(), credentials: Default::default() };
+        let read = fields.list("consumers", |value, place, faults| consumers.read_one(value, place, faults, forms));
         (consumers, read.map(drop))
     }
 
-    fn read_one(&mut self, value: Value, place: Place, faults: &Faults, is_base64: bool) -> Result<(), Reported> {
+    fn read_one(&mut self, value: Value, place: Place, faults: &Faults, forms: SecretForms) -> Result<(), Reported> {
         let mut fields = Fields::of(value, place, faults, FIELDS)?;
 
         let username = fields.optional("username", header_text);
         let id = fields.optional("id", header_text);
         let custom_id = fields.optional("custom_id", header_text);
+        let groups = fields.values("groups", group).map(Option::unwrap_or_default);
         let tags = fields.values("tags", name);
         let consumer = username.and_then(|username| {
-            let consumer = Consumer { id: id?, username, custom_id: custom_id? };
+            let groups = Groups::new(groups?).ok_or(Reported)?;
+            let consumer = Consumer { id: id?, username, custom_id: custom_id?, groups };
             if consumer.id.is_none() && consumer.username.is_none() && consumer.custom_id.is_none() {
                 let problem = Problem::new("a consumer without a name", "at least one of username, id, custom_id");
                 return Err(faults.report(fields.place(), problem));
@@ -154,7 +177,7 @@ impl Consumers {
         // A consumer at fault still has its credentials looked at, so that their faults are reported too.
         let credentials = fields.list("jwt_secrets", |value, place, faults| {
             let consumer = consumer.as_ref().map_err(|reported| *reported);
-            self.read_credential(value, place, faults, is_base64, consumer)
+            self.read_credential(value, place, faults, forms, consumer)
         });
         tags.and(added).and(credentials).map(drop)
     }
@@ -164,23 +187,41 @@ impl Consumers {
         value: Value,
         place: Place,
         faults: &Faults,
-        secret_is_base64: bool,
+        forms: SecretForms,
         consumer: Result<&Rc<Consumer>, Reported>,
     ) -> Result<(), Reported> {
         let mut fields = Fields::of(value, place, faults, CREDENTIAL_FIELDS)?;
 
         let key = fields.required("key", "the value of the key claim that names this credential", header_text);
         let algorithm = fields.or_default("algorithm", algorithm, Algorithm::HS256)?;
-        let verification_key = if algorithm.is_symmetric() {
-            secret(&mut fields, algorithm, secret_is_base64)
+        let keys = if algorithm.is_symmetric() {
+            secret(&mut fields, algorithm, forms)
         } else {
-            public_key(&mut fields, algorithm)
+            public_key(&mut fields, algorithm).map(|key| vec![key])
         };
-        let credential = Credential::new(Rc::clone(consumer?), key?, algorithm, verification_key?).ok_or(Reported)?;
-        self.credentials.add(credential).map_err(|KeyTaken| {
-            let problem = Problem::new("the key of another consumer's credential", "a key that one consumer has");
-            fields.report("key", problem)
-        })
+        let (consumer, key) = (consumer?, key?);
+        let credentials = keys?.into_iter().map(|verification_key| {
+            Credential::new(Rc::clone(consumer), key.clone(), algorithm, verification_key).map(Rc::new).ok_or(Reported)
+        });
+        let credentials: Vec<Rc<Credential>> = credentials.collect::<Result<_, _>>()?;
+        // A public key is the same in both forms.
+        let wanted = if forms.both { 2 } else { 1 };
+        let each = credentials.iter().cycle().take(wanted);
+        self.credentials.iter_mut().zip(each).try_for_each(|(index, credential)| index.add(credential)).map_err(
+            |KeyTaken| {
+                let problem = Problem::new("the key of another consumer's credential", "a key that one consumer has");
+                fields.report("key", problem)
+            },
+        )
+    }
+}
+
+fn group(value: Value) -> Result<HeaderText, Problem> {
+    let group = header_text(value)?;
+    if group.as_str().contains(',') {
+        Err(Problem::new("a text with a comma", "a name without a comma"))
+    } else {
+        Ok(group)
     }
 }
 
@@ -190,18 +231,23 @@ fn algorithm(value: Value) -> Result<Algorithm, Problem> {
     name.parse().map_err(|_| Problem::new(format!("\"{}\"", printable(&name)), format!("one of {}", expected())))
 }
 
-fn secret(fields: &mut Fields, algorithm: Algorithm, is_base64: bool) -> Result<Key, Reported> {
+/// The secret in each of the forms that are asked for.
+fn secret(fields: &mut Fields, algorithm: Algorithm, forms: SecretForms) -> Result<Vec<Key>, Reported> {
     refuse(fields, "rsa_public_key", format!("none, because {algorithm} verifies with a secret"))?;
     fields.required("secret", &format!("the secret that {algorithm} verifies with"), |value| {
         let text = text(value)?;
-        let secret = if is_base64 {
-            decode_lenient(&text)
-                .ok_or_else(|| Problem::new("no base64", "base64, because secret_is_base64 is true"))?
-        } else {
-            text.into_owned().into_bytes()
-        };
-        Key::from_secret(secret).ok_or_else(|| Problem::new("an empty secret", "a secret"))
+        let other = forms.both.then_some(!forms.is_base64);
+        std::iter::once(forms.is_base64).chain(other).map(|is_base64| secret_key(&text, is_base64)).collect()
     })
+}
+
+fn secret_key(text: &str, is_base64: bool) -> Result<Key, Problem> {
+    let secret = if is_base64 {
+        decode_lenient(text).ok_or_else(|| Problem::new("no base64", "base64, because secret_is_base64 is true"))?
+    } else {
+        text.as_bytes().to_vec()
+    };
+    Key::from_secret(secret).ok_or_else(|| Problem::new("an empty secret", "a secret"))
 }
 
 fn public_key(fields: &mut Fields, algorithm: Algorithm) -> Result<Key, Reported> {

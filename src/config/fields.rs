@@ -50,6 +50,29 @@ impl<'a, 'p> Fields<'a, 'p> {
         self.members.iter().any(|(key, value)| key == name && *value != Value::Null)
     }
 
+    /// Whether the field stands there, be it `null`.
+    pub(super) fn mentions(&self, name: &str) -> bool {
+        self.members.iter().any(|(key, _)| key == name)
+    }
+
+    /// Reads a field, or takes the parent's value where the field does not stand. `null` does not inherit.
+    pub(super) fn inherited<T: Clone>(
+        &mut self,
+        name: &str,
+        parent: Option<&T>,
+        read: impl FnOnce(&mut Self, &str) -> Result<T, Reported>,
+    ) -> Result<T, Reported> {
+        match parent {
+            Some(parent) if !self.mentions(name) => Ok(parent.clone()),
+            _ => read(self, name),
+        }
+    }
+
+    /// Looks at a field without reading it.
+    pub(super) fn peek(&self, name: &str) -> Option<&Value<'a>> {
+        self.members.iter().find(|(key, _)| key == name).map(|(_, value)| value)
+    }
+
     /// Reads a field. `null` is the same as no field.
     pub(super) fn optional<T>(
         &mut self,
@@ -99,6 +122,36 @@ impl<'a, 'p> Fields<'a, 'p> {
         let items: Vec<_> =
             items.into_iter().enumerate().map(|(at, item)| read(item, Place::Item(&place, at), self.faults)).collect();
         items.into_iter().collect::<Result<_, _>>().map(Some)
+    }
+
+    /// Reads a list that must have an item, if it is there.
+    pub(super) fn filled_list<T>(
+        &mut self,
+        name: &str,
+        read: impl FnMut(Value<'a>, Place, &Faults) -> Result<T, Reported>,
+    ) -> Result<Option<Vec<T>>, Reported> {
+        match self.list(name, read)? {
+            Some(items) if items.is_empty() => {
+                Err(self.report(name, Problem::new("an empty list", "at least one item")))
+            }
+            items => Ok(items),
+        }
+    }
+
+    /// Reads an object; without the field, `None`.
+    pub(super) fn object<T>(
+        &mut self,
+        name: &str,
+        known: &[Field],
+        read: impl FnOnce(&mut Fields<'a, '_>) -> Result<T, Reported>,
+    ) -> Result<Option<T>, Reported> {
+        match self.take(name) {
+            Value::Null => Ok(None),
+            value => {
+                let place = Place::Field(&self.place, name);
+                read(&mut Fields::of(value, place, self.faults, known)?).map(Some)
+            }
+        }
     }
 
     /// Reads a list of which an item is a single value.
@@ -155,14 +208,19 @@ pub(super) fn flag(value: Value) -> Result<bool, Problem> {
 
 /// Reads a whole number from 0 to `maximum`.
 pub(super) fn number_up_to(maximum: u32) -> impl Fn(Value) -> Result<u32, Problem> {
-    move |value| match value {
-        Value::Number(number) if number.fract() == 0.0 && (0.0..=f64::from(maximum)).contains(&number) => {
-            Ok(number as u32)
+    number_within(0, maximum)
+}
+
+/// Reads a whole number from `minimum` to `maximum`.
+pub(super) fn number_within(minimum: u32, maximum: u32) -> impl Fn(Value) -> Result<u32, Problem> {
+    move |value| {
+        let expected = || format!("a whole number from {minimum} to {maximum}");
+        let is_within = |number| (f64::from(minimum)..=f64::from(maximum)).contains(number);
+        match value {
+            Value::Number(number) if number.fract() == 0.0 && is_within(&number) => Ok(number as u32),
+            Value::Number(number) => Err(Problem::new(format!("the number {number}"), expected())),
+            other => Err(Problem::new(in_words(&other), expected())),
         }
-        Value::Number(number) => {
-            Err(Problem::new(format!("the number {number}"), format!("a whole number from 0 to {maximum}")))
-        }
-        other => Err(Problem::new(in_words(&other), format!("a whole number from 0 to {maximum}"))),
     }
 }
 

@@ -5,90 +5,47 @@
 mod consumers;
 mod fault;
 mod fields;
+mod forwarding;
+mod policy;
 mod protobuf;
+mod response;
+mod rules;
 pub mod schema;
+
+use std::rc::Rc;
 
 pub use self::fault::Fault;
 use self::{
     consumers::Consumers,
     fault::{Faults, Place, Problem, Reported},
-    fields::{Fields, flag, in_words, name, number_up_to, printable, text},
+    fields::{Fields, flag, in_words, number_up_to, printable, text},
+    policy::PolicyReader,
     schema::{Field, Shape},
 };
 use crate::{
-    claims::TimeChecks,
     consumer::{Credentials, HeaderText},
     json::Value,
-    policy::Policy,
-    request::TokenPlaces,
+    policy::{Policy, Rule},
+    request::Request,
     token_cache::CacheLimits,
 };
 
-/// The longest `maximum_expiration`: a year, in seconds.
-const MAXIMUM_EXPIRATION: u32 = 31_536_000;
 const MAX_CACHE_ENTRIES: u32 = 1_000_000;
 const MAX_CACHE_BYTES: u32 = 1 << 30;
 
 /// The fields of the configuration, in the order in which they are documented.
-pub const FIELDS: &[Field] = &[
-    Field::with_default(
-        "header_names",
-        Shape::List(&Shape::Token),
-        "Request headers that are searched for `Bearer <token>`.",
-        r#"["authorization"]"#,
-        r#"["authorization", "x-token"]"#,
-    ),
-    Field::with_default(
-        "uri_param_names",
-        Shape::List(&Shape::Name),
-        "Query parameters that are searched for a token.",
-        r#"["jwt"]"#,
-        r#"["access_token"]"#,
-    ),
-    Field::with_default(
-        "cookie_names",
-        Shape::List(&Shape::Token),
-        "Cookies that are searched for a token.",
-        "[]",
-        r#"["session"]"#,
-    ),
-    Field::with_default(
-        "key_claim_name",
-        Shape::Name,
-        "The claim that names the credential. It is looked for in the claims, then in the token's header.",
-        r#""iss""#,
-        r#""kid""#,
-    ),
-    Field::with_default(
-        "secret_is_base64",
-        Shape::Flag,
-        "Whether the secrets of HS256, HS384 and HS512 are configured in base64.",
-        "false",
-        "true",
-    ),
-    Field::with_default(
-        "claims_to_verify",
-        Shape::List(&Shape::OneOf(&["exp", "nbf"])),
-        "The time claims that must be numbers and are checked against the clock.",
-        "[]",
-        r#"["exp"]"#,
-    ),
-    Field::with_default(
-        "maximum_expiration",
-        Shape::Number { maximum: MAXIMUM_EXPIRATION },
-        "How many seconds `exp` may lie in the future; 0 for any number. Above 0 it needs `exp` in `claims_to_verify`.",
-        "0",
-        "3600",
-    ),
+pub const FIELDS: &[Field] =
+    &schema::joined::<{ policy::FIELDS.len() + WORKER_FIELDS.len() }>(policy::FIELDS, WORKER_FIELDS);
+
+/// The fields that hold for a worker as a whole, whichever rule applies.
+const WORKER_FIELDS: &[Field] = &[
     Field::optional(
-        "anonymous",
-        Shape::Name,
-        "The id or username of the consumer that a request passes as when authentication fails; without it, such a \
-         request is refused.",
-        r#""guest""#,
+        "rules",
+        Shape::List(&Shape::Object(rules::FIELDS)),
+        "What else holds for some routes or clusters. The first rule that matches is the one that applies; without one \
+         it is what stands beside this field.",
+        r#"[{"routes": ["health"], "disabled": true}]"#,
     ),
-    Field::with_default("run_on_preflight", Shape::Flag, "Whether `OPTIONS` requests need a token.", "true", "false"),
-    Field::optional("realm", Shape::HeaderText, "The realm that `WWW-Authenticate` names.", r#""api""#),
     Field::with_default(
         "host_crypto",
         Shape::OneOf(&["auto", "off"]),
@@ -110,6 +67,13 @@ pub const FIELDS: &[Field] = &[
         "16777216",
         "1048576",
     ),
+    Field::with_default(
+        "measure_verification",
+        Shape::Flag,
+        "Whether the time that verifying a signature takes is kept as a histogram.",
+        "false",
+        "true",
+    ),
     Field::optional(
         "consumers",
         Shape::List(&Shape::Object(consumers::FIELDS)),
@@ -121,14 +85,22 @@ pub const FIELDS: &[Field] = &[
 /// A whole configuration: every value in it is valid.
 #[derive(Debug)]
 pub struct Config {
-    /// What is demanded of a request.
+    /// What is demanded of a request that no rule matches.
     pub policy: Policy,
+    /// The rules, the first that matches counts.
+    pub rules: Vec<Rule>,
+    /// The headers that any policy fills with claims, in lower case.
+    pub claim_headers: Vec<Rc<str>>,
     /// What tokens are verified with.
     pub credentials: Credentials,
+    /// The same for policies whose `secret_is_base64` is not that of [`Config::policy`].
+    pub other_credentials: Credentials,
     /// Whether the host may check signatures.
     pub host_crypto: HostCryptoUse,
     /// `token_cache_size` and `token_cache_bytes`.
     pub token_cache: CacheLimits,
+    /// Whether the time of verifying is measured.
+    pub measure_verification: bool,
 }
 
 /// `host_crypto`: whether the host may check signatures, where it has shown that it can.
@@ -160,35 +132,59 @@ impl Config {
     fn read(value: Value, faults: &Faults) -> Result<Self, Reported> {
         let mut fields = Fields::of(value, Place::Root, faults, FIELDS)?;
 
-        let token_places = token_places(&mut fields);
-        let key_claim_name = fields.or_default("key_claim_name", name, "iss".to_owned());
-        let time_checks = time_checks(&mut fields);
-        let run_on_preflight = fields.or_default("run_on_preflight", flag, true);
-        let realm = fields.optional("realm", header_text);
         let host_crypto = fields.or_default("host_crypto", host_crypto_use, HostCryptoUse::Auto);
         let token_cache = token_cache(&mut fields);
-        let secret_is_base64 = fields.or_default("secret_is_base64", flag, false);
-        let (consumers, consumers_read) = Consumers::read(&mut fields, secret_is_base64.unwrap_or(false));
-        let anonymous = fields.optional("anonymous", |value| {
-            let name = name(value)?;
-            consumers.list.find(&name).ok_or_else(|| {
-                let found = format!("\"{}\", the name of no consumer", printable(&name));
-                Problem::new(found, "the id or username of one in consumers")
-            })
-        });
+        let measure_verification = fields.or_default("measure_verification", flag, false);
+        let secret_forms = rules::secret_forms(&fields);
+        let (consumers, consumers_read) = Consumers::read(&mut fields, secret_forms);
+        let policy = PolicyReader::new(&consumers.list).read(&mut fields, None);
+        let rules = rules::read(&mut fields, &consumers.list, policy.as_ref().ok());
 
-        secret_is_base64?;
         consumers_read?;
-        let policy = Policy {
-            token_places: token_places?,
-            key_claim_name: key_claim_name?,
-            time_checks: time_checks?,
-            anonymous: anonymous?,
-            run_on_preflight: run_on_preflight?,
-            realm: realm?,
-        };
-        Ok(Self { policy, credentials: consumers.credentials, host_crypto: host_crypto?, token_cache: token_cache? })
+        let (mut policy, mut rules) = (policy?, rules?);
+        rules::number_lookups(&mut policy, &mut rules);
+        let [credentials, other_credentials] = consumers.credentials;
+        Ok(Self {
+            claim_headers: claim_headers(&policy, &rules),
+            policy,
+            rules,
+            credentials,
+            other_credentials,
+            host_crypto: host_crypto?,
+            token_cache: token_cache?,
+            measure_verification: measure_verification?,
+        })
     }
+
+    /// The policy for where the proxy routes a request. Without rules the proxy is not asked.
+    pub fn policy_for(&self, request: &impl Request) -> &Policy {
+        if self.rules.is_empty() {
+            return &self.policy;
+        }
+        let (route, cluster) = (request.route_name(), request.cluster_name());
+        let rule = self.rules.iter().find(|rule| rule.matches(route.as_deref(), cluster.as_deref()));
+        rule.map_or(&self.policy, |rule| &rule.policy)
+    }
+
+    /// The credentials, their secrets read as the policy says.
+    pub fn credentials_for(&self, policy: &Policy) -> &Credentials {
+        let is_usual = policy.secret_is_base64 == self.policy.secret_is_base64;
+        if is_usual { &self.credentials } else { &self.other_credentials }
+    }
+
+    /// Whether any policy needs more of a token's claims than the time.
+    pub fn uses_claims(&self) -> bool {
+        self.policy.uses_claims() || self.rules.iter().any(|rule| rule.policy.uses_claims())
+    }
+}
+
+/// Every header that any policy fills with claims, once.
+fn claim_headers(policy: &Policy, rules: &[Rule]) -> Vec<Rc<str>> {
+    let policies = std::iter::once(policy).chain(rules.iter().map(|rule| &rule.policy));
+    let mut names: Vec<Rc<str>> = policies.flat_map(|policy| policy.forwarding.header_names()).cloned().collect();
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
 /// Tells the two forms apart. JSON goes first: the first byte of a serialized Struct, 0x0A, is white space to JSON, but
@@ -203,36 +199,6 @@ fn decode(bytes: &[u8]) -> Result<Value<'_>, Problem> {
         _ => protobuf::parse(bytes)
             .ok_or_else(|| Problem::new("neither of the two forms", "a google.protobuf.Struct, or a JSON object")),
     }
-}
-
-fn token_places(fields: &mut Fields) -> Result<TokenPlaces, Reported> {
-    let header_names = fields.values("header_names", header_name);
-    let uri_param_names = fields.values("uri_param_names", name);
-    let cookie_names = fields.values("cookie_names", cookie_name);
-    Ok(TokenPlaces {
-        header_names: header_names?.unwrap_or_else(|| vec!["authorization".to_owned()]),
-        uri_param_names: uri_param_names?.unwrap_or_else(|| vec!["jwt".to_owned()]),
-        cookie_names: cookie_names?.unwrap_or_default(),
-    })
-}
-
-fn time_checks(fields: &mut Fields) -> Result<TimeChecks, Reported> {
-    let claims = fields.values("claims_to_verify", |value| match text(value)?.as_ref() {
-        claim @ ("exp" | "nbf") => Ok(claim.to_owned()),
-        other => Err(Problem::new(format!("\"{}\"", printable(other)), "exp or nbf")),
-    });
-    let maximum_expiration = fields.or_default("maximum_expiration", number_up_to(MAXIMUM_EXPIRATION), 0)?;
-    let claims = claims?.unwrap_or_default();
-    let verifies = |claim: &str| claims.iter().any(|name| name == claim);
-    if maximum_expiration > 0 && !verifies("exp") {
-        let problem = Problem::new("set without exp in claims_to_verify", "0, or exp in claims_to_verify");
-        return Err(fields.report("maximum_expiration", problem));
-    }
-    Ok(TimeChecks {
-        exp: verifies("exp"),
-        nbf: verifies("nbf"),
-        maximum_expiration: (maximum_expiration > 0).then_some(maximum_expiration),
-    })
 }
 
 fn host_crypto_use(value: Value) -> Result<HostCryptoUse, Problem> {

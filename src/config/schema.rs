@@ -41,7 +41,21 @@ impl Field {
     }
 }
 
-/// What a value looks like. `null` is the same as no value everywhere.
+/// The fields of two tables as one.
+#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "evaluated by the compiler alone")]
+pub(super) const fn joined<const N: usize>(first: &[Field], second: &[Field]) -> [Field; N] {
+    assert!(N == first.len() + second.len());
+    let mut all = [first[0]; N];
+    let mut at = 0;
+    while at < N {
+        all[at] = if at < first.len() { first[at] } else { second[at - first.len()] };
+        at += 1;
+    }
+    all
+}
+
+/// What a value looks like. `null` is the same as no value everywhere; only in a rule does it differ from leaving the
+/// field out, which inherits.
 #[derive(Debug, Clone, Copy)]
 pub enum Shape {
     /// Any text.
@@ -59,6 +73,10 @@ pub enum Shape {
         /// The largest value.
         maximum: u32,
     },
+    /// The HTTP status of an error, 400 to 599.
+    ErrorStatus,
+    /// A string, a number, `true` or `false`.
+    Scalar,
     /// One of some words.
     OneOf(&'static [&'static str]),
     /// The name of an [`Algorithm`](crate::algorithm::Algorithm).

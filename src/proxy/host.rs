@@ -55,6 +55,14 @@ impl Request for HostRequest {
             Cow::Owned([&[first], others.as_slice()].concat().join(b"; ".as_slice()))
         })
     }
+
+    fn route_name(&self) -> Option<Vec<u8>> {
+        property(&["xds", "route_name"])
+    }
+
+    fn cluster_name(&self) -> Option<Vec<u8>> {
+        property(&["xds", "cluster_name"])
+    }
 }
 
 impl RequestHeaders for HostRequest {
@@ -66,6 +74,43 @@ impl RequestHeaders for HostRequest {
         _ = hostcalls::remove_map_value(MapType::HttpRequestHeaders, name);
         matches!(hostcalls::get_map_value_bytes(MapType::HttpRequestHeaders, name), Ok(None))
     }
+
+    fn header_values(&self, name: &str) -> Vec<Vec<u8>> {
+        self.headers.values(name).map(<[u8]>::to_vec).collect()
+    }
+
+    fn add_header(&mut self, name: &str, value: &[u8]) {
+        _ = hostcalls::add_map_value_bytes(MapType::HttpRequestHeaders, name, value);
+    }
+
+    fn set_path(&mut self, path: &[u8]) {
+        _ = hostcalls::set_map_value_bytes(MapType::HttpRequestHeaders, ":path", Some(path));
+    }
+}
+
+/// The address of the client, as far as the host knows it.
+pub(super) fn client_address() -> Option<Vec<u8>> {
+    property(&["source", "address"])
+}
+
+fn property(path: &[&str]) -> Option<Vec<u8>> {
+    hostcalls::get_property(path.to_vec()).ok().flatten()
+}
+
+/// Whether the host is Envoy. Every listener of it has a direction, and no other host has `xds`.
+pub(super) fn is_envoy() -> bool {
+    property(&["xds", "listener_direction"]).is_some()
+}
+
+/// Tells Envoy to choose the route again; any other host may trap.
+pub(super) fn clear_route_cache() {
+    _ = hostcalls::call_foreign_function("clear_route_cache", None);
+}
+
+/// Puts a value where access logs and other filters find it, `wasm.NAME` of Envoy's filter state.
+pub(super) fn set_filter_state(name: &str, value: &str) {
+    // The key is one element for Envoy. Other hosts refuse it, and the SDK's method would panic on that.
+    _ = hostcalls::set_property(vec![name], Some(value.as_bytes()));
 }
 
 /// The host's clock. Without it every token has expired.
@@ -76,7 +121,7 @@ pub(super) fn now() -> Timestamp {
 
 /// Answers the request here. To a gRPC request Envoy says it in gRPC's way.
 pub(super) fn refuse(reply: &Reply) -> Action {
-    let mut headers = vec![("content-type", Reply::CONTENT_TYPE)];
+    let mut headers = vec![("content-type", reply.content_type.as_ref())];
     headers.extend(reply.www_authenticate.as_deref().map(|challenge| ("www-authenticate", challenge)));
     _ = hostcalls::send_http_response(u32::from(reply.status), headers, Some(reply.body.as_bytes()));
     Action::Pause
@@ -122,8 +167,7 @@ impl Host {
 
 impl CryptoHost for Host {
     fn is_envoy(&self) -> bool {
-        // Every listener of Envoy has a direction, and no other host has `xds`.
-        hostcalls::get_property(vec!["xds", "listener_direction"]).is_ok_and(|value| value.is_some())
+        is_envoy()
     }
 
     fn verify_signature(&self, arguments: &[u8]) -> Option<Vec<u8>> {

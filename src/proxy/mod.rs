@@ -4,12 +4,15 @@
 
 mod header_map;
 mod host;
+mod log;
+mod metrics;
 mod worker;
 
-use std::rc::Rc;
+use std::{rc::Rc, time::Duration};
 
-use log::{error, info, warn};
+use ::log::{error, info, warn};
 use proxy_wasm::{
+    hostcalls,
     traits::{Context, HttpContext, RootContext},
     types::{Action, ContextType, LogLevel},
 };
@@ -22,6 +25,9 @@ proxy_wasm::main! {{
     proxy_wasm::set_log_level(LogLevel::Trace);
     proxy_wasm::set_root_context(|_| Box::new(Root::default()));
 }}
+
+/// How often counters go to the host.
+const TICK: Duration = Duration::from_secs(1);
 
 /// A plugin on a worker.
 #[derive(Default)]
@@ -41,6 +47,7 @@ impl RootContext for Root {
                 }
                 info!("configured with {} credential keys", config.credentials.len());
                 self.worker = Some(Rc::new(Worker::new(config)));
+                _ = hostcalls::set_tick_period(TICK);
                 true
             }
             Err(faults) => {
@@ -50,6 +57,12 @@ impl RootContext for Root {
                 error!("configuration refused: {} faults", faults.len());
                 false
             }
+        }
+    }
+
+    fn on_tick(&mut self) {
+        if let Some(worker) = &self.worker {
+            worker.tick();
         }
     }
 

@@ -1,29 +1,47 @@
 //! What a worker does with a request: deciding, and doing what was decided.
 
-use log::{debug, error, info};
+use std::cell::OnceCell;
+
+use log::error;
 use proxy_wasm::types::Action;
 
-use super::host::{self, HostRequest, HostVerifier};
+use super::{
+    host::{self, HostRequest, HostVerifier},
+    log::Log,
+    metrics::{INTERNAL_ERROR, Metrics, Timed},
+};
 use crate::{
     authenticate::{Authenticator, Decision, Outcome},
     config::Config,
-    identity,
     reply::Reply,
+    upstream,
 };
 
 /// A configured worker.
 pub(super) struct Worker {
-    authenticator: Authenticator<HostVerifier>,
+    authenticator: Authenticator<Timed<HostVerifier>>,
+    metrics: Metrics,
+    log: Log,
+    is_envoy: OnceCell<bool>,
 }
 
 impl Worker {
     pub(super) fn new(config: Config) -> Self {
-        let verifier = HostVerifier::new(config.host_crypto);
-        Self { authenticator: Authenticator::new(config, verifier) }
+        let verifier = Timed::new(HostVerifier::new(config.host_crypto), config.measure_verification);
+        Self {
+            authenticator: Authenticator::new(config, verifier),
+            metrics: Metrics::define(),
+            log: Log::new(),
+            is_envoy: OnceCell::new(),
+        }
     }
 
     /// Decides about the request that the host is calling about, and concludes it.
     pub(super) fn handle(&self) -> Action {
+        // Whether a rule loosens or tightens, a host that does not tell routes cannot follow it.
+        if !self.authenticator.config().rules.is_empty() && !self.is_in_envoy() {
+            return self.fail("rules need a host that tells the route, and this is none");
+        }
         let mut request = HostRequest::current();
         self.conclude(&self.authenticator.decide(&request, host::now()), &mut request)
     }
@@ -31,36 +49,55 @@ impl Worker {
     /// Does what was decided with the request that the host is calling about, or is told to mean: tells the operators,
     /// and either changes the request for the upstream or answers it.
     pub(super) fn conclude(&self, decision: &Decision, request: &mut HostRequest) -> Action {
-        let Decision { policy, outcome } = decision;
-        log_outcome(outcome);
-        let Some(identity) = identity::headers(outcome) else {
-            return match outcome {
-                Outcome::Denied(denial) => host::refuse(&Reply::unauthorized(&denial.reason, policy)),
-                _ => host::refuse(&Reply::internal_error()),
-            };
-        };
-        match identity::apply(&identity, request) {
-            Ok(()) => Action::Continue,
-            Err(problem) => {
-                error!("denied: {problem}");
-                host::refuse(&Reply::internal_error())
-            }
+        let Decision { policy, outcome, .. } = decision;
+        if let Outcome::Denied(denial) = outcome {
+            self.tell(decision, request);
+            return host::refuse(&Reply::denied(&denial.reason, policy));
         }
+        if let Err(problem) = upstream::prepare(decision, request) {
+            return self.fail(&problem.to_string());
+        }
+        if policy.forwarding.clear_route_cache && self.is_in_envoy() {
+            host::clear_route_cache();
+        }
+        self.tell(decision, request);
+        Action::Continue
+    }
+
+    /// Tells the operators what was decided.
+    fn tell(&self, decision: &Decision, request: &HostRequest) {
+        self.metrics.count(&decision.outcome);
+        self.log.decision(decision, request, &self.metrics);
+        if decision.policy.filter_state {
+            write_filter_state(&decision.outcome);
+        }
+    }
+
+    /// Refuses a request because of the host or the set-up, not of the client.
+    fn fail(&self, problem: &str) -> Action {
+        error!("denied: {problem}");
+        self.metrics.count_denied(INTERNAL_ERROR);
+        host::refuse(&Reply::internal_error())
+    }
+
+    /// What is due once a second.
+    pub(super) fn tick(&self) {
+        self.log.left_out(host::now(), &self.metrics);
+        self.metrics.flush(self.authenticator.cache_use());
+    }
+
+    fn is_in_envoy(&self) -> bool {
+        *self.is_envoy.get_or_init(host::is_envoy)
     }
 }
 
-/// Tells operators what was decided; never a token or a key.
-fn log_outcome(outcome: &Outcome) {
-    match outcome {
-        Outcome::Authenticated(authenticated) => {
-            let credential = authenticated.credential();
-            debug!("authenticated: consumer {}, credential {:?}", credential.consumer(), credential.key().as_str());
-        }
-        Outcome::Anonymous { consumer, denial } => debug!("anonymous: consumer {consumer}, because: {}", denial.reason),
-        Outcome::Preflight => debug!("preflight: passed without a token"),
-        Outcome::Denied(denial) => match &denial.consumer {
-            Some(consumer) => info!("denied: {}; consumer {consumer}", denial.reason),
-            None => info!("denied: {}", denial.reason),
-        },
+/// Writes what was decided where access logs and other filters of the proxy find it.
+fn write_filter_state(outcome: &Outcome) {
+    if let Some(consumer) = outcome.consumer() {
+        host::set_filter_state("jwt_auth.consumer", consumer.name());
     }
+    if let Outcome::Authenticated(authenticated) = outcome {
+        host::set_filter_state("jwt_auth.credential", authenticated.credential().key().as_str());
+    }
+    host::set_filter_state("jwt_auth.outcome", &outcome.name());
 }

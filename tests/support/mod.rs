@@ -6,14 +6,15 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use jwt_auth_filter::{
     algorithm::Algorithm,
-    authenticate::{Authenticator, Decision, Outcome},
+    authenticate::{Authenticator, Outcome},
     base64::decode_url,
     config::Config,
-    identity::{self, RequestHeaders},
+    identity::RequestHeaders,
     json::Value,
     key::Key,
     reply::Reply,
     request::Request,
+    upstream,
     verifier::BuiltIn,
 };
 use prost::Message;
@@ -34,6 +35,8 @@ pub struct FakeRequest {
     pub method: String,
     pub path: Vec<u8>,
     pub headers: BTreeMap<String, Vec<Vec<u8>>>,
+    pub route: Option<String>,
+    pub cluster: Option<String>,
     /// Answers that a header was removed and leaves it there, as some hosts do.
     pub keeps_removed_headers: bool,
 }
@@ -46,6 +49,10 @@ impl FakeRequest {
     pub fn with(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.headers.entry(name.to_ascii_lowercase()).or_default().push(value.as_ref().to_vec());
         self
+    }
+
+    pub fn on(self, route: &str, cluster: &str) -> Self {
+        Self { route: Some(route.to_owned()), cluster: Some(cluster.to_owned()), ..self }
     }
 
     pub fn with_token() -> Self {
@@ -73,6 +80,14 @@ impl Request for FakeRequest {
     fn cookies(&self) -> Option<Cow<'_, [u8]>> {
         self.headers.get("cookie").map(|values| values.join(b"; ".as_slice()).into())
     }
+
+    fn route_name(&self) -> Option<Vec<u8>> {
+        self.route.clone().map(String::into_bytes)
+    }
+
+    fn cluster_name(&self) -> Option<Vec<u8>> {
+        self.cluster.clone().map(String::into_bytes)
+    }
 }
 
 impl RequestHeaders for FakeRequest {
@@ -85,6 +100,18 @@ impl RequestHeaders for FakeRequest {
             self.headers.remove(&name.to_ascii_lowercase());
         }
         !self.keeps_removed_headers
+    }
+
+    fn header_values(&self, name: &str) -> Vec<Vec<u8>> {
+        self.headers.get(&name.to_ascii_lowercase()).cloned().unwrap_or_default()
+    }
+
+    fn add_header(&mut self, name: &str, value: &[u8]) {
+        self.headers.entry(name.to_ascii_lowercase()).or_default().push(value.to_vec());
+    }
+
+    fn set_path(&mut self, path: &[u8]) {
+        self.path = path.to_vec();
     }
 }
 
@@ -105,13 +132,13 @@ pub fn authenticator(fields: Json) -> Authenticator<BuiltIn> {
 
 /// The body of the answer to a request, or what goes upstream.
 pub fn answer(authenticator: &Authenticator<BuiltIn>, request: &FakeRequest, now: u64) -> Result<FakeRequest, Reply> {
-    let Decision { policy, outcome } = authenticator.decide(request, now);
-    match &outcome {
-        Outcome::Denied(denial) => Err(Reply::unauthorized(&denial.reason, policy)),
+    let decision = authenticator.decide(request, now);
+    match &decision.outcome {
+        Outcome::Denied(denial) => Err(Reply::denied(&denial.reason, decision.policy)),
         _ => {
-            let mut upstream = request.clone();
-            identity::apply(&identity::headers(&outcome).unwrap(), &mut upstream).unwrap();
-            Ok(upstream)
+            let mut sent = request.clone();
+            upstream::prepare(&decision, &mut sent).unwrap();
+            Ok(sent)
         }
     }
 }
