@@ -224,8 +224,10 @@ fn all_faults_are_reported_at_once_each_at_its_path() {
     let header_text = "a text without control characters and without space at its ends";
     let mut expected = vec![
         "header_name: an unknown field; expected one of header_names, uri_param_names, cookie_names, \
-         key_claim_name, secret_is_base64, claims_to_verify, maximum_expiration, anonymous, run_on_preflight, realm, \
-         host_crypto, token_cache_size, token_cache_bytes, consumers"
+         key_claim_name, secret_is_base64, claims_to_verify, maximum_expiration, clock_skew_seconds, audiences, \
+         required_claims, allow, deny, anonymous, run_on_preflight, realm, claims_to_headers, forward_payload_header, \
+         hide_credentials, clear_route_cache, response, filter_state, rules, host_crypto, token_cache_size, \
+         token_cache_bytes, measure_verification, consumers"
             .to_owned(),
         "header_names[0]: a string; expected the name of a header".to_owned(),
         "header_names[1]: a number; expected a string".to_owned(),
@@ -256,6 +258,177 @@ fn all_faults_are_reported_at_once_each_at_its_path() {
     found.sort();
     expected.sort();
     assert_eq!(found, expected);
+}
+
+#[test]
+fn faults_of_policies_are_reported_at_once_each_at_its_path() {
+    let config = json!({
+        "consumers": [
+            {"username": "a", "groups": ["partners"], "jwt_secrets": [{"key": "k", "secret": "not base64!"}]},
+            {"username": "b", "groups": ["a,b", 1]},
+        ],
+        "clock_skew_seconds": 301,
+        "audiences": [],
+        "allow": ["partners", "nobody", "a"],
+        "deny": "partners",
+        "required_claims": [
+            {"claim": "a..b", "present": true},
+            {"claim": "scope"},
+            {"claim": "scope", "any_of": [], "x": 1},
+            {"claim": "scope", "any_of": [null], "equals": "a"},
+            {"claim": "scope", "all_of": ["a", {}]},
+            {"equals": []},
+        ],
+        "claims_to_headers": [
+            {"claim": "sub", "header": "X-Consumer-Username"},
+            {"claim": "sub", "header": "x_consumer_groups"},
+            {"claim": "sub", "header": ":path"},
+            {"claim": "sub", "header": "Host"},
+            {"claim": "sub", "header": "x-a", "separator": "a"},
+            {"claim": "sub", "header": "transfer-encoding"},
+        ],
+        "forward_payload_header": "Cookie",
+        "filter_state": 1,
+        "response": {
+            "detail": "no",
+            "unauthorized": {"status": 200, "body": 5},
+            "forbidden": {"status": 403.5, "content_type": "a\nb", "colour": "red"},
+            "unavailable": [],
+        },
+        "rules": [
+            {"claims_to_verify": ["exp"]},
+            {"routes": [], "claims_to_verify": ["aud"], "consumers": []},
+            {"services": ["a", 5], "secret_is_base64": true, "allow": ["nobody"]},
+            {"routes": ["r"], "disabled": "yes", "token_cache_size": 1, "anonymous": "nobody"},
+        ],
+    });
+    let reserved = "no identity header, none of HTTP's own, neither host nor cookie";
+    let known = "a username, an id or a group of those in consumers";
+    let mut expected = vec![
+        "clock_skew_seconds: the number 301; expected a whole number from 0 to 300".to_owned(),
+        "audiences: an empty list; expected at least one item".to_owned(),
+        format!("allow[1]: \"nobody\", the name of no consumer and no group; expected {known}"),
+        "deny: a string; expected a list".to_owned(),
+        r"required_claims[0].claim: a string; expected names with a dot between them, a dot within a name written \."
+            .to_owned(),
+        "required_claims[1]: no condition; expected one of any_of, all_of, equals, present".to_owned(),
+        "required_claims[2].any_of: an empty list; expected at least one item".to_owned(),
+        "required_claims[2].x: an unknown field; expected one of claim, any_of, all_of, equals, present".to_owned(),
+        "required_claims[3]: any_of and equals; expected one of any_of, all_of, equals, present".to_owned(),
+        "required_claims[4].all_of[1]: an object; expected a string, a number, true or false".to_owned(),
+        "required_claims[5].claim: missing; expected the claim that must hold something".to_owned(),
+        "required_claims[5].equals: a list; expected a string, a number, true or false".to_owned(),
+        format!(
+            "claims_to_headers[0].header: x-consumer-username, a header that is not to be written; expected {reserved}"
+        ),
+        format!(
+            "claims_to_headers[1].header: x_consumer_groups, a header that is not to be written; expected {reserved}"
+        ),
+        "claims_to_headers[2].header: a string; expected the name of a header".to_owned(),
+        format!("claims_to_headers[3].header: host, a header that is not to be written; expected {reserved}"),
+        "claims_to_headers[4].separator: a string; expected ASCII punctuation other than - . _ ~ %, and spaces"
+            .to_owned(),
+        format!(
+            "claims_to_headers[5].header: transfer-encoding, a header that is not to be written; expected {reserved}"
+        ),
+        format!("forward_payload_header: cookie, a header that is not to be written; expected {reserved}"),
+        "filter_state: a number; expected true or false".to_owned(),
+        "response.detail: a string; expected true or false".to_owned(),
+        "response.unauthorized.status: the number 200; expected a whole number from 400 to 599".to_owned(),
+        "response.unauthorized.body: a number; expected a string".to_owned(),
+        "response.forbidden.status: the number 403.5; expected a whole number from 400 to 599".to_owned(),
+        "response.forbidden.content_type: a text that no header can carry unchanged; expected a text without control \
+         characters and without space at its ends"
+            .to_owned(),
+        "response.forbidden.colour: an unknown field; expected one of status, content_type, body".to_owned(),
+        "response.unavailable: a list; expected an object".to_owned(),
+        "rules[0]: a rule for no place; expected routes, services or both".to_owned(),
+        "rules[1].routes: an empty list; expected at least one item".to_owned(),
+        "rules[1].claims_to_verify[0]: \"aud\"; expected exp or nbf".to_owned(),
+        "rules[1].consumers: an unknown field".to_owned(),
+        "rules[2].services[1]: a number; expected a string".to_owned(),
+        format!("rules[2].allow[0]: \"nobody\", the name of no consumer and no group; expected {known}"),
+        "rules[3].disabled: a string; expected true or false".to_owned(),
+        "rules[3].token_cache_size: an unknown field".to_owned(),
+        "rules[3].anonymous: \"nobody\", the name of no consumer; expected the id or username of one in consumers"
+            .to_owned(),
+        "consumers[0].jwt_secrets[0].secret: no base64; expected base64, because secret_is_base64 is true".to_owned(),
+        "consumers[1].groups[0]: a text with a comma; expected a name without a comma".to_owned(),
+        "consumers[1].groups[1]: a number; expected a string".to_owned(),
+    ];
+    let mut found: Vec<String> = faults(&config);
+    for line in &mut found {
+        if line.starts_with("rules") && line.contains("an unknown field") {
+            line.truncate(line.find(';').unwrap());
+        }
+    }
+    found.sort();
+    expected.sort();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn headers_for_the_upstream_write_over_neither_each_other_nor_the_token() {
+    let to = |header: &str| json!({"claim": "sub", "header": header});
+    for (fields, expected) in [
+        (json!({"claims_to_headers": [to("x-a"), to("X-A")]}), "claims_to_headers: x-a twice"),
+        (json!({"claims_to_headers": [to("x-a")], "forward_payload_header": "X-A"}), "claims_to_headers: x-a twice"),
+        (
+            json!({"claims_to_headers": [to("Authorization")]}),
+            "claims_to_headers: authorization, a header that may hold",
+        ),
+        (
+            json!({"header_names": ["x-t"], "forward_payload_header": "x-T"}),
+            "forward_payload_header: x-t, a header that may hold",
+        ),
+        (
+            json!({"claims_to_headers": [to("x-t")], "rules": [{"routes": ["r"], "header_names": ["x-t"]}]}),
+            "rules[0].claims_to_headers: x-t, a header that may hold",
+        ),
+    ] {
+        let found = faults(&fields);
+        assert!(found.len() == 1 && found[0].starts_with(expected), "{found:?}");
+    }
+}
+
+#[test]
+fn a_rule_inherits_what_it_leaves_out_and_null_is_the_default() {
+    let config = json!({
+        "consumers": [{"username": "a"}], "claims_to_verify": ["exp"], "maximum_expiration": 60, "anonymous": "a",
+        "realm": "api", "audiences": ["x"], "clock_skew_seconds": 5, "hide_credentials": true, "key_claim_name": "kid",
+        "rules": [
+            {"routes": ["plain"]},
+            {"routes": ["null"], "claims_to_verify": null, "maximum_expiration": null, "anonymous": null, "realm": null,
+             "audiences": null, "clock_skew_seconds": null, "hide_credentials": null, "key_claim_name": null},
+            {"routes": ["own"], "maximum_expiration": 30, "key_claim_name": "iss", "secret_is_base64": true},
+        ],
+    });
+    let Config { policy, rules, .. } = Config::parse(config.to_string().as_bytes()).unwrap();
+    let [plain, null, own] = rules.iter().map(|rule| &rule.policy).collect::<Vec<_>>().try_into().unwrap();
+    for inheriting in [plain, own] {
+        assert!(inheriting.time_checks.exp && inheriting.anonymous.is_some() && inheriting.forwarding.hide_credentials);
+        assert_eq!(inheriting.time_checks.clock_skew, 5);
+        assert_eq!(inheriting.audiences, ["x"]);
+        assert_eq!(inheriting.realm.as_ref().unwrap().as_str(), "api");
+    }
+    assert_eq!(plain.time_checks, policy.time_checks);
+    assert_eq!(own.time_checks.maximum_expiration, Some(30));
+    assert_eq!(null.time_checks, Default::default());
+    assert!(null.anonymous.is_none() && null.realm.is_none() && null.audiences.is_empty());
+    assert!(!null.forwarding.hide_credentials);
+    assert_eq!(null.key_claim_name, "iss");
+    let lookups = [&policy, plain, null, own].map(|policy| policy.lookup);
+    assert_eq!(lookups, [0, 0, 1, 2]);
+
+    let lost = json!({
+        "claims_to_verify": ["exp"], "maximum_expiration": 60, "rules": [{"routes": ["r"], "claims_to_verify": []}],
+    });
+    assert_eq!(
+        faults(&lost),
+        [
+            "rules[0].claims_to_verify: without exp, but maximum_expiration is set; expected 0, or exp in claims_to_verify"
+        ]
+    );
 }
 
 #[test]
