@@ -19,6 +19,7 @@ IDENTITY = [
     "x-consumer-id",
     "x-consumer-custom-id",
     "x-consumer-username",
+    "x-consumer-groups",
     "x-credential-identifier",
     "x-anonymous-consumer",
 ]
@@ -29,6 +30,15 @@ def refused(response, message, challenge=INVALID_TOKEN):
     answer = message if isinstance(message, dict) else {"message": message}
     body = json.dumps(answer, separators=(",", ":"), ensure_ascii=False)
     assert (response.status, response.body.decode()) == (401, body)
+    assert response.header("www-authenticate") == challenge
+    assert response.header("content-type") == "application/json; charset=utf-8"
+    assert response.reached == 0
+
+
+def forbidden(response, message, challenge=None):
+    """403, word for word, and nothing came to the upstream."""
+    body = json.dumps({"message": message}, separators=(",", ":"))
+    assert (response.status, response.body.decode()) == (403, body)
     assert response.header("www-authenticate") == challenge
     assert response.header("content-type") == "application/json; charset=utf-8"
     assert response.reached == 0
@@ -62,6 +72,7 @@ def identity_of(consumer, credential=None):
         "x-consumer-id": consumer.get("id"),
         "x-consumer-custom-id": consumer.get("custom_id"),
         "x-consumer-username": consumer.get("username"),
+        "x-consumer-groups": ", ".join(consumer.get("groups", [])) or None,
         "x-credential-identifier": credential,
     }
     return {name: [value] for name, value in headers.items() if value is not None}

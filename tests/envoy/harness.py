@@ -1,7 +1,7 @@
 """Runs a real Envoy: one process, and in it one listener per plugin configuration.
 
 A plugin configuration is a dict, which Envoy gets as a `google.protobuf.Struct`, or a str, which it gets as a
-`google.protobuf.StringValue`, or None for a listener without the filter.
+`google.protobuf.StringValue`, or None for a listener without the filter. A `Listen` puts it among other routes and filters.
 """
 
 import json
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import client
@@ -41,15 +42,32 @@ def until(condition, what, seconds=20):
     return result
 
 
+@dataclass
+class Listen:
+    """A plugin configuration with routes of its own, filters behind it, and further settings of the connection manager."""
+
+    plugin: dict | str | None
+    routes: list = field(default_factory=lambda: ROUTES)
+    behind: list = field(default_factory=list)
+    manager: dict = field(default_factory=dict)
+
+
 class Envoy:
-    """An Envoy process; `envoy["name"]` is the listener of that name."""
+    """An Envoy process; `envoy["name"]` is the listener of that name.
+
+    Instead of listeners it takes the text of a sample from envoy/, which then gets the ports that it can have.
+    """
 
     def __init__(self, listeners, upstream, directory, log_level="debug", concurrency=1):
         self._upstream = upstream
         self._admin_path = directory / "admin"
         self._log_path = directory / "envoy.log"
-        config_path = directory / "envoy.json"
-        config_path.write_text(json.dumps(_bootstrap(listeners, upstream)))
+        if isinstance(listeners, str):
+            config_path = directory / "envoy.yaml"
+            config_path.write_text(_sample(listeners, upstream))
+        else:
+            config_path = directory / "envoy.json"
+            config_path.write_text(json.dumps(_bootstrap(listeners, upstream)))
         self._command = [
             *[sys.executable, "-IS", "-c", LAUNCHER, ENVOY, "--config-path", str(config_path)],
             *["--admin-address-path", str(self._admin_path)],
@@ -157,6 +175,15 @@ def _bootstrap(listeners, upstream):
     }
 
 
+def _sample(text, upstream):
+    """A sample that listens on any port and finds its service and the module."""
+    places = {"port_value: 9901": "port_value: 0", "port_value: 8080": "port_value: 0", "dist/jwt-auth.wasm": str(MODULE)}
+    for place, of_ours in {**places, "port_value: 8081": f"port_value: {upstream.port}"}.items():
+        assert text.count(place) == 1, f"{place} is there {text.count(place)} times"
+        text = text.replace(place, of_ours)
+    return text
+
+
 def _address(port):
     return {"socket_address": {"address": LOOPBACK, "port_value": port}}
 
@@ -178,16 +205,20 @@ def _cluster(name, port, http2=False):
     }
 
 
-def _listener(name, plugin):
+def _listener(name, listen):
+    if not isinstance(listen, Listen):
+        listen = Listen(listen)
     manager = {
         "@type": _type("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"),
         "stat_prefix": name,
         "codec_type": "AUTO",
         "max_request_headers_kb": 96,
-        "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": ROUTES}]},
-        "http_filters": [] if plugin is None else [_filter(plugin)],
+        "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": listen.routes}]},
+        "http_filters": [] if listen.plugin is None else [_filter(listen.plugin)],
+        **listen.manager,
     }
     router = {"@type": _type("envoy.extensions.filters.http.router.v3.Router")}
+    manager["http_filters"] += listen.behind
     manager["http_filters"].append({"name": "envoy.filters.http.router", "typed_config": router})
     chain = {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
     return {"name": name, "address": _address(0), "filter_chains": [chain]}

@@ -1,0 +1,221 @@
+"""What the upstream gets beside the identity: claims as headers, groups, no credentials, and another route."""
+
+import pytest
+
+import client
+from consumers import CLIENT_APP, GUEST, HS256, PARTNER, PARTNER_ISSUER, RS256, plugin
+from expect import passed, passed_as_anonymous, passed_unauthenticated
+from harness import Listen
+from tokens import as_json, b64
+
+CLAIMS = [
+    {"claim": "sub", "header": "X-Sub"},
+    {"claim": "realm_access.roles", "header": "x-roles"},
+    {"claim": "scope", "header": "x-scope", "separator": " "},
+    {"claim": r"https://example\.com/tier", "header": "x-tier"},
+]
+NAMES = ["x-sub", "x-roles", "x-scope", "x-tier", "x-claims"]
+HIDING = {
+    "hide_credentials": True,
+    "header_names": ["authorization", "x-token"],
+    "cookie_names": ["session"],
+    "anonymous": "guest",
+}
+
+
+def route_by(name, value, cluster):
+    match = {"prefix": "/", "headers": [{"name": name, "string_match": {"exact": value}}]}
+    return {"match": match, "route": {"cluster": cluster}}
+
+
+BY_CONSUMER = [
+    route_by("x-consumer-username", "Partner", "http2"),
+    route_by("x-tier", "gold", "http2"),
+    {"match": {"prefix": "/"}, "route": {"cluster": "http1"}},
+]
+TIER = [{"claim": "tier", "header": "x-tier"}]
+
+LISTENERS = {
+    "claims": plugin(
+        *(CLIENT_APP, GUEST),
+        claims_to_headers=CLAIMS,
+        forward_payload_header="x-claims",
+        anonymous="guest",
+        run_on_preflight=False,
+    ),
+    "groups": plugin({**CLIENT_APP, "groups": ["staff", "gold"]}, {**GUEST, "groups": ["guests"]}, anonymous="guest"),
+    "hiding": plugin(CLIENT_APP, GUEST, **HIDING),
+    "routing": Listen(plugin(CLIENT_APP, PARTNER, claims_to_headers=TIER, clear_route_cache=True), BY_CONSUMER),
+}
+
+SUPPLIED = [(name, "supplied") for name in NAMES]
+
+
+def sent(response):
+    """The headers of claims that the upstream received."""
+    return {name: values for name in NAMES if (values := response.upstream_headers(name))}
+
+
+# --- Claims as headers
+
+VALUES = [
+    ({"sub": "alice"}, {"x-sub": "alice"}),
+    ({"sub": 12345678901234567890}, {"x-sub": "12345678901234567890"}),
+    ({"sub": 1.5}, {"x-sub": "1.5"}),
+    ({"sub": True}, {"x-sub": "true"}),
+    ({"sub": False}, {"x-sub": "false"}),
+    ({"sub": None}, {}),
+    ({"sub": {"a": 1}}, {}),
+    ({"realm_access": {"roles": ["a", "b c", 7]}}, {"x-roles": "a,b c,7"}),
+    ({"realm_access": {"roles": []}}, {}),
+    ({"realm_access": {"roles": ["user", "x,admin"]}}, {"x-roles": "user,x%2Cadmin"}),
+    ({"scope": ["a", "b", "c d"]}, {"x-scope": "a b c%20d"}),
+    ({"scope": "a b"}, {"x-scope": "a b"}),
+    ({"https://example.com/tier": "gold"}, {"x-tier": "gold"}),
+    ({"sub": "K\u00e4ufer"}, {"x-sub": "K\u00e4ufer".encode().decode("latin-1")}),
+    ({"sub": "a\r\nx-admin: true"}, {"x-sub": "a%0D%0Ax-admin%3A%20true"}),
+    ({"sub": "a\nb"}, {"x-sub": "a%0Ab"}),
+    ({"sub": "\x00"}, {"x-sub": "%00"}),
+    ({"sub": "\x7f"}, {"x-sub": "%7F"}),
+    ({"sub": " a "}, {"x-sub": "%20a%20"}),
+]
+
+
+@pytest.mark.parametrize("using", [client.http1, client.http2], ids=["HTTP/1.1", "HTTP/2"])
+@pytest.mark.parametrize("claims, expected", VALUES, ids=[str(claims)[:40] for claims, _ in VALUES])
+def test_claims_become_headers(envoy, claims, expected, using):
+    token = HS256.token(**claims)
+    for _ in range(2):  # verified, and remembered
+        headers = sent(envoy["claims"].bearer(token, SUPPLIED, using=using))
+        del headers["x-claims"]
+        assert headers == {name: [value] for name, value in expected.items()}
+
+
+def test_the_payload_is_sent_as_it_was_signed(envoy):
+    claims = as_json('{"iss": "https://auth.example.com",  "\u00e4": [1.0]}')
+    response = envoy["claims"].bearer(HS256.token(claims), SUPPLIED)
+    assert response.upstream_headers("x-claims") == [b64(claims)]
+
+
+def test_no_client_can_supply_such_a_header(envoy):
+    spoofed = [*SUPPLIED, *[(name.upper(), "again") for name in NAMES], *[(name, b"\xff") for name in NAMES]]
+    anonymous = envoy["claims"].send(headers=spoofed)
+    passed_as_anonymous(anonymous, GUEST)
+    preflight = envoy["claims"].send("OPTIONS", headers=spoofed)
+    passed_unauthenticated(preflight)
+    authenticated = envoy["claims"].bearer(HS256.token(), spoofed)
+    passed(authenticated, CLIENT_APP)
+    assert [sent(anonymous), sent(preflight)] == [{}, {}]
+    assert list(sent(authenticated)) == ["x-claims"] and len(sent(authenticated)["x-claims"]) == 1
+
+
+def test_groups_are_told(envoy):
+    spoofed = [("X-Consumer-Groups", "admin")]
+    response = envoy["groups"].bearer(HS256.token(), spoofed)
+    assert response.upstream_headers("x-consumer-groups") == ["staff, gold"]
+    response = envoy["groups"].send(headers=spoofed)
+    assert response.upstream_headers("x-consumer-groups") == ["guests"]
+    assert envoy["claims"].bearer(HS256.token(), spoofed).upstream_headers("x-consumer-groups") == []
+
+
+# --- Hiding the token
+
+
+def test_a_header_with_nothing_but_the_token_is_gone(envoy):
+    response = envoy["hiding"].bearer(HS256.token(), [("x-other", "Bearer x")])
+    passed(response, CLIENT_APP)
+    assert response.upstream_headers("authorization") == []
+    assert response.upstream_headers("x-other") == ["Bearer x"]
+
+
+@pytest.mark.parametrize("using", [client.http1, client.http2], ids=["HTTP/1.1", "HTTP/2"])
+def test_no_other_token_takes_its_place(envoy, using):
+    """What was behind the token was never looked at, and must not be taken for verified."""
+    token, other = HS256.token(), RS256.token(iss=PARTNER_ISSUER)
+    for headers in [
+        [("x-token", f"Bearer {token}"), ("x-token", f"Bearer {other}")],
+        [("authorization", f"Bearer {token}"), ("authorization", f"Bearer {other}")],
+        [("authorization", f"Bearer {token}, Bearer {other}")],
+    ]:
+        response = envoy["hiding"].send(headers=headers, using=using)
+        passed(response, CLIENT_APP)
+        assert other not in str(response.upstream)
+
+
+@pytest.mark.parametrize(
+    "query, left",
+    [
+        ("?jwt={}", ""),
+        ("?jwt={}&jwt={}", ""),
+        ("?a=%2F+%20&jwt={}&b=%c3%a4&&c", "?a=%2F+%20&b=%c3%a4&&c"),
+        ("?%6awt={}&JWT=x", "?JWT=x"),
+    ],
+)
+def test_the_query_keeps_its_other_parameters(envoy, query, left):
+    response = envoy["hiding"].send(path="/p" + query.replace("{}", HS256.token()))
+    passed(response, CLIENT_APP)
+    assert response.upstream["path"] == "/p" + left
+
+
+@pytest.mark.parametrize(
+    "cookies, left",
+    [
+        (["session={}"], []),
+        (['a=1; session={}; b="2"'], ['a=1; b="2"']),
+        (["session={};a=1"], ["a=1"]),
+        (["session={}; SESSION=x"], ["SESSION=x"]),
+    ],
+)
+def test_the_cookies_keep_their_others(envoy, cookies, left):
+    headers = [("cookie", cookie.replace("{}", HS256.token())) for cookie in cookies]
+    response = envoy["hiding"].send(headers=headers)
+    passed(response, CLIENT_APP)
+    assert response.upstream_headers("cookie") == left
+
+
+def test_several_cookie_headers_keep_their_others(envoy):
+    token = HS256.token()
+    response = envoy["hiding"].send(headers=[("cookie", "a=1"), ("cookie", f"session={token}"), ("cookie", "b=2")])
+    passed(response, CLIENT_APP)
+    assert "; ".join(response.upstream_headers("cookie")) == "a=1; b=2"
+
+
+def test_a_token_in_every_place_is_gone_from_all(envoy):
+    token = HS256.token()
+    headers = [("authorization", f"Bearer {token}"), ("x-token", f"bearer {token}"), ("cookie", f"session={token}")]
+    response = envoy["hiding"].send(path=f"/?x&jwt={token}", headers=headers)
+    passed(response, CLIENT_APP)
+    assert token not in str(response.upstream)
+    assert response.upstream["path"] == "/?x"
+
+
+def test_a_refused_token_is_hidden_from_the_service_too(envoy):
+    response = envoy["hiding"].bearer("forged.or.expired", path="/?jwt=another&a")
+    passed_as_anonymous(response, GUEST)
+    assert response.upstream_headers("authorization") == []
+    assert response.upstream["path"] == "/?a"
+
+
+def test_other_credentials_stay(envoy):
+    response = envoy["hiding"].send(headers=[("authorization", 'Digest a="b, Bearer c"'), ("cookie", "a=session=b")])
+    passed_as_anonymous(response, GUEST)
+    assert response.upstream_headers("authorization") == ['Digest a="b, Bearer c"']
+    assert response.upstream_headers("cookie") == ["a=session=b"]
+
+
+# --- Routing by who calls
+
+
+def test_the_route_may_go_by_the_consumer(envoy):
+    assert envoy["routing"].bearer(HS256.token()).upstream["protocol"] == "HTTP/1.1"
+    assert envoy["routing"].bearer(RS256.token(iss=PARTNER_ISSUER)).upstream["protocol"] == "HTTP/2"
+
+
+def test_the_route_may_go_by_a_claim(envoy):
+    assert envoy["routing"].bearer(HS256.token(tier="gold")).upstream["protocol"] == "HTTP/2"
+    assert envoy["routing"].bearer(HS256.token(tier="iron")).upstream["protocol"] == "HTTP/1.1"
+
+
+def test_the_route_does_not_go_by_what_a_client_says(envoy):
+    spoofed = [("x-tier", "gold"), ("x-consumer-username", "Partner")]
+    assert envoy["routing"].bearer(HS256.token(), spoofed).upstream["protocol"] == "HTTP/1.1"
