@@ -4,7 +4,7 @@
 //! the same token or configuration can see different values. Text is borrowed from the document wherever it holds no
 //! escapes.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, collections::HashSet, fmt};
 
 use serde::{
     Deserialize, Deserializer,
@@ -234,14 +234,27 @@ where
     while let Some(member) = map.next_entry()? {
         members.push(member);
     }
-    // Sorted, because comparing each with each would let a token of thousands of members cost seconds.
-    let mut names: Vec<&Text> = members.iter().map(|(name, _)| name).collect();
-    names.sort_unstable();
-    if names.iter().zip(names.iter().skip(1)).any(|(name, next)| name == next) {
+    if repeated(members.iter().map(|(Text(name), _)| name.as_ref())).is_some() {
         return Err(A::Error::custom("a member occurs twice in one object"));
     }
     members.shrink_to_fit();
     Ok(members)
+}
+
+/// A name that occurs twice, if there is one. Few names are compared each with each; with thousands, that would cost seconds.
+pub(crate) fn repeated<'n>(mut names: impl Iterator<Item = &'n str> + Clone) -> Option<&'n str> {
+    const FEW: usize = 16;
+
+    if names.clone().nth(FEW).is_some() {
+        let mut seen = HashSet::new();
+        return names.find(|name| !seen.insert(*name));
+    }
+    while let Some(name) = names.next() {
+        if names.clone().any(|other| other == name) {
+            return Some(name);
+        }
+    }
+    None
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     identity,
-    json::Value,
+    json::{Value, repeated},
     policy::Policy,
     upstream::{ClaimHeader, Forwarding},
 };
@@ -76,7 +76,7 @@ pub(super) fn read(fields: &mut Fields, parent: Option<&Forwarding>) -> Result<F
 pub(super) fn check_names(fields: &Fields, policy: &Policy) -> Result<(), Reported> {
     let Forwarding { claims_to_headers, payload_header, .. } = &policy.forwarding;
     let at = |field, problem| Err(fields.report(field, problem));
-    let mut written: Vec<&Rc<str>> = policy.forwarding.header_names().collect();
+    let written: Vec<&Rc<str>> = policy.forwarding.header_names().collect();
     if let Some(name) =
         written.iter().find(|name| policy.token_places.header_names.iter().any(|own| own.as_str() == name.as_ref()))
     {
@@ -84,8 +84,7 @@ pub(super) fn check_names(fields: &Fields, policy: &Policy) -> Result<(), Report
         let found = format!("{}, a header that may hold the token", printable(name));
         return at(field, Problem::new(found, "a header that is not in header_names"));
     }
-    written.sort_unstable();
-    if let Some((name, _)) = written.iter().zip(written.iter().skip(1)).find(|(name, next)| name == next) {
+    if let Some(name) = repeated(written.iter().map(|name| name.as_ref())) {
         let field = if claims_to_headers.is_empty() { "forward_payload_header" } else { "claims_to_headers" };
         return at(field, Problem::new(format!("{} twice", printable(name)), "a header of its own for each"));
     }

@@ -12,7 +12,7 @@ mod response;
 mod rules;
 pub mod schema;
 
-use std::rc::Rc;
+use std::{collections::HashSet, rc::Rc};
 
 pub use self::fault::Fault;
 use self::{
@@ -181,10 +181,8 @@ impl Config {
 /// Every header that any policy fills with claims, once.
 fn claim_headers(policy: &Policy, rules: &[Rule]) -> Vec<Rc<str>> {
     let policies = std::iter::once(policy).chain(rules.iter().map(|rule| &rule.policy));
-    let mut names: Vec<Rc<str>> = policies.flat_map(|policy| policy.forwarding.header_names()).cloned().collect();
-    names.sort_unstable();
-    names.dedup();
-    names
+    let names: HashSet<Rc<str>> = policies.flat_map(|policy| policy.forwarding.header_names()).cloned().collect();
+    names.into_iter().collect()
 }
 
 /// Tells the two forms apart. JSON goes first: the first byte of a serialized Struct, 0x0A, is white space to JSON, but
