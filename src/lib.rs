@@ -45,6 +45,7 @@ pub mod identity;
 pub mod json;
 pub mod jws;
 pub mod key;
+pub mod key_set;
 pub mod policy;
 #[cfg(target_arch = "wasm32")]
 mod proxy;

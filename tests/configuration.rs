@@ -179,7 +179,7 @@ fn a_jwk_may_stand_in_the_place_of_pem_as_text_or_object() {
     assert_eq!(with("alg", json!("RS256")), format!("a JWK whose member 'alg' is missing or wrong; {expected}"));
     assert_eq!(with("x", json!("AQAB")), format!("an Ed25519 key whose point is not on the curve; {expected}"));
     assert_eq!(with("x", json!("?")), format!("a JWK whose member 'x' is missing or wrong; {expected}"));
-    assert_eq!(with("kty", json!("foo")), format!("a JWK whose member 'kty' is missing or wrong; {expected}"));
+    assert_eq!(with("kty", json!("foo")), format!("a JWK of an unsupported type ('kty'); {expected}"));
     assert_eq!(with("d", json!("AQAB")), format!("a JWK with a private key; {expected}"));
     let secret = json!({"kty": "oct", "k": "AQAB"});
     assert_eq!(key_fault("EdDSA", secret), format!("a JWK with a symmetric key; {expected}"));

@@ -17,22 +17,35 @@ pub(super) fn public_key(jwk: &Value) -> Result<Key, KeyError> {
             "P-256" => Key::p256(&jwk.point(32)?)?,
             "P-384" => Key::p384(&jwk.point(48)?)?,
             "P-521" => Key::p521(&jwk.point(66)?)?,
-            _ => return Err(KeyError::JwkMember("crv")),
+            _ => return Err(KeyError::UnknownJwk("crv")),
         },
         "OKP" => match jwk.text("crv")? {
             "Ed25519" => Key::ed25519(&jwk.bytes("x")?)?,
             "Ed448" => Key::ed448(&jwk.bytes("x")?)?,
-            _ => return Err(KeyError::JwkMember("crv")),
+            _ => return Err(KeyError::UnknownJwk("crv")),
         },
         "AKP" => match jwk.text("alg")? {
             "ML-DSA-44" => Key::ml_dsa_44(&jwk.bytes("pub")?)?,
             "ML-DSA-65" => Key::ml_dsa_65(&jwk.bytes("pub")?)?,
             "ML-DSA-87" => Key::ml_dsa_87(&jwk.bytes("pub")?)?,
-            _ => return Err(KeyError::JwkMember("alg")),
+            _ => return Err(KeyError::UnknownJwk("alg")),
         },
         "oct" => return Err(KeyError::SecretJwk("symmetric")),
-        _ => return Err(KeyError::JwkMember("kty")),
+        _ => return Err(KeyError::UnknownJwk("kty")),
     };
+    jwk.refuse_other_algorithm(&key)?;
+    Ok(key)
+}
+
+/// Reads a symmetric JWK (RFC 7518 §6.4).
+pub(super) fn secret(jwk: &Value) -> Result<Key, KeyError> {
+    let Value::Object(members) = jwk else { return Err(KeyError::Malformed("JWK")) };
+    let jwk = Jwk(members);
+    jwk.refuse_other_use()?;
+    if jwk.text("kty")? != "oct" {
+        return Err(KeyError::JwkMember("kty"));
+    }
+    let key = Key::from_secret(jwk.bytes("k")?).ok_or(KeyError::JwkMember("k"))?;
     jwk.refuse_other_algorithm(&key)?;
     Ok(key)
 }
@@ -99,7 +112,7 @@ impl<'a> Jwk<'a> {
         if self.get("alg").is_none() {
             return Ok(());
         }
-        let fits = self.text("alg")?.parse().is_ok_and(|algorithm| key.fits(algorithm));
-        if fits { Ok(()) } else { Err(KeyError::JwkMember("alg")) }
+        let algorithm = self.text("alg")?.parse().map_err(|_| KeyError::UnknownJwk("alg"))?;
+        if key.fits(algorithm) { Ok(()) } else { Err(KeyError::JwkMember("alg")) }
     }
 }

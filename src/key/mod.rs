@@ -69,6 +69,9 @@ pub enum KeyError {
     /// A member of a JWK is missing or has a wrong value.
     #[error("a JWK whose member '{0}' is missing or wrong")]
     JwkMember(&'static str),
+    /// A JWK whose member names a key type, a curve or an algorithm that is not supported.
+    #[error("a JWK of an unsupported type ('{0}')")]
+    UnknownJwk(&'static str),
     /// A JWK that holds a private or symmetric key.
     #[error("a JWK with a {0} key")]
     SecretJwk(&'static str),
@@ -118,6 +121,11 @@ impl Key {
     /// Reads a public key from a JWK (RFC 7517, RFC 7518 §6, RFC 8037, and `AKP` for ML-DSA).
     pub fn from_jwk(jwk: &Value) -> Result<Self, KeyError> {
         jwk::public_key(jwk)
+    }
+
+    /// Reads a secret from a symmetric JWK (RFC 7518 §6.4).
+    pub fn from_secret_jwk(jwk: &Value) -> Result<Self, KeyError> {
+        jwk::secret(jwk)
     }
 
     /// Whether the key verifies signatures of the algorithm.
@@ -213,6 +221,27 @@ impl Key {
         }
     }
 }
+
+/// Whether two keys are the same key, whatever form each was read from.
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Secret(one), Self::Secret(other)) => same(one, other),
+            (Self::Rsa(one), Self::Rsa(other)) => one.spki() == other.spki(),
+            (Self::P256(one), Self::P256(other)) => one == other,
+            (Self::P384(one), Self::P384(other)) => one == other,
+            (Self::P521(one), Self::P521(other)) => one == other,
+            (Self::Ed25519(one), Self::Ed25519(other)) => one == other,
+            (Self::Ed448(one), Self::Ed448(other)) => one == other,
+            (Self::MlDsa44(one), Self::MlDsa44(other)) => one.to_bytes() == other.to_bytes(),
+            (Self::MlDsa65(one), Self::MlDsa65(other)) => one.to_bytes() == other.to_bytes(),
+            (Self::MlDsa87(one), Self::MlDsa87(other)) => one.to_bytes() == other.to_bytes(),
+            _ => false,
+        }
+    }
+}
+
+impl Eq for Key {}
 
 /// Shows the kind of key only: a secret must not reach a log by `{:?}`.
 impl fmt::Debug for Key {
