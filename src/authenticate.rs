@@ -11,11 +11,13 @@ use crate::{
     claim_checks::{self, RequiredClaim},
     claims::{ClaimFault, ClaimFaults, Times, Timestamp},
     config::Config,
-    consumer::{Consumer, Credential},
+    consumer::{Consumer, Credential, Keys},
     identity,
-    json::Members,
+    json::{Members, Raw},
     jws::{Compact, JwsError, Part},
+    key_set::{KeySet, VerificationKey},
     policy::Policy,
+    remote_keys::{Need, RemoteKeys, Wait},
     request::{Carriers, NotOneToken, Request},
     token_cache::TokenCache,
     upstream::Header,
@@ -129,6 +131,8 @@ pub enum Reason {
     UnknownKey(UntrustedText),
     /// The token's `alg` is that of none of its key's credentials.
     AlgorithmMismatch,
+    /// A key set that the token may need is not there; in so many seconds it may be.
+    KeySetUnavailable(u32),
     /// The signature is that of none of its key's credentials.
     InvalidSignature,
     /// A time claim does not allow it.
@@ -143,7 +147,7 @@ pub enum Reason {
 
 impl Reason {
     /// The names of all reasons, in the order of the variants.
-    pub const NAMES: [&str; 18] = [
+    pub const NAMES: [&str; 19] = [
         "forbidden_header",
         "no_token",
         "multiple_tokens",
@@ -154,6 +158,7 @@ impl Reason {
         "invalid_key_claim",
         "unknown_key",
         "algorithm_mismatch",
+        "key_set_unavailable",
         "invalid_signature",
         "invalid_time_claim",
         "expired",
@@ -178,6 +183,7 @@ impl Reason {
             Self::InvalidKey => "invalid_key_claim",
             Self::UnknownKey(_) => "unknown_key",
             Self::AlgorithmMismatch => "algorithm_mismatch",
+            Self::KeySetUnavailable(_) => "key_set_unavailable",
             Self::InvalidSignature => "invalid_signature",
             Self::Claims(faults) => match faults.iter().next() {
                 Some((_, ClaimFault::Expired)) => "expired",
@@ -210,6 +216,7 @@ impl fmt::Display for Reason {
             Self::InvalidKey => formatter.write_str("the key claim is empty or not a string"),
             Self::UnknownKey(key) => write!(formatter, "No credentials found for {key}"),
             Self::AlgorithmMismatch => formatter.write_str("Invalid algorithm"),
+            Self::KeySetUnavailable(_) => formatter.write_str("Key set unavailable"),
             Self::InvalidSignature => formatter.write_str("Invalid signature"),
             Self::Claims(faults) => faults.fmt(formatter),
             Self::Audience => formatter.write_str("aud: not allowed"),
@@ -260,12 +267,20 @@ pub struct CacheUse {
 struct VerifiedToken {
     /// The credential whose signature it has.
     credential: Rc<Credential>,
+    /// The key that it was verified with.
+    key: Rc<VerificationKey>,
     /// Its time claims.
     times: Times,
     /// What its credential depended on, [`Policy::lookup`]: elsewhere another may be its.
     lookup: usize,
     /// All its claims, a JSON object, where any policy uses them.
     payload: Option<Rc<str>>,
+}
+
+/// Why a token is not valid, and what might make it so.
+struct Invalid {
+    denial: Denial,
+    wait: Option<Wait>,
 }
 
 impl<V: Verifier> Authenticator<V> {
@@ -285,13 +300,36 @@ impl<V: Verifier> Authenticator<V> {
         self.cache_use.get()
     }
 
-    /// Decides about a request at the time `now`.
+    /// Decides about a request at the time `now`, with the keys that are there.
     pub fn decide(&self, request: &impl Request, now: Timestamp) -> Decision<'_> {
-        let policy = self.config.policy_for(request);
-        Decision { policy, claim_headers: &self.config.claim_headers, outcome: self.outcome(policy, request, now) }
+        self.weigh(request, now).0
     }
 
-    fn outcome<'c>(&'c self, policy: &'c Policy, request: &impl Request, now: Timestamp) -> Outcome<'c> {
+    /// Decides about a request at the time `now`.
+    ///
+    /// # Errors
+    /// What the request should wait for: its token is not valid, and a key set that has yet to arrive may change that.
+    pub fn decide_or_wait(&self, request: &impl Request, now: Timestamp) -> Result<Decision<'_>, Wait> {
+        match self.weigh(request, now) {
+            (_, Some(wait)) => Err(wait),
+            (decision, None) => Ok(decision),
+        }
+    }
+
+    fn weigh(&self, request: &impl Request, now: Timestamp) -> (Decision<'_>, Option<Wait>) {
+        let policy = self.config.policy_for(request);
+        let mut wait = None;
+        let outcome = self.outcome(policy, request, now, &mut wait);
+        (Decision { policy, claim_headers: &self.config.claim_headers, outcome }, wait)
+    }
+
+    fn outcome<'c>(
+        &'c self,
+        policy: &'c Policy,
+        request: &impl Request,
+        now: Timestamp,
+        wait: &mut Option<Wait>,
+    ) -> Outcome<'c> {
         if let Err(denial) = self.route_is_its_own(request) {
             return Outcome::Denied(denial);
         }
@@ -303,7 +341,10 @@ impl<V: Verifier> Authenticator<V> {
         }
         match self.check(policy, request, now) {
             Ok(authenticated) => Outcome::Authenticated(authenticated),
-            Err(denial) => without_token(policy, denial),
+            Err(invalid) => {
+                *wait = invalid.wait;
+                without_token(policy, invalid.denial)
+            }
         }
     }
 
@@ -321,10 +362,10 @@ impl<V: Verifier> Authenticator<V> {
     }
 
     /// Finds the request's token and checks it. What is in the cache is checked against the time all the same.
-    fn check(&self, policy: &Policy, request: &impl Request, now: Timestamp) -> Result<Authenticated, Denial> {
+    fn check(&self, policy: &Policy, request: &impl Request, now: Timestamp) -> Result<Authenticated, Invalid> {
         let carriers = Carriers::fetch(request, &policy.token_places);
         let token = carriers.token(&policy.token_places)?;
-        let VerifiedToken { credential, times, payload, .. } = self.verified(policy, &token)?;
+        let VerifiedToken { credential, times, payload, .. } = self.verified(policy, &token, now)?;
 
         let deny = |reason| Denial::of_consumer(&credential, reason);
         times.check(policy.time_checks, now).map_err(|faults| deny(Reason::Claims(faults)))?;
@@ -340,23 +381,24 @@ impl<V: Verifier> Authenticator<V> {
         Ok(Authenticated { credential, claim_headers })
     }
 
-    /// A token that is verified, but for the time: now, or when it came before.
-    fn verified(&self, policy: &Policy, token: &[u8]) -> Result<VerifiedToken, Denial> {
-        let known = self.cache.borrow_mut().get(token).filter(|known| known.lookup == policy.lookup).cloned();
+    /// A token that is verified, but for the time: now, or when it came before, for as long as its key is not removed.
+    fn verified(&self, policy: &Policy, token: &[u8], now: Timestamp) -> Result<VerifiedToken, Invalid> {
+        let stands = |known: &&VerifiedToken| known.lookup == policy.lookup && !known.key.is_removed();
+        let known = self.cache.borrow_mut().get(token).filter(stands).cloned();
         let CacheUse { hits, misses } = self.cache_use.get();
         if let Some(verified) = known {
             self.cache_use.set(CacheUse { hits: hits.saturating_add(1), misses });
             return Ok(verified);
         }
         self.cache_use.set(CacheUse { hits, misses: misses.saturating_add(1) });
-        let verified = self.verify(policy, token)?;
+        let verified = self.verify(policy, token, now)?;
         let beside = verified.payload.as_ref().map_or(0, |payload| payload.len());
         self.cache.borrow_mut().insert(token, verified.clone(), beside);
         Ok(verified)
     }
 
     /// Verifies a token, but for the time. The checks stand in the order in which their answers take precedence.
-    fn verify(&self, policy: &Policy, token: &[u8]) -> Result<VerifiedToken, Denial> {
+    fn verify(&self, policy: &Policy, token: &[u8], now: Timestamp) -> Result<VerifiedToken, Invalid> {
         let compact = Compact::decode(token)?;
         let jws = compact.parse()?;
         let algorithm = jws.algorithm().ok_or(Reason::UnsupportedAlgorithm)?;
@@ -369,17 +411,68 @@ impl<V: Verifier> Authenticator<V> {
         let credentials = self.config.credentials_for(policy).with_key(&key);
         let Some(first) = credentials.first() else { return Err(Reason::UnknownKey(UntrustedText::new(&key)).into()) };
 
-        let mut fitting = credentials.iter().filter(|credential| credential.algorithm() == algorithm).peekable();
-        fitting.peek().ok_or_else(|| Denial::of_consumer(first, Reason::AlgorithmMismatch))?;
-        let credential = fitting
-            .find(|it| self.verifier.verify(it.verification_key(), algorithm, jws.signing_input, jws.signature))
-            .ok_or_else(|| Denial::of_consumer(first, Reason::InvalidSignature))?;
-        Ok(VerifiedToken {
-            credential: Rc::clone(credential),
-            times: Times::of(&jws.claims),
-            lookup: policy.lookup,
-            payload: self.config.uses_claims().then(|| jws.payload.into()),
-        })
+        let kid = jws.header.get("kid").and_then(Raw::string);
+        let mut search = Search::default();
+        for credential in credentials.iter().filter(|credential| credential.allows(algorithm)) {
+            let Some(keys) = search.keys(credential, kid.as_deref()) else { continue };
+            search.fits |= keys.serves(algorithm);
+            let verifies =
+                |it: &&Rc<VerificationKey>| self.verifier.verify(it.key(), algorithm, jws.signing_input, jws.signature);
+            if let Some(key) = keys.candidates(algorithm, kid.as_deref()).find(verifies) {
+                return Ok(VerifiedToken {
+                    credential: Rc::clone(credential),
+                    key: Rc::clone(key),
+                    times: Times::of(&jws.claims),
+                    lookup: policy.lookup,
+                    payload: self.config.uses_claims().then(|| jws.payload.into()),
+                });
+            }
+        }
+        Err(search.in_vain(first, now))
+    }
+}
+
+/// The search for the key of a token, over the credentials that it may be of.
+#[derive(Default)]
+struct Search {
+    /// Whether any key serves the token's algorithm.
+    fits: bool,
+    /// A set that is not there.
+    missing: Option<Rc<RemoteKeys>>,
+    /// A set that is there, and has not the token's `kid`.
+    without_kid: Option<Rc<RemoteKeys>>,
+}
+
+impl Search {
+    /// The keys of a credential, if they are there.
+    fn keys(&mut self, credential: &Credential, kid: Option<&str>) -> Option<Rc<KeySet>> {
+        let keys = credential.keys().current();
+        if let Keys::Remote(remote) = credential.keys() {
+            match &keys {
+                None => self.missing = Some(Rc::clone(remote)),
+                Some(keys) if kid.is_some_and(|kid| !keys.has_kid(kid)) => self.without_kid = Some(Rc::clone(remote)),
+                Some(_) => {}
+            }
+        }
+        keys
+    }
+
+    /// What it means that no key has verified the token.
+    fn in_vain(self, first: &Credential, now: Timestamp) -> Invalid {
+        let wait = |keys, need| Some(Wait { keys, need });
+        let no_key = if self.fits { Reason::InvalidSignature } else { Reason::AlgorithmMismatch };
+        let (reason, wait) = match (self.missing, self.without_kid) {
+            (Some(keys), _) => (Reason::KeySetUnavailable(keys.retry_after(now)), wait(keys, Need::Set)),
+            (None, Some(keys)) => (no_key, wait(keys, Need::Kid)),
+            (None, None) => (no_key, None),
+        };
+        Invalid { denial: Denial::of_consumer(first, reason), wait }
+    }
+}
+
+impl<D: Into<Denial>> From<D> for Invalid {
+    fn from(denial: D) -> Self {
+        Self { denial: denial.into(), wait: None }
     }
 }
 

@@ -2,7 +2,11 @@
 
 use std::{collections::HashMap, fmt, rc::Rc};
 
-use crate::{algorithm::Algorithm, key::Key};
+use crate::{
+    algorithm::Algorithm,
+    key_set::KeySet,
+    remote_keys::{RemoteKeys, Source},
+};
 
 /// A text that may be sent as the value of a header: not empty, without control characters, and without white space at
 /// its ends, which a receiver would strip (RFC 9110 §5.5).
@@ -90,19 +94,39 @@ impl fmt::Display for Consumer {
     }
 }
 
+/// The keys of a credential.
+#[derive(Debug, Clone)]
+pub enum Keys {
+    /// Those of the configuration.
+    Fixed(Rc<KeySet>),
+    /// Those that an issuer publishes; credentials that name the same source share them.
+    Remote(Rc<RemoteKeys>),
+}
+
+impl Keys {
+    /// The keys, unless they have not arrived.
+    pub fn current(&self) -> Option<Rc<KeySet>> {
+        match self {
+            Self::Fixed(keys) => Some(Rc::clone(keys)),
+            Self::Remote(keys) => keys.keys(),
+        }
+    }
+}
+
 /// What a consumer's tokens are verified with.
 #[derive(Debug)]
 pub struct Credential {
     consumer: Rc<Consumer>,
     key: HeaderText,
-    algorithm: Algorithm,
-    verification_key: Key,
+    algorithm: Option<Algorithm>,
+    keys: Keys,
 }
 
 impl Credential {
-    /// Binds a verification key to a consumer; `None` if it is none for the algorithm.
-    pub fn new(consumer: Rc<Consumer>, key: HeaderText, algorithm: Algorithm, verification_key: Key) -> Option<Self> {
-        verification_key.fits(algorithm).then_some(Self { consumer, key, algorithm, verification_key })
+    /// Binds keys to a consumer; `algorithm` is the only one that its tokens may be signed with, `None` for every one that
+    /// a key serves.
+    pub fn new(consumer: Rc<Consumer>, key: HeaderText, algorithm: Option<Algorithm>, keys: Keys) -> Self {
+        Self { consumer, key, algorithm, keys }
     }
 
     /// Whose credential it is.
@@ -115,25 +139,31 @@ impl Credential {
         &self.key
     }
 
-    /// The only algorithm that the credential's tokens may be signed with.
-    pub fn algorithm(&self) -> Algorithm {
-        self.algorithm
+    /// Whether the credential is one for tokens signed with the algorithm, as far as can be said without its keys. An
+    /// issuer publishes no secrets.
+    pub fn allows(&self, algorithm: Algorithm) -> bool {
+        self.algorithm.is_none_or(|own| own == algorithm)
+            && !(algorithm.is_symmetric() && matches!(self.keys, Keys::Remote(_)))
     }
 
-    /// What its tokens are verified with; fits the algorithm.
-    pub fn verification_key(&self) -> &Key {
-        &self.verification_key
+    /// What its tokens are verified with.
+    pub fn keys(&self) -> &Keys {
+        &self.keys
     }
 }
 
 /// All credentials, by key. Those that share a key belong to one consumer.
 #[derive(Debug, Default)]
-pub struct Credentials(HashMap<HeaderText, Vec<Rc<Credential>>>);
+pub struct Credentials {
+    by_key: HashMap<HeaderText, Vec<Rc<Credential>>>,
+    remote: HashMap<Source, Rc<RemoteKeys>>,
+    warnings: Vec<String>,
+}
 
 impl Credentials {
     /// Adds a credential, unless its key is another consumer's.
     pub fn add(&mut self, credential: &Rc<Credential>) -> Result<(), KeyTaken> {
-        let sharing = self.0.entry(credential.key.clone()).or_default();
+        let sharing = self.by_key.entry(credential.key.clone()).or_default();
         if sharing.first().is_some_and(|first| !Rc::ptr_eq(&first.consumer, &credential.consumer)) {
             return Err(KeyTaken);
         }
@@ -144,17 +174,38 @@ impl Credentials {
 
     /// The credentials with a key, in the order of the configuration; none, or all of one consumer.
     pub fn with_key(&self, key: &str) -> &[Rc<Credential>] {
-        self.0.get(key).map_or(&[], Vec::as_slice)
+        self.by_key.get(key).map_or(&[], Vec::as_slice)
     }
 
     /// How many different keys there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.by_key.len()
     }
 
     /// Whether there is no credential at all.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.by_key.is_empty()
+    }
+
+    /// The keys of a source, the same for all who ask.
+    pub fn remote_keys(&mut self, source: Source) -> Rc<RemoteKeys> {
+        let keys = self.remote.entry(source).or_insert_with_key(|source| Rc::new(RemoteKeys::new(source.clone())));
+        Rc::clone(keys)
+    }
+
+    /// All keys that are fetched.
+    pub fn remote(&self) -> impl Iterator<Item = &Rc<RemoteKeys>> {
+        self.remote.values()
+    }
+
+    /// Notes what whoever wrote the configuration should know, although it is no fault.
+    pub fn warn(&mut self, warning: String) {
+        self.warnings.push(warning);
+    }
+
+    /// What was noted, a line each; never a secret or a key.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 }
 

@@ -3,9 +3,10 @@
 //! The core decides; it knows no proxy, does no I/O and reads no clock. From the leaves upwards:
 //!
 //! - [`json`], [`base64`]: strict decoding
-//! - [`algorithm`], [`key`]: what signs a token, and verifying with it
+//! - [`algorithm`], [`key`], [`key_set`]: what signs a token, and verifying with it
 //! - [`jws`], [`claims`], [`claim_path`], [`claim_checks`]: a token, its time claims, and its other claims
 //! - [`request`]: finding the token
+//! - [`remote_keys`]: key sets that an issuer publishes, and keeping them fresh
 //! - [`consumer`], [`access`], [`policy`], [`config`]: who may call, what is demanded, and reading both
 //! - [`verifier`], [`host_crypto`]: who checks a signature
 //! - [`token_cache`], [`authenticate`]: the decision, and what it remembers
@@ -49,6 +50,7 @@ pub mod key_set;
 pub mod policy;
 #[cfg(target_arch = "wasm32")]
 mod proxy;
+pub mod remote_keys;
 pub mod reply;
 pub mod request;
 pub mod throttle;

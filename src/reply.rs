@@ -13,6 +13,8 @@ pub struct Reply {
     pub status: u16,
     /// The challenge (RFC 9110 §11.6.1), if the status asks for one.
     pub www_authenticate: Option<String>,
+    /// In how many seconds the client may try again (RFC 9110 §10.2.3), if that will help.
+    pub retry_after: Option<u32>,
     /// The media type of the body.
     pub content_type: Cow<'static, str>,
     /// The body: a JSON object, or what a template makes of it.
@@ -81,6 +83,8 @@ impl Kind {
     pub fn of(reason: &Reason) -> Self {
         match reason {
             Reason::NotAllowed | Reason::InsufficientClaims(_) | Reason::ForbiddenHeader(_) => Self::Forbidden,
+            // A client whose token may well be good did nothing wrong.
+            Reason::KeySetUnavailable(_) => Self::Unavailable,
             _ => Self::Unauthorized,
         }
     }
@@ -114,7 +118,11 @@ impl Reply {
         let challenge = challenge(kind, told, policy.realm.as_ref());
         let content =
             told.map_or_else(|| Content::Message(kind.message().into()), |it| content(it, &policy.key_claim_name));
-        Self::of(kind, format.template(kind), challenge, content)
+        let reply = Self::of(kind, format.template(kind), challenge, content);
+        match reason {
+            Reason::KeySetUnavailable(seconds) => Self { retry_after: Some(*seconds), ..reply },
+            _ => reply,
+        }
     }
 
     fn of(kind: Kind, template: &Template, challenge: Option<String>, content: Content) -> Self {
@@ -126,6 +134,7 @@ impl Reply {
         Self {
             status: template.status.unwrap_or(kind.status()),
             www_authenticate: challenge,
+            retry_after: None,
             content_type: content_type.unwrap_or(Self::JSON),
             body,
         }
@@ -134,7 +143,7 @@ impl Reply {
     /// The answer when the host cannot do what safety needs.
     pub fn internal_error() -> Self {
         let body = json!({ "message": "An unexpected error occurred" }).to_string();
-        Self { status: 500, www_authenticate: None, content_type: Self::JSON, body }
+        Self { status: 500, www_authenticate: None, retry_after: None, content_type: Self::JSON, body }
     }
 }
 
@@ -211,6 +220,7 @@ fn content(reason: &Reason, key_claim: &str) -> Content {
         Reason::InvalidKey => format!("Invalid '{key_claim}' in claims").into(),
         Reason::UnknownKey(_) => format!("No credentials found for given '{key_claim}'").into(),
         Reason::AlgorithmMismatch => "Invalid algorithm".into(),
+        Reason::KeySetUnavailable(_) => "Key set unavailable".into(),
         Reason::InvalidSignature => "Invalid signature".into(),
         Reason::Claims(faults) => {
             return Content::Claims(faults.iter().map(|(name, fault)| (name, fault.to_string())).collect());

@@ -8,15 +8,16 @@ use std::{
 use super::{
     fault::{Faults, Place, Problem, Reported},
     fields::{Fields, in_words, name, printable, text},
-    header_text,
+    header_text, key_sets,
     schema::{Field, Shape},
 };
 use crate::{
     algorithm::Algorithm,
     base64::decode_lenient,
-    consumer::{Consumer, Credential, Credentials, Groups, HeaderText, KeyTaken},
+    consumer::{Consumer, Credential, Credentials, Groups, HeaderText, KeyTaken, Keys},
     json::Value,
     key::{Key, KeyError},
+    key_set::{KeySet, VerificationKey},
 };
 
 /// The fields of a consumer. At least one of its three names must be there.
@@ -70,7 +71,8 @@ const CREDENTIAL_FIELDS: &[Field] = &[
     Field::with_default(
         "algorithm",
         Shape::Algorithm,
-        "The only algorithm that the credential's tokens may be signed with.",
+        "The only algorithm that the credential's tokens may be signed with. With `jwks`, `remote_jwks` or `discovery` \
+         there is no default: without it, a key's own `alg` decides, else what its type allows.",
         r#""HS256""#,
         r#""RS256""#,
     ),
@@ -87,6 +89,9 @@ const CREDENTIAL_FIELDS: &[Field] = &[
          or a JWK.",
         r#""-----BEGIN PUBLIC KEY-----\n…\n-----END PUBLIC KEY-----\n""#,
     ),
+    key_sets::JWKS,
+    key_sets::REMOTE_JWKS,
+    key_sets::DISCOVERY,
 ];
 
 /// What `consumers` gives.
@@ -193,18 +198,22 @@ impl Consumers {
         let mut fields = Fields::of(value, place, faults, CREDENTIAL_FIELDS)?;
 
         let key = fields.required("key", "the value of the key claim that names this credential", header_text);
-        let algorithm = fields.or_default("algorithm", algorithm, Algorithm::HS256)?;
-        let keys = if algorithm.is_symmetric() {
-            secret(&mut fields, algorithm, forms)
-        } else {
-            public_key(&mut fields, algorithm).map(|key| vec![key])
+        let given = fields.optional("algorithm", algorithm)?;
+        let (algorithm, keys) = match key_sets::way(&fields)? {
+            Some(way) => {
+                let issuer = key.as_ref().ok().map(HeaderText::as_str);
+                let [usual, _] = &mut self.credentials;
+                (given, key_sets::read(&mut fields, way, given, issuer, usual).map(|keys| vec![keys]))
+            }
+            None => {
+                let algorithm = given.unwrap_or(Algorithm::HS256);
+                (Some(algorithm), only_key(&mut fields, algorithm, forms))
+            }
         };
         let (consumer, key) = (consumer?, key?);
-        let credentials = keys?.into_iter().map(|verification_key| {
-            Credential::new(Rc::clone(consumer), key.clone(), algorithm, verification_key).map(Rc::new).ok_or(Reported)
-        });
-        let credentials: Vec<Rc<Credential>> = credentials.collect::<Result<_, _>>()?;
-        // A public key is the same in both forms.
+        let credential = |keys| Rc::new(Credential::new(Rc::clone(consumer), key.clone(), algorithm, keys));
+        let credentials: Vec<Rc<Credential>> = keys?.into_iter().map(credential).collect();
+        // What is no secret is the same in both forms.
         let wanted = if forms.both { 2 } else { 1 };
         let each = credentials.iter().cycle().take(wanted);
         self.credentials.iter_mut().zip(each).try_for_each(|(index, credential)| index.add(credential)).map_err(
@@ -229,6 +238,14 @@ fn algorithm(value: Value) -> Result<Algorithm, Problem> {
     let name = text(value)?;
     let expected = || Algorithm::ALL.map(Algorithm::name).join(", ");
     name.parse().map_err(|_| Problem::new(format!("\"{}\"", printable(&name)), format!("one of {}", expected())))
+}
+
+/// The key of a credential that names one: once, or in each of the forms that are asked for.
+fn only_key(fields: &mut Fields, algorithm: Algorithm, forms: SecretForms) -> Result<Vec<Keys>, Reported> {
+    let keys =
+        if algorithm.is_symmetric() { secret(fields, algorithm, forms)? } else { vec![public_key(fields, algorithm)?] };
+    let set = |key| Keys::Fixed(Rc::new(KeySet::of_one(VerificationKey::new(key, Some(algorithm)))));
+    Ok(keys.into_iter().map(set).collect())
 }
 
 /// The secret in each of the forms that are asked for.

@@ -105,6 +105,18 @@ impl<'a, 'p> Fields<'a, 'p> {
         self.optional(name, read)?.ok_or_else(|| self.report(name, Problem::new("missing", expected)))
     }
 
+    /// Reads a field whose faults lie within it; without the field, `None`.
+    pub(super) fn within<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(Value<'a>, Place, &Faults) -> Result<T, Reported>,
+    ) -> Result<Option<T>, Reported> {
+        match self.take(name) {
+            Value::Null => Ok(None),
+            value => read(value, Place::Field(&self.place, name), self.faults).map(Some),
+        }
+    }
+
     /// Reads every item of a list; without the field, `None`. Faults of items are reported at the items.
     pub(super) fn list<T>(
         &mut self,

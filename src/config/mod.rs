@@ -6,6 +6,7 @@ mod consumers;
 mod fault;
 mod fields;
 mod forwarding;
+mod key_sets;
 mod policy;
 mod protobuf;
 mod response;

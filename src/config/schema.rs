@@ -81,6 +81,17 @@ pub enum Shape {
     OneOf(&'static [&'static str]),
     /// The name of an [`Algorithm`](crate::algorithm::Algorithm).
     Algorithm,
+    /// A time: a number of seconds, or a text such as `"5s"`, `"0.25s"`, `"10m"`, `"24h"`.
+    Duration {
+        /// The shortest, in milliseconds.
+        minimum: u64,
+        /// The longest, in milliseconds.
+        maximum: u64,
+    },
+    /// An `http` or `https` URI without user and fragment.
+    Uri,
+    /// A key set (RFC 7517 §5): an object, or its JSON as text.
+    KeySet,
     /// A public key: PEM, or a JWK as an object or as text.
     PublicKey,
     /// A list, all items of one shape.

@@ -122,9 +122,16 @@ pub(super) fn now() -> Timestamp {
 /// Answers the request here. To a gRPC request Envoy says it in gRPC's way.
 pub(super) fn refuse(reply: &Reply) -> Action {
     let mut headers = vec![("content-type", reply.content_type.as_ref())];
+    let retry_after = reply.retry_after.map(|seconds| seconds.to_string());
+    headers.extend(retry_after.as_deref().map(|seconds| ("retry-after", seconds)));
     headers.extend(reply.www_authenticate.as_deref().map(|challenge| ("www-authenticate", challenge)));
     _ = hostcalls::send_http_response(u32::from(reply.status), headers, Some(reply.body.as_bytes()));
     Action::Pause
+}
+
+/// Lets the request go on that was paused.
+pub(super) fn resume() {
+    _ = hostcalls::resume_http_request();
 }
 
 /// What checks signatures, as the configuration's `host_crypto` says.

@@ -7,12 +7,14 @@ use proxy_wasm::types::Action;
 
 use super::{
     host::{self, HostRequest, HostVerifier},
+    key_sets::{KeySets, Next},
     log::Log,
     metrics::{INTERNAL_ERROR, Metrics, Timed},
 };
 use crate::{
     authenticate::{Authenticator, Decision, Outcome},
     config::Config,
+    remote_keys::Millis,
     reply::Reply,
     upstream,
 };
@@ -20,30 +22,73 @@ use crate::{
 /// A configured worker.
 pub(super) struct Worker {
     authenticator: Authenticator<Timed<HostVerifier>>,
+    key_sets: KeySets,
     metrics: Metrics,
     log: Log,
     is_envoy: OnceCell<bool>,
 }
 
 impl Worker {
-    pub(super) fn new(config: Config) -> Self {
+    pub(super) fn new(root_id: u32, config: Config) -> Self {
+        let key_sets = KeySets::new(root_id, &config.credentials);
         let verifier = Timed::new(HostVerifier::new(config.host_crypto), config.measure_verification);
         Self {
             authenticator: Authenticator::new(config, verifier),
+            key_sets,
             metrics: Metrics::define(),
             log: Log::new(),
             is_envoy: OnceCell::new(),
         }
     }
 
-    /// Decides about the request that the host is calling about, and concludes it.
-    pub(super) fn handle(&self) -> Action {
+    /// The key sets that it fetches, and who waits for them.
+    pub(super) fn key_sets(&self) -> &KeySets {
+        &self.key_sets
+    }
+
+    /// Decides about the request that the host is calling about, and concludes it; or has it wait for a key set.
+    pub(super) fn handle(&self, context_id: u32) -> Action {
         // Whether a rule loosens or tightens, a host that does not tell routes cannot follow it.
         if !self.authenticator.config().rules.is_empty() && !self.is_in_envoy() {
             return self.fail("rules need a host that tells the route, and this is none");
         }
+        self.decide(context_id, None)
+    }
+
+    /// Decides and concludes. What has to wait does so until the deadline, or for a time that begins now.
+    fn decide(&self, context_id: u32, deadline: Option<Millis>) -> Action {
         let mut request = HostRequest::current();
+        loop {
+            let wait = match self.authenticator.decide_or_wait(&request, host::now()) {
+                Ok(decision) => return self.conclude(&decision, &mut request),
+                Err(wait) => wait,
+            };
+            match self.key_sets.wait(context_id, &wait, deadline) {
+                Next::TryAgain => {}
+                Next::Pause => return Action::Pause,
+                Next::GiveUp => return self.decide_now(request),
+            }
+        }
+    }
+
+    fn decide_now(&self, mut request: HostRequest) -> Action {
         self.conclude(&self.authenticator.decide(&request, host::now()), &mut request)
+    }
+
+    /// Goes on with every request that has waited long enough. Called in the root's context.
+    pub(super) fn wake(&self) {
+        for woken in self.key_sets.woken() {
+            self.key_sets.on_behalf_of(woken.context_id, || {
+                let action = match woken.deadline {
+                    Some(deadline) => self.decide(woken.context_id, Some(deadline)),
+                    None => self.decide_now(HostRequest::current()),
+                };
+                if action == Action::Continue {
+                    host::resume();
+                }
+            });
+        }
+        self.key_sets.choose_tick();
     }
 
     /// Does what was decided with the request that the host is calling about, or is told to mean: tells the operators,
@@ -80,8 +125,10 @@ impl Worker {
         host::refuse(&Reply::internal_error())
     }
 
-    /// What is due once a second.
+    /// What is due now and then, and at least once a second.
     pub(super) fn tick(&self) {
+        self.key_sets.tick();
+        self.wake();
         self.log.left_out(host::now(), &self.metrics);
         self.metrics.flush(self.authenticator.cache_use());
     }

@@ -1,0 +1,254 @@
+//! `jwks`, `remote_jwks` and `discovery`: the credentials whose keys are a set.
+
+use std::{rc::Rc, time::Duration};
+
+use super::{
+    fault::{Faults, Place, Problem, Reported},
+    fields::{Fields, in_words, name, text},
+    schema::{Field, Shape},
+};
+use crate::{
+    algorithm::Algorithm,
+    consumer::{Credentials, Keys},
+    json::Value,
+    key_set::{KeySet, KeySetError, MAX_BYTES, MAX_KEYS, Origin},
+    remote_keys::{RemoteKeys, Source, Uri},
+};
+
+pub(super) const JWKS: Field = Field::optional(
+    "jwks",
+    Shape::KeySet,
+    "A JWK set: the keys that the credential's tokens may be signed with. It may hold `oct` keys too.",
+    r#"{"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "1", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#,
+);
+pub(super) const REMOTE_JWKS: Field = Field::optional(
+    "remote_jwks",
+    Shape::Object(SOURCE_FIELDS),
+    "Where the issuer publishes its JWK set. It is fetched when the filter starts, and kept fresh.",
+    r#"{"uri": "https://auth.example.com/.well-known/jwks.json", "cluster": "auth"}"#,
+);
+pub(super) const DISCOVERY: Field = Field::optional(
+    "discovery",
+    Shape::Object(SOURCE_FIELDS),
+    "Where the issuer publishes its metadata (OpenID Connect Discovery, or RFC 8414), which names its JWK set. The \
+     metadata's `issuer` must be the credential's `key`; the set is fetched from the same cluster.",
+    r#"{"uri": "https://auth.example.com/.well-known/openid-configuration", "cluster": "auth"}"#,
+);
+
+const TIMEOUT: (Millis, Millis) = (10, 60_000);
+const CACHE_DURATION: (Millis, Millis) = (1_000, 7 * 24 * 3_600_000);
+const STALE_DURATION: (Millis, Millis) = (1_000, 30 * 24 * 3_600_000);
+
+const SOURCE_FIELDS: &[Field] = &[
+    Field::required("uri", Shape::Uri, "What is fetched.", r#""https://auth.example.com/.well-known/jwks.json""#),
+    Field::required(
+        "cluster",
+        Shape::Name,
+        "The Envoy cluster that reaches the server. Encrypting the connection is its matter.",
+        r#""auth""#,
+    ),
+    Field::with_default(
+        "timeout",
+        duration_shape(TIMEOUT),
+        "How long the server may take to answer, and how long a request waits for a key set.",
+        r#""5s""#,
+        r#""2s""#,
+    ),
+    Field::with_default(
+        "cache_duration",
+        duration_shape(CACHE_DURATION),
+        "How old a set gets before it is fetched again. A shorter `Cache-Control: max-age` of the server wins, but for \
+         one below ten seconds, which is taken for ten.",
+        r#""600s""#,
+        r#""1h""#,
+    ),
+    Field::with_default(
+        "stale_duration",
+        duration_shape(STALE_DURATION),
+        "How old a set gets before it is no longer used, when no newer one can be had.",
+        r#""24h""#,
+        r#""6h""#,
+    ),
+];
+
+type Millis = u64;
+
+const fn duration_shape((minimum, maximum): (Millis, Millis)) -> Shape {
+    Shape::Duration { minimum, maximum }
+}
+
+/// The ways to name a set of keys.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    Inline,
+    Remote,
+    Discovery,
+}
+
+impl Way {
+    const ALL: [Self; 3] = [Self::Inline, Self::Remote, Self::Discovery];
+
+    const fn field(self) -> &'static Field {
+        match self {
+            Self::Inline => &JWKS,
+            Self::Remote => &REMOTE_JWKS,
+            Self::Discovery => &DISCOVERY,
+        }
+    }
+}
+
+/// The way in which a credential names a set of keys, if it does; it must not name keys in any other way as well.
+pub(super) fn way(fields: &Fields) -> Result<Option<Way>, Reported> {
+    let Some(way) = Way::ALL.into_iter().find(|way| fields.has(way.field().name)) else { return Ok(None) };
+    let name = way.field().name;
+    let others = Way::ALL.map(|way| way.field().name).into_iter().chain(["secret", "rsa_public_key"]);
+    let mut result = Ok(Some(way));
+    for other in others.filter(|other| *other != name && fields.has(other)) {
+        result =
+            Err(fields.report(other, Problem::new("present", format!("none, because the keys are those of {name}"))));
+    }
+    result
+}
+
+/// Reads the keys of a credential. `issuer` is its key, unless that is at fault.
+pub(super) fn read(
+    fields: &mut Fields,
+    way: Way,
+    algorithm: Option<Algorithm>,
+    issuer: Option<&str>,
+    credentials: &mut Credentials,
+) -> Result<Keys, Reported> {
+    let name = way.field().name;
+    if let (true, Some(algorithm)) = (way != Way::Inline && algorithm.is_some_and(Algorithm::is_symmetric), algorithm) {
+        let problem =
+            Problem::new(format!("{algorithm}"), "an algorithm with a public key, because issuers publish no secret");
+        return Err(fields.report("algorithm", problem));
+    }
+    let keys = fields.within(name, |value, place, faults| match way {
+        Way::Inline => inline(&value, place, faults, algorithm, credentials).map(Keys::Fixed),
+        Way::Remote => remote(value, place, faults, None, credentials).map(Keys::Remote),
+        Way::Discovery => remote(value, place, faults, Some(issuer.unwrap_or_default()), credentials).map(Keys::Remote),
+    })?;
+    keys.ok_or(Reported)
+}
+
+fn inline(
+    value: &Value,
+    place: Place,
+    faults: &Faults,
+    algorithm: Option<Algorithm>,
+    credentials: &mut Credentials,
+) -> Result<Rc<KeySet>, Reported> {
+    match value {
+        Value::String(json) if json.len() > MAX_BYTES => {
+            let problem = Problem::new(format!("a text of {} bytes", json.len()), format!("at most {MAX_BYTES}"));
+            Err(faults.report(place, problem))
+        }
+        Value::String(json) => match Value::parse(json) {
+            Ok(value) => key_set(&value, place, faults, algorithm, credentials),
+            Err(_) => Err(faults.report(place, Problem::new("a text that is not JSON", "a JWK set"))),
+        },
+        value => key_set(value, place, faults, algorithm, credentials),
+    }
+}
+
+fn key_set(
+    value: &Value,
+    place: Place,
+    faults: &Faults,
+    algorithm: Option<Algorithm>,
+    credentials: &mut Credentials,
+) -> Result<Rc<KeySet>, Reported> {
+    let keys = Place::Field(&place, "keys");
+    let parsed = KeySet::read(value, Origin::Inline).map_err(|error| match error {
+        KeySetError::NoKeys => {
+            let found = if let Value::Object(_) = value {
+                "an object without a list 'keys'".to_owned()
+            } else {
+                in_words(value)
+            };
+            faults.report(place, Problem::new(found, "a JWK set"))
+        }
+        KeySetError::TooMany(count) => {
+            faults.report(keys, Problem::new(format!("{count} keys"), format!("at most {MAX_KEYS}")))
+        }
+        KeySetError::Keys(faulty) => {
+            for (at, error) in faulty {
+                let problem = Problem::new(error.to_string(), "a key that can verify, weak or private ones excluded");
+                faults.report(Place::Item(&keys, at), problem);
+            }
+            Reported
+        }
+    })?;
+    for (at, error) in parsed.passed_over {
+        credentials.warn(format!("{}: passed over: {error}", Place::Item(&keys, at)));
+    }
+    let any = Algorithm::ALL.into_iter().any(|any| algorithm.is_none_or(|own| own == any) && parsed.set.serves(any));
+    if !any {
+        let expected = algorithm.map_or("a key that can verify".to_owned(), |own| format!("one for {own}"));
+        return Err(faults.report(keys, Problem::new("no key that can be used", expected)));
+    }
+    Ok(Rc::new(parsed.set))
+}
+
+fn remote(
+    value: Value,
+    place: Place,
+    faults: &Faults,
+    issuer: Option<&str>,
+    credentials: &mut Credentials,
+) -> Result<Rc<RemoteKeys>, Reported> {
+    let mut fields = Fields::of(value, place, faults, SOURCE_FIELDS)?;
+
+    let uri = fields.required("uri", "the http or https URI that is fetched", uri);
+    let cluster = fields.required("cluster", "the name of the cluster that reaches the server", name);
+    let timeout = fields.or_default("timeout", duration(TIMEOUT), Duration::from_secs(5));
+    let cache_duration = fields.or_default("cache_duration", duration(CACHE_DURATION), Duration::from_secs(600));
+    let stale_duration = fields.or_default("stale_duration", duration(STALE_DURATION), Duration::from_secs(24 * 3600));
+    let (cache_duration, stale_duration) = (cache_duration?, stale_duration?);
+    if stale_duration < cache_duration {
+        let problem = Problem::new("shorter than cache_duration", "at least as long");
+        return Err(fields.report("stale_duration", problem));
+    }
+    Ok(credentials.remote_keys(Source {
+        uri: uri?,
+        issuer: issuer.map(ToOwned::to_owned),
+        cluster: cluster?,
+        timeout: timeout?,
+        cache_duration,
+        stale_duration,
+    }))
+}
+
+fn uri(value: Value) -> Result<Uri, Problem> {
+    let text = text(value)?;
+    Uri::parse(&text).map_err(|error| Problem::new(error.to_string(), "one such as https://auth.example.com/jwks.json"))
+}
+
+/// Reads a time: a number of seconds, or a number and its unit as text.
+fn duration((minimum, maximum): (Millis, Millis)) -> impl Fn(Value) -> Result<Duration, Problem> {
+    move |value| {
+        let expected = || {
+            let seconds = |millis: Millis| millis as f64 / 1000.0;
+            format!("a time such as \"5s\", \"10m\" or \"24h\", from {}s to {}s", seconds(minimum), seconds(maximum))
+        };
+        let seconds = match &value {
+            Value::Number(seconds) => Some(*seconds),
+            Value::String(text) => seconds(text),
+            other => return Err(Problem::new(in_words(other), expected())),
+        };
+        let millis = seconds.map(|seconds| (seconds * 1000.0).round());
+        match millis.filter(|millis| (minimum as f64..=maximum as f64).contains(millis)) {
+            Some(millis) => Ok(Duration::from_millis(millis as Millis)),
+            None => Err(Problem::new(format!("{} that is no such time", in_words(&value)), expected())),
+        }
+    }
+}
+
+fn seconds(text: &str) -> Option<f64> {
+    let (number, factor) = [("s", 1.0), ("m", 60.0), ("h", 3600.0)]
+        .into_iter()
+        .find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, factor)))?;
+    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    is_number.then(|| number.parse::<f64>().ok()).flatten().map(|number| number * factor)
+}

@@ -1,0 +1,103 @@
+//! The `http` and `https` URIs (RFC 9110 §4.2) that key sets are fetched from.
+
+use std::fmt;
+
+use thiserror::Error;
+
+/// An `http` or `https` URI without user and fragment, in printable ASCII.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Uri {
+    text: String,
+    authority_at: usize,
+    path_at: usize,
+}
+
+/// A text is no [`Uri`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("no http or https URI with a host, without user and fragment")]
+pub struct UriError;
+
+impl Uri {
+    /// Reads a URI. It may be 2,048 bytes long.
+    pub fn parse(text: &str) -> Result<Self, UriError> {
+        const MAX_BYTES: usize = 2048;
+
+        let (scheme, rest) = text.split_once("://").ok_or(UriError)?;
+        let is_http = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
+        let authority = rest.split(['/', '?']).next().unwrap_or_default();
+        let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic()) && !text.contains(['#', '\\', '"', '<', '>']);
+        if !is_http || authority.is_empty() || authority.contains('@') || !is_plain || text.len() > MAX_BYTES {
+            return Err(UriError);
+        }
+        let authority_at = text.len().saturating_sub(rest.len());
+        let path_at = authority_at.saturating_add(authority.len());
+        Ok(Self { text: text.to_owned(), authority_at, path_at })
+    }
+
+    /// The whole text.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Host and port.
+    pub fn authority(&self) -> &str {
+        self.text.get(self.authority_at..self.path_at).unwrap_or_default()
+    }
+
+    /// Path and query, as a request line has them.
+    pub fn path_and_query(&self) -> String {
+        match self.text.get(self.path_at..).unwrap_or_default() {
+            rest if rest.starts_with('/') => rest.to_owned(),
+            rest => format!("/{rest}"),
+        }
+    }
+}
+
+/// Without the query, which may hold what no log should.
+impl fmt::Display for Uri {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str(self.text.split('?').next().unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uri_is_taken_apart_into_what_a_request_needs() {
+        for (text, authority, path) in [
+            ("https://a.example.com/jwks.json", "a.example.com", "/jwks.json"),
+            ("http://127.0.0.1:8080", "127.0.0.1:8080", "/"),
+            ("HTTPS://[::1]:1?a=b", "[::1]:1", "/?a=b"),
+            ("https://a/b?c=http://d", "a", "/b?c=http://d"),
+        ] {
+            let uri = Uri::parse(text).unwrap();
+            assert_eq!((uri.authority(), uri.path_and_query().as_str()), (authority, path));
+        }
+        assert_eq!(Uri::parse("https://a/b?key=1").unwrap().to_string(), "https://a/b");
+    }
+
+    #[test]
+    fn what_is_no_http_uri_is_refused() {
+        let long = format!("https://a/{}", "b".repeat(2048));
+        for text in [
+            "",
+            "a",
+            "/jwks",
+            "//a/b",
+            "ftp://a/b",
+            "https://",
+            "https:///b",
+            "https://u:p@a/",
+            "https://a/#b",
+            "https://a/ b",
+            "https://a/\r\nx: y",
+            "https://é/",
+            "https://a\\b",
+            &long,
+        ] {
+            assert_eq!(Uri::parse(text), Err(UriError), "{text:?}");
+        }
+    }
+}
