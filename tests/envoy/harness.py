@@ -58,7 +58,7 @@ class Envoy:
     Instead of listeners it takes the text of a sample from envoy/, which then gets the ports that it can have.
     """
 
-    def __init__(self, listeners, upstream, directory, log_level="debug", concurrency=1):
+    def __init__(self, listeners, upstream, directory, log_level="debug", concurrency=1, clusters=None, wasm=None):
         self._upstream = upstream
         self._admin_path = directory / "admin"
         self._log_path = directory / "envoy.log"
@@ -67,7 +67,7 @@ class Envoy:
             config_path.write_text(_sample(listeners, upstream))
         else:
             config_path = directory / "envoy.json"
-            config_path.write_text(json.dumps(_bootstrap(listeners, upstream)))
+            config_path.write_text(json.dumps(_bootstrap(listeners, upstream, clusters or {}, wasm or {})))
         self._command = [
             *[sys.executable, "-IS", "-c", LAUNCHER, ENVOY, "--config-path", str(config_path)],
             *["--admin-address-path", str(self._admin_path)],
@@ -161,15 +161,16 @@ class Listener:
         return self.send(headers=[("authorization", b"Bearer " + client.octets(token)), *headers], **request)
 
 
-def _bootstrap(listeners, upstream):
+def _bootstrap(listeners, upstream, clusters, wasm):
     return {
         "admin": {"address": _address(0)},
         "static_resources": {
-            "listeners": [_listener(name, plugin) for name, plugin in listeners.items()],
+            "listeners": [_listener(name, plugin, wasm) for name, plugin in listeners.items()],
             "clusters": [
                 _cluster("http1", upstream.port),
                 _cluster("http2", upstream.port, http2=True),
                 _cluster("grpc", upstream.grpc_port, http2=True),
+                *[_cluster(name, port) for name, port in clusters.items()],
             ],
         },
     }
@@ -205,7 +206,7 @@ def _cluster(name, port, http2=False):
     }
 
 
-def _listener(name, listen):
+def _listener(name, listen, wasm):
     if not isinstance(listen, Listen):
         listen = Listen(listen)
     manager = {
@@ -214,7 +215,7 @@ def _listener(name, listen):
         "codec_type": "AUTO",
         "max_request_headers_kb": 96,
         "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": listen.routes}]},
-        "http_filters": [] if listen.plugin is None else [_filter(listen.plugin)],
+        "http_filters": [] if listen.plugin is None else [_filter(listen.plugin, wasm)],
         **listen.manager,
     }
     router = {"@type": _type("envoy.extensions.filters.http.router.v3.Router")}
@@ -224,7 +225,7 @@ def _listener(name, listen):
     return {"name": name, "address": _address(0), "filter_chains": [chain]}
 
 
-def _filter(plugin):
+def _filter(plugin, wasm):
     form = "google.protobuf.StringValue" if isinstance(plugin, str) else "google.protobuf.Struct"
     return {
         "name": "envoy.filters.http.wasm",
@@ -233,6 +234,7 @@ def _filter(plugin):
             "config": {
                 "name": "jwt_auth",
                 "root_id": "jwt_auth",
+                **wasm,
                 "failure_policy": "FAIL_RELOAD",
                 "configuration": {"@type": _type(form), "value": plugin},
                 "vm_config": {

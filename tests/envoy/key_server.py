@@ -1,0 +1,90 @@
+"""An issuer's web server, whose answers the tests steer: what, how late, how often, and who asked."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from upstream import LOOPBACK
+
+
+def key_set(*keys):
+    """A JWK set of keys; a key is a `tokens.Key`, or that with a kid, or a JWK as it is to stand there."""
+    return {"keys": [key if isinstance(key, dict) else jwk(*key) if isinstance(key, tuple) else jwk(key) for key in keys]}
+
+
+def jwk(key, kid=None, **members):
+    return {**key.jwk, **({"kid": kid} if kid else {}), **members}
+
+
+class KeyServer:
+    """Answers GETs of the paths that were `set`; all others with 404. `requests[path]` counts them as they come in."""
+
+    def __init__(self):
+        self.requests = {}
+        self.hosts = {}
+        self._answers = {}
+        self._changing = threading.Lock()
+        self._server = _Server((LOOPBACK, 0), _Handler)
+        self._server.keys = self
+        self.port = self._server.server_address[1]
+
+    def __enter__(self):
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        for answer in self._answers.values():
+            answer.gate.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+    def set(self, path, body, status=200, **headers):
+        """What the path is answered with from now on: JSON, or octets as they are."""
+        octets = body if isinstance(body, bytes) else json.dumps(body).encode()
+        with self._changing:
+            self._answers[path] = _Answer(status, octets, {name.replace("_", "-"): text for name, text in headers.items()})
+
+    def hold(self, path):
+        """Lets requests of the path wait from now on, until they are released by the event that this gives."""
+        with self._changing:
+            self._answers[path].gate.clear()
+            return self._answers[path].gate
+
+    def count(self, path):
+        return self.requests.get(path, 0)
+
+    def answer(self, path, host):
+        with self._changing:
+            self.requests[path] = self.count(path) + 1
+            self.hosts[path] = host
+            return self._answers.get(path) or _Answer(404, b"", {})
+
+
+class _Answer:
+    def __init__(self, status, body, headers):
+        self.status, self.body, self.headers = status, body, headers
+        self.gate = threading.Event()
+        self.gate.set()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        answer = self.server.keys.answer(self.path, self.headers["host"])
+        answer.gate.wait()
+        try:
+            self.send_response(answer.status)
+            for name, text in {"content-length": str(len(answer.body)), **answer.headers}.items():
+                self.send_header(name, text)
+            self.end_headers()
+            self.wfile.write(answer.body)
+        except OSError:
+            pass  # Envoy has given up, or was stopped
+
+    def log_message(self, *_):
+        pass
