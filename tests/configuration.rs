@@ -240,7 +240,7 @@ fn all_faults_are_reported_at_once_each_at_its_path() {
         "anonymous: \"nobody\", the name of no consumer; expected the id or username of one in consumers".to_owned(),
         format!("realm: a text that no header can carry unchanged; expected {header_text}"),
         "consumers[0].jwt_secrets[1].algoritm: an unknown field; expected one of key, algorithm, secret, \
-         rsa_public_key"
+         rsa_public_key, jwks, remote_jwks, discovery"
             .to_owned(),
         "consumers[0].jwt_secrets[1].key: missing; expected the value of the key claim that names this credential"
             .to_owned(),
