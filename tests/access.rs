@@ -37,6 +37,7 @@ fn authenticator(fields: Json) -> Authenticator<BuiltIn> {
         {"username": "bob", "id": "2", "groups": ["partners", "suspended"],
          "jwt_secrets": [{"key": "b", "secret": SECRET}]},
         {"username": "guest", "id": "3", "groups": ["guests"]},
+        {"username": "remote", "jwt_secrets": [{"key": "r", "remote_jwks": {"uri": "http://r/jwks", "cluster": "r"}}]},
     ]});
     config.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
     Authenticator::new(Config::parse(config.to_string().as_bytes()).unwrap(), BuiltIn)
@@ -354,6 +355,7 @@ fn every_reason_has_a_name_of_the_fixed_set() {
         with("iss", json!(5)),
         with("iss", json!("?")),
         bearing(&format!("{}.{}.AQAB", encode_url(r#"{"alg":"RS256"}"#), encode_url(r#"{"iss":"a"}"#))),
+        bearing(&format!("{}.{}.AQAB", encode_url(r#"{"alg":"RS256"}"#), encode_url(r#"{"iss":"r"}"#))),
         bearing(&signed(&good, b"another")),
         with("exp", json!("x")),
         with("exp", json!(1)),

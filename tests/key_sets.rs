@@ -11,9 +11,9 @@ use std::{
 
 use jwt_auth_filter::{
     algorithm::Algorithm,
-    authenticate::{Need, Outcome},
+    authenticate::Outcome,
     config::Config,
-    remote_keys::{Advice, Answer, Event, FetchError, Fetcher, KeySetHost, Millis, RemoteKeys, Source, Uri},
+    remote_keys::{Advice, Answer, Event, FetchError, Fetcher, KeySetHost, Millis, Need, RemoteKeys, Source, Uri},
 };
 use serde_json::{Value as Json, json};
 use support::{EXP, FakeRequest, TOKEN, authenticator};
@@ -439,19 +439,19 @@ const UNSIGNED: &str = "eyJhbGciOiJFZERTQSIsImtpZCI6IjEifQ.eyJpc3MiOiJqb2UifQ.AA
 fn a_token_waits_for_a_set_that_is_missing_and_is_answered_503_in_the_end() {
     let authenticator = authenticator(json!({"consumers": remote_config()}));
     let request = FakeRequest::get(&format!("/?jwt={UNSIGNED}"));
-    let Outcome::Waits(wait) = authenticator.decide(&request, EXP).outcome else { panic!("does not wait") };
+    let wait = authenticator.decide_or_wait(&request, EXP).err().unwrap();
     assert_eq!(wait.need, Need::Set);
-    let Outcome::Denied(denial) = authenticator.decide_without_waiting(&request, EXP).outcome else { panic!("passed") };
+    let Outcome::Denied(denial) = authenticator.decide(&request, EXP).outcome else { panic!("passed") };
     assert_eq!(denial.reason.to_string(), "Key set unavailable");
     let policy = &authenticator.config().policy;
-    let reply = jwt_auth_filter::reply::Reply::unauthorized(&denial.reason, policy);
+    let reply = jwt_auth_filter::reply::Reply::denied(&denial.reason, policy);
     assert_eq!((reply.status, reply.retry_after, reply.www_authenticate), (503, Some(1), None));
 }
 
 #[test]
 fn a_token_that_no_published_key_can_have_signed_waits_for_nothing() {
     let authenticator = authenticator(json!({"consumers": remote_config()}));
-    let Outcome::Denied(denial) = authenticator.decide(&FakeRequest::with_token(), EXP).outcome else {
+    let Outcome::Denied(denial) = authenticator.decide_or_wait(&FakeRequest::with_token(), EXP).unwrap().outcome else {
         panic!("{TOKEN}")
     };
     assert_eq!(denial.reason.to_string(), "Invalid algorithm");

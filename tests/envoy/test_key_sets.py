@@ -163,6 +163,20 @@ def test_a_request_waits_for_the_fetch_under_way(keys, start):
     assert keys.count("/jwks") == 1
 
 
+def test_the_rule_of_its_route_holds_for_a_request_that_has_waited(keys, start):
+    keys.set("/jwks", key_set((RSA, "1")))
+    gate = keys.hold("/jwks")
+    envoy = start(one(remote(), GUEST, rules=[{"services": ["http2"], "allow": ["guest"]}]))
+    until(lambda: keys.count("/jwks"), "the fetch")
+    allowed, refusals = [
+        [in_background(lambda path: envoy["main"].bearer(token(RSA, "1"), path=path), path) for _ in range(8)]
+        for path in ["/", "/http2"]
+    ]
+    gate.set()
+    assert {request.result().status for request in allowed} == {200}
+    assert {request.result().status for request in refusals} == {403}
+
+
 def test_after_the_timeout_the_answer_is_503_and_the_set_still_arrives(keys, start):
     keys.set("/jwks", key_set((RSA, "1")))
     gate = keys.hold("/jwks")
