@@ -3,7 +3,6 @@
 import base64
 import json
 import shutil
-import signal
 import subprocess
 import threading
 import urllib.parse
@@ -41,7 +40,7 @@ class AuthorizationServer:
         command = ["node", "server.mjs", "0", ISSUER]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
         self._process = subprocess.Popen(command, cwd=SERVER, text=True, start_new_session=True, **pipes)
-        self.port = json.loads(self._process.stdout.readline())["port"]
+        self.port = self._said("port")
         return self
 
     def __exit__(self, *_):
@@ -61,8 +60,14 @@ class AuthorizationServer:
 
     def rotate(self):
         """Signs with a new key from now on; its kid."""
-        self._process.send_signal(signal.SIGHUP)
-        return json.loads(self._process.stdout.readline())["rotated"]
+        self._process.stdin.write("rotate\n")
+        self._process.stdin.flush()
+        return self._said("rotated")
+
+    def _said(self, name):
+        """What the server says next under this name, among the notices of its library."""
+        line = next(line for line in self._process.stdout if line.startswith(f'{{"{name}"'))
+        return json.loads(line)[name]
 
 
 def kid_of(token):

@@ -4,10 +4,11 @@
 //   node server.mjs PORT ISSUER
 //
 // PORT 0 takes a free one. It prints a line of JSON when it listens, {"port": …}, and ends when its standard input does.
-// SIGHUP rotates its keys: a new key signs from then on, and the one before stays in the key set.
+// A line there, whatever it says, rotates its keys: a new key signs from then on, and the one before stays in the key set.
 
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
+import { createInterface } from 'node:readline';
 import Provider from 'oidc-provider';
 
 const [port, issuer] = process.argv.slice(2);
@@ -52,12 +53,13 @@ function provider(keys) {
 let keys = [signingKey()];
 let handle = provider(keys);
 
-process.on('SIGHUP', () => {
-  keys = [signingKey(), keys[0]];
-  handle = provider(keys);
-  console.log(JSON.stringify({ rotated: keys[0].kid }));
-});
-process.stdin.resume().on('end', () => process.exit());
+createInterface({ input: process.stdin })
+  .on('line', () => {
+    keys = [signingKey(), keys[0]];
+    handle = provider(keys);
+    console.log(JSON.stringify({ rotated: keys[0].kid }));
+  })
+  .on('close', () => process.exit());
 
 const server = createServer((request, response) => handle(request, response));
 server.listen(Number(port), '127.0.0.1', () => console.log(JSON.stringify({ port: server.address().port })));
