@@ -13,7 +13,7 @@ VENV_PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
 # Each step keeps all cores busy by itself, and its closing lines should stand together.
 .NOTPARALLEL:
-.PHONY: help build run token test test-unit test-envoy lint audit bench clean rust venv
+.PHONY: help build run demo-oauth token test test-unit test-envoy lint audit bench clean rust venv
 
 help: ## List the targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +28,10 @@ build: rust ## Build the module, dist/jwt-auth.wasm
 run: build venv ## Run it in Envoy on 127.0.0.1:8080 [UPSTREAM=host:port PORT=8080 ADMIN_PORT=9901 ENVOY=path]
 	@$(VENV_PYTHON) scripts/run.py
 
+demo-oauth: build venv ## Run it with an authorization server whose keys rotate, on 127.0.0.1:8082 [needs Node 20; AUTH_PORT=8082]
+	@sh scripts/ensure-oauth.sh
+	@$(VENV_PYTHON) scripts/demo_oauth.py
+
 token: venv ## Print a token for the demo [ALG=RS256 EXP=1h CLAIMS='{"sub":"x"}'; see scripts/make_token.py]
 	@$(VENV_PYTHON) scripts/make_token.py
 
@@ -36,8 +40,9 @@ test: test-unit test-envoy ## Run all tests
 test-unit: rust ## Run the tests of the core, natively and without a proxy
 	cargo test --locked
 
-test-envoy: build venv ## Run the tests that go through a real Envoy
-	$(VENV_PYTHON) -m pytest tests/envoy
+test-envoy: build venv ## Run the tests that go through a real Envoy; those with an authorization server need Node 20
+	@sh scripts/ensure-oauth.sh || echo "Going on without the tests that need the authorization server."
+	$(VENV_PYTHON) -m pytest -rs tests/envoy
 
 lint: rust ## Check formatting, and clippy with warnings denied, for the native and the Wasm target
 	cargo fmt --check
@@ -52,7 +57,7 @@ bench: build venv ## Measure what a request costs, beside Envoy's own jwt_authn 
 	@$(VENV_PYTHON) benches/bench.py $(if $(QUICK),--quick)
 
 clean: ## Remove everything that make has made here
-	rm -rf target dist .run .venv .tools
+	rm -rf target dist .run .venv .tools tests/oauth/node_modules
 
 # The Rust toolchain with all that rust-toolchain.toml asks for.
 rust:

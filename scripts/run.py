@@ -71,7 +71,7 @@ def port_from(text: str) -> int | None:
     return int(text) if re.fullmatch(r"[0-9]{1,5}", text) and 0 < int(text) < 65536 else None
 
 
-def own_address(variable: str, default: Address) -> Address:
+def own_address(variable: str, default: Address, target: str = "run") -> Address:
     """The address that `variable` moves to another port, once it is known to be free."""
     text = os.environ.get(variable) or str(default.port)
     port = port_from(text)
@@ -82,7 +82,7 @@ def own_address(variable: str, default: Address) -> Address:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((LOCALHOST, port))
     except OSError as error:
-        choose = f"Choose another: make run {variable}={default.port + 10000}"
+        choose = f"Choose another: make {target} {variable}={default.port + 10000}"
         raise Problem(f"Port {port} on {LOCALHOST} cannot be used: {error.strerror}. {choose}") from None
     return Address(LOCALHOST, port)
 
@@ -124,17 +124,16 @@ def find_envoy() -> list[str]:
     )
 
 
-def write_configuration(listener: Address, admin: Address, upstream: Address) -> Path:
-    """Derives a configuration from the sample by putting other addresses into it."""
-    text = Path(SAMPLE).read_text()
-    moves = {SAMPLE_LISTENER: listener, SAMPLE_ADMIN: admin, SAMPLE_UPSTREAM: upstream}
+def write_configuration(sample: str, moves: dict[Address, Address]) -> Path:
+    """Derives a configuration from a sample by putting other addresses into it."""
+    text = Path(sample).read_text()
     lines = {old.in_envoy(): new.in_envoy() for old, new in moves.items()}
     for line in lines:
         if text.count(line) != 1:
-            raise Problem(f"{SAMPLE}: expected this once, and found it {text.count(line)} times:  {line}")
+            raise Problem(f"{sample}: expected this once, and found it {text.count(line)} times:  {line}")
     # In one pass, since an address may move to where another was.
     text = re.sub("|".join(map(re.escape, lines)), lambda found: lines[found[0]], text)
-    path = Path(f".run/envoy-{listener.port}.yaml")
+    path = Path(f".run/{Path(sample).stem}-{moves[SAMPLE_LISTENER].port}.yaml")
     path.parent.mkdir(exist_ok=True)
     path.write_text(text)
     return path
@@ -278,7 +277,8 @@ def run(stop: StopRequest) -> None:
         uses_func_e = Path(command[0]).name == FUNC_E
         print(f"Envoy:    {' '.join(command)}{', which fetches one when first used' if uses_func_e else ''}")
         print(f"Upstream: {upstream}{'' if named else ', a stand-in that echoes each request as JSON'}", flush=True)
-        envoy = Envoy(command, write_configuration(listener, admin, upstream))
+        moves = {SAMPLE_LISTENER: listener, SAMPLE_ADMIN: admin, SAMPLE_UPSTREAM: upstream}
+        envoy = Envoy(command, write_configuration(SAMPLE, moves))
         try:
             start(envoy, admin, stop, DOWNLOAD_SECONDS if uses_func_e else START_SECONDS)
             if stop.made:

@@ -28,7 +28,7 @@ def _node_version():
 
 
 pytestmark = pytest.mark.skipif(
-    _node_version() < 20 or not (SERVER / "node_modules").is_dir(),
+    _node_version() < 20 or not (SERVER / "node_modules" / "oidc-provider").is_dir(),
     reason="the authorization server needs Node 20 or newer, and its packages in tests/oauth",
 )
 
