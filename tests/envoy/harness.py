@@ -73,6 +73,7 @@ class Envoy:
             *["--admin-address-path", str(self._admin_path)],
             *["--log-level", "warning", "--component-log-level", f"wasm:{log_level}"],
             *["--concurrency", str(concurrency), "--disable-hot-restart"],
+            *["--file-flush-interval-msec", "20"],
         ]
         self._process = None
         self._listeners = {}
