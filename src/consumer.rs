@@ -1,6 +1,6 @@
 //! Consumers, their credentials, and the index from a key to the credentials that share it.
 
-use std::{collections::HashMap, fmt, rc::Rc};
+use std::{cell::OnceCell, collections::HashMap, fmt, rc::Rc};
 
 use crate::{
     algorithm::Algorithm,
@@ -120,13 +120,14 @@ pub struct Credential {
     key: HeaderText,
     algorithm: Option<Algorithm>,
     keys: Keys,
+    described: OnceCell<Box<str>>,
 }
 
 impl Credential {
     /// Binds keys to a consumer; `algorithm` is the only one that its tokens may be signed with, `None` for every one that
     /// a key serves.
     pub fn new(consumer: Rc<Consumer>, key: HeaderText, algorithm: Option<Algorithm>, keys: Keys) -> Self {
-        Self { consumer, key, algorithm, keys }
+        Self { consumer, key, algorithm, keys, described: OnceCell::new() }
     }
 
     /// Whose credential it is.
@@ -144,6 +145,12 @@ impl Credential {
     pub fn allows(&self, algorithm: Algorithm) -> bool {
         self.algorithm.is_none_or(|own| own == algorithm)
             && !(algorithm.is_symmetric() && matches!(self.keys, Keys::Remote(_)))
+    }
+
+    /// Consumer and key as a log shows them. Made once: most log lines are about the few who call often.
+    pub fn described(&self) -> &str {
+        self.described
+            .get_or_init(|| format!("consumer {}, credential {:?}", self.consumer, self.key.as_str()).into_boxed_str())
     }
 
     /// What its tokens are verified with.

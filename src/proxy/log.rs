@@ -32,8 +32,7 @@ impl Log {
     pub(super) fn decision(&self, decision: &Decision, request: &HostRequest, metrics: &Metrics) {
         match &decision.outcome {
             Outcome::Authenticated(authenticated) => {
-                let credential = authenticated.credential();
-                debug!("authenticated: consumer {}, credential {:?}", credential.consumer(), credential.key().as_str());
+                debug!("authenticated: {}", authenticated.credential().described());
             }
             Outcome::Anonymous { consumer, denial } => {
                 debug!("anonymous: consumer {consumer}, because: {}", denial.reason);
