@@ -1,0 +1,55 @@
+//! The files that a command reads.
+
+use std::{
+    fmt,
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+/// No configuration, request or key is larger; what is, was given by mistake.
+const MAX_BYTES: u64 = 64 << 20;
+
+/// A file, or standard input where it is called `-`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Input(PathBuf);
+
+impl Input {
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+
+    /// Its text.
+    ///
+    /// # Errors
+    /// A line that names the file: it cannot be read, is larger than 64 MiB, or is no text.
+    pub fn read(&self) -> Result<String, String> {
+        let refuse = |problem: &dyn fmt::Display| format!("{self}: {problem}");
+        let mut bytes = Vec::new();
+        if self.0 == Path::new("-") {
+            io::stdin().lock().take(MAX_BYTES.saturating_add(1)).read_to_end(&mut bytes)
+        } else {
+            File::open(&self.0).and_then(|file| file.take(MAX_BYTES.saturating_add(1)).read_to_end(&mut bytes))
+        }
+        .map_err(|error| refuse(&without_number(&error)))?;
+        if bytes.len() as u64 > MAX_BYTES {
+            return Err(refuse(&"larger than 64 MiB"));
+        }
+        match String::from_utf8(bytes) {
+            Ok(text) if !text.contains('\0') => Ok(text),
+            _ => Err(refuse(&"not a text file (UTF-8)")),
+        }
+    }
+}
+
+impl fmt::Display for Input {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        if self.0 == Path::new("-") { formatter.write_str("<stdin>") } else { self.0.display().fmt(formatter) }
+    }
+}
+
+/// An error of the system in words, without its number.
+fn without_number(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
+}

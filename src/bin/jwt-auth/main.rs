@@ -1,0 +1,36 @@
+//! `jwt-auth`: the filter's core on the command line. It checks configurations, explains decisions and makes test tokens.
+
+#![deny(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::todo,
+        clippy::unimplemented,
+        clippy::unreachable,
+        clippy::unwrap_used,
+    )
+)]
+
+mod cli;
+mod document;
+mod input;
+mod output;
+mod schema;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use self::cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Schema => output::print(&schema::text()),
+        Command::Completions { shell } => output::print_bytes(&cli::completions(shell)),
+        Command::Man => output::print_bytes(&cli::manual()),
+    }
+}

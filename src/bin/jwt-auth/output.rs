@@ -1,0 +1,32 @@
+//! What a command prints, and how it ends.
+
+use std::{
+    io::{self, ErrorKind, Write},
+    process::ExitCode,
+};
+
+/// The exit code of a command that found faults or refused a request.
+pub const FAULTS: u8 = 1;
+/// The exit code of a command that could not do what it was asked for: wrong usage, or a file that cannot be read.
+pub const USAGE: u8 = 2;
+
+/// Prints the result of a command that succeeded.
+pub fn print(text: &str) -> ExitCode {
+    print_bytes(text.as_bytes())
+}
+
+/// Prints the result of a command that succeeded.
+pub fn print_bytes(bytes: &[u8]) -> ExitCode {
+    match io::stdout().lock().write_all(bytes).and_then(|()| io::stdout().flush()) {
+        Ok(()) => ExitCode::SUCCESS,
+        // The reader has seen enough: `jwt-auth schema | head -1`.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => fail(&format!("standard output: {error}")),
+    }
+}
+
+/// Says why a command cannot do what it was asked for.
+pub fn fail(problem: &str) -> ExitCode {
+    _ = writeln!(io::stderr(), "error: {problem}");
+    ExitCode::from(USAGE)
+}
