@@ -5,8 +5,8 @@ use std::{cell::RefCell, fmt};
 /// One fault: a line for the person who wrote the configuration. Never holds a secret or a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// The field, such as `consumers[2].jwt_secrets[0].rsa_public_key`; empty for the configuration as a whole.
-    pub path: String,
+    /// The field, such as `consumers[2].jwt_secrets[0].rsa_public_key`; without a step for the configuration as a whole.
+    pub path: Path,
     /// What stands there.
     pub found: String,
     /// What should stand there.
@@ -15,9 +15,44 @@ pub struct Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-        let path = if self.path.is_empty() { "the configuration" } else { &self.path };
-        write!(formatter, "{path}: {}; expected {}", self.found, self.expected)
+        write!(formatter, "{}: {}; expected {}", self.path, self.found, self.expected)
     }
+}
+
+/// The way from the root of a configuration to a place in it. As text it repeats no name that may be a secret.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Path(pub Vec<Step>);
+
+/// A step of a [`Path`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// To the field of an object. The name may be any text: it is the one that stands in the configuration.
+    Field(String),
+    /// To an item of a list, counted from 0.
+    Item(usize),
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        if self.0.is_empty() {
+            return formatter.write_str("the configuration");
+        }
+        for (at, step) in self.0.iter().enumerate() {
+            match step {
+                Step::Field(name) => write!(formatter, "{}{}", if at == 0 { "" } else { "." }, printable(name))?,
+                Step::Item(index) => write!(formatter, "[{index}]")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A word of the configuration as a message may repeat it: short, and of the characters that names are made of.
+pub(super) fn printable(word: &str) -> String {
+    let is_name = !word.is_empty()
+        && word.len() <= 32
+        && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
+    if is_name { word.to_owned() } else { "(an unprintable name)".to_owned() }
 }
 
 /// A fault that does not know its place yet.
@@ -36,7 +71,7 @@ impl Problem {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reported;
 
-/// A place in the configuration. It becomes text only when a fault is found there.
+/// A place in the configuration. It becomes a path only when a fault is found there.
 #[derive(Clone, Copy)]
 pub(super) enum Place<'p> {
     Root,
@@ -44,14 +79,16 @@ pub(super) enum Place<'p> {
     Item(&'p Place<'p>, usize),
 }
 
-impl fmt::Display for Place<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-        match self {
-            Self::Root => Ok(()),
-            Self::Field(Self::Root, name) => formatter.write_str(name),
-            Self::Field(parent, name) => write!(formatter, "{parent}.{name}"),
-            Self::Item(parent, index) => write!(formatter, "{parent}[{index}]"),
-        }
+impl Place<'_> {
+    fn to_path(self) -> Path {
+        let (parent, step) = match self {
+            Self::Root => return Path::default(),
+            Self::Field(parent, name) => (parent, Step::Field(name.to_owned())),
+            Self::Item(parent, index) => (parent, Step::Item(index)),
+        };
+        let mut path = parent.to_path();
+        path.0.push(step);
+        path
     }
 }
 
@@ -62,7 +99,7 @@ pub(super) struct Faults(RefCell<Vec<Fault>>);
 impl Faults {
     pub(super) fn report(&self, place: Place, problem: Problem) -> Reported {
         let Problem { found, expected } = problem;
-        self.0.borrow_mut().push(Fault { path: place.to_string(), found, expected });
+        self.0.borrow_mut().push(Fault { path: place.to_path(), found, expected });
         Reported
     }
 

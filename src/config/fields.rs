@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+pub(super) use super::fault::printable;
 use super::{
     fault::{Faults, Place, Problem, Reported},
     schema::Field,
@@ -30,7 +31,7 @@ impl<'a, 'p> Fields<'a, 'p> {
         for (name, _) in members.iter().filter(|(name, _)| !is_known(name)) {
             let names: Vec<&str> = fields.iter().map(|field| field.name).collect();
             let expected = format!("one of {}", names.join(", "));
-            faults.report(Place::Field(&place, &printable(name)), Problem::new("an unknown field", expected));
+            faults.report(Place::Field(&place, name), Problem::new("an unknown field", expected));
         }
         Ok(Self { members, place, faults })
     }
@@ -234,12 +235,4 @@ pub(super) fn number_within(minimum: u32, maximum: u32) -> impl Fn(Value) -> Res
             other => Err(Problem::new(in_words(&other), expected())),
         }
     }
-}
-
-/// A word of the configuration as a message may repeat it: short, and of the characters that names are made of.
-pub(super) fn printable(word: &str) -> String {
-    let is_name = !word.is_empty()
-        && word.len() <= 32
-        && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
-    if is_name { word.to_owned() } else { "(an unprintable name)".to_owned() }
 }

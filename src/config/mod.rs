@@ -15,7 +15,7 @@ pub mod schema;
 
 use std::{collections::HashSet, rc::Rc};
 
-pub use self::fault::Fault;
+pub use self::fault::{Fault, Path, Step};
 use self::{
     consumers::Consumers,
     fault::{Faults, Place, Problem, Reported},
@@ -120,11 +120,17 @@ impl Config {
     /// # Errors
     /// Every fault that the configuration has, in its order.
     pub fn parse(bytes: &[u8]) -> Result<Self, Vec<Fault>> {
+        let at_root = |Problem { found, expected }| vec![Fault { path: Path::default(), found, expected }];
+        Self::of(decode(bytes).map_err(at_root)?)
+    }
+
+    /// Reads a plugin configuration that is a value already.
+    ///
+    /// # Errors
+    /// Every fault that the configuration has, in its order.
+    pub fn of(value: Value) -> Result<Self, Vec<Fault>> {
         let faults = Faults::default();
-        let config = decode(bytes)
-            .map_err(|problem| faults.report(Place::Root, problem))
-            .and_then(|value| Self::read(value, &faults));
-        match config {
+        match Self::read(value, &faults) {
             Ok(config) => faults.unless_any(config),
             Err(Reported) => faults.unless_any(()).and_then(|()| Err(Vec::new())),
         }

@@ -7,7 +7,7 @@ mod yaml;
 
 use std::borrow::Cow;
 
-use jwt_auth_filter::json::Value;
+use jwt_auth_filter::{config::Step, json::Value};
 use thiserror::Error;
 
 pub use self::position::Position;
@@ -127,6 +127,38 @@ impl Node {
         match &self.content {
             Content::Text(text) => Some(&text.text),
             _ => None,
+        }
+    }
+
+    /// The value where it stands in the file, when it was read from a text of the file whose first character stands
+    /// there; when that is not known, all of it stands `at` one place.
+    pub fn relocated(self, first: Option<Position>, at: Position) -> Self {
+        let place = |inner: Position| first.map_or(at, |first| first.of_inner(inner));
+        let relocate = |node: Self| node.relocated(first, at);
+        let content = match self.content {
+            Content::Text(Text { text, first: inner }) => {
+                Content::Text(Text { text, first: first.and(inner).map(place) })
+            }
+            Content::List(items) => Content::List(items.into_iter().map(relocate).collect()),
+            Content::Object(members) => {
+                let relocate = |Member { name, at, value }| Member { name, at: place(at), value: relocate(value) };
+                Content::Object(members.into_iter().map(relocate).collect())
+            }
+            other => other,
+        };
+        Self { at: place(self.at), content }
+    }
+
+    /// Where a path leads: to the value; to its name if the value spans lines or is nothing; and where a step leads
+    /// nowhere, to the last value on the way that is there.
+    pub fn place(&self, path: &[Step]) -> Position {
+        let Some((step, rest)) = path.split_first() else { return self.at };
+        match step {
+            Step::Field(name) => self.member(name).map_or(self.at, |member| {
+                let spans = matches!(member.value.content, Content::Null | Content::List(_) | Content::Object(_));
+                if rest.is_empty() && spans { member.at } else { member.value.place(rest) }
+            }),
+            Step::Item(index) => self.items().get(*index).map_or(self.at, |item| item.place(rest)),
         }
     }
 

@@ -15,7 +15,9 @@
     )
 )]
 
+mod check;
 mod cli;
+mod configurations;
 mod document;
 mod input;
 mod output;
@@ -29,8 +31,9 @@ use self::cli::{Cli, Command};
 
 fn main() -> ExitCode {
     match Cli::parse().command {
+        Command::Check(arguments) => check::run(&arguments),
         Command::Schema => output::print(&schema::text()),
-        Command::Completions { shell } => output::print_bytes(&cli::completions(shell)),
-        Command::Man => output::print_bytes(&cli::manual()),
+        Command::Completions { shell } => output::print(&cli::completions(shell)),
+        Command::Man => output::print(&cli::manual()),
     }
 }

@@ -12,21 +12,26 @@ pub const USAGE: u8 = 2;
 
 /// Prints the result of a command that succeeded.
 pub fn print(text: &str) -> ExitCode {
-    print_bytes(text.as_bytes())
+    print_with(text, 0)
 }
 
-/// Prints the result of a command that succeeded.
-pub fn print_bytes(bytes: &[u8]) -> ExitCode {
-    match io::stdout().lock().write_all(bytes).and_then(|()| io::stdout().flush()) {
-        Ok(()) => ExitCode::SUCCESS,
+/// Prints the result of a command that ends with an exit code.
+pub fn print_with(text: &str, code: u8) -> ExitCode {
+    match io::stdout().lock().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
+        Ok(()) => ExitCode::from(code),
         // The reader has seen enough: `jwt-auth schema | head -1`.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::from(code),
         Err(error) => fail(&format!("standard output: {error}")),
     }
 }
 
 /// Says why a command cannot do what it was asked for.
 pub fn fail(problem: &str) -> ExitCode {
-    _ = writeln!(io::stderr(), "error: {problem}");
+    complain(problem);
     ExitCode::from(USAGE)
+}
+
+/// Says what is wrong, and goes on.
+pub fn complain(problem: &str) {
+    _ = writeln!(io::stderr(), "error: {problem}");
 }

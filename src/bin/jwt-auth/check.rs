@@ -1,0 +1,178 @@
+//! `jwt-auth check`: what is wrong with configurations, and what is worth a second look, each at its place in its file.
+
+mod warnings;
+
+use std::process::ExitCode;
+
+use jwt_auth_filter::config::{Config, Fault};
+use serde_json::{Value, json};
+
+use crate::{
+    cli::{CheckArguments, Format},
+    configurations::{self, Configuration},
+    document::{Position, Unreadable},
+    input::Input,
+    output,
+};
+
+/// A line of the report.
+pub struct Finding {
+    pub at: Position,
+    /// The field; for a fault in the file itself, none.
+    pub path: Option<String>,
+    pub message: Message,
+}
+
+pub enum Message {
+    /// The filter refuses the configuration.
+    Fault { found: String, expected: Option<String> },
+    /// The filter takes it.
+    Warning(String),
+}
+
+/// What was found in a file.
+struct Report {
+    file: String,
+    configurations: usize,
+    findings: Vec<Finding>,
+}
+
+/// Checks the files, and prints the findings of each.
+pub fn run(arguments: &CheckArguments) -> ExitCode {
+    let mut unread = false;
+    let mut reports = Vec::new();
+    for file in &arguments.files {
+        let input = Input::new(file);
+        match input.read() {
+            Ok(text) => reports.push(check(input.to_string(), &text)),
+            Err(problem) => {
+                output::complain(&problem);
+                unread = true;
+            }
+        }
+    }
+    let text = match arguments.format {
+        Format::Text => reports.iter().map(Report::text).collect(),
+        Format::Json => format!("{:#}\n", Value::Array(reports.iter().map(Report::json).collect())),
+    };
+    let has_faults = reports.iter().any(|report| report.count(true) > 0);
+    match (unread, has_faults) {
+        (true, _) => output::print_with(&text, output::USAGE),
+        (false, true) => output::print_with(&text, output::FAULTS),
+        (false, false) => output::print(&text),
+    }
+}
+
+fn check(file: String, text: &str) -> Report {
+    let mut report = Report { file, configurations: 0, findings: Vec::new() };
+    match configurations::find(text) {
+        Err(Unreadable { at, problem }) => report.findings.push(Finding {
+            at,
+            path: None,
+            message: Message::Fault { found: format!("neither YAML nor JSON: {problem}"), expected: None },
+        }),
+        Ok(found) => {
+            report.configurations = found.configurations.len();
+            if found.configurations.is_empty() {
+                report.findings.push(nothing_found(&found.others));
+            }
+            for configuration in &found.configurations {
+                report.findings.extend(findings(configuration));
+            }
+        }
+    }
+    report.findings.sort_by_key(|finding| (!finding.is_fault(), finding.at));
+    report
+}
+
+fn nothing_found(others: &[(String, Position)]) -> Finding {
+    let names: Vec<String> = others.iter().map(|(name, at)| format!("{name} (line {})", at.line)).collect();
+    let seen = if names.is_empty() { String::new() } else { format!(", only the Wasm filters {}", names.join(", ")) };
+    let expected = "a plugin configuration, or a Wasm filter with jwt-auth or jwt_auth in its name, root_id or module";
+    Finding {
+        at: Position::START,
+        path: None,
+        message: Message::Fault {
+            found: format!("no configuration of the filter{seen}"),
+            expected: Some(expected.to_owned()),
+        },
+    }
+}
+
+/// What there is to say about a configuration: its faults, or, when it has none, its warnings.
+fn findings(configuration: &Configuration) -> Vec<Finding> {
+    let fault = |at, Fault { path, found, expected }: Fault| Finding {
+        at,
+        path: Some(path.to_string()),
+        message: Message::Fault { found, expected: Some(expected) },
+    };
+    if !configuration.broken.is_empty() {
+        return configuration.broken.iter().map(|broken| fault(configuration.at, broken.clone())).collect();
+    }
+    match Config::of(configuration.root.to_value()) {
+        Ok(config) => warnings::of(configuration, &config),
+        Err(faults) => faults.into_iter().map(|found| fault(configuration.root.place(&found.path.0), found)).collect(),
+    }
+}
+
+impl Report {
+    fn count(&self, faults: bool) -> usize {
+        self.findings.iter().filter(|finding| finding.is_fault() == faults).count()
+    }
+
+    fn text(&self) -> String {
+        let mut lines: Vec<String> = self.findings.iter().map(|finding| finding.text(&self.file)).collect();
+        let verdict = format!(
+            "{}: {}, {}, {}",
+            self.file,
+            counted(self.configurations, "configuration"),
+            counted(self.count(true), "fault"),
+            counted(self.count(false), "warning"),
+        );
+        lines.push(verdict);
+        lines.join("\n") + "\n"
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "file": self.file,
+            "configurations": self.configurations,
+            "faults": self.findings.iter().filter(|it| it.is_fault()).map(Finding::json).collect::<Vec<_>>(),
+            "warnings": self.findings.iter().filter(|it| !it.is_fault()).map(Finding::json).collect::<Vec<_>>(),
+        })
+    }
+}
+
+impl Finding {
+    fn is_fault(&self) -> bool {
+        matches!(self.message, Message::Fault { .. })
+    }
+
+    fn text(&self, file: &str) -> String {
+        let place = format!("{file}:{}", self.at);
+        let path = self.path.as_deref().map(|path| format!("{path}: ")).unwrap_or_default();
+        match &self.message {
+            Message::Fault { found, expected: Some(expected) } => {
+                format!("{place}: {path}{found}; expected {expected}")
+            }
+            Message::Fault { found, expected: None } => format!("{place}: {path}{found}"),
+            Message::Warning(text) => format!("{place}: warning: {path}{text}"),
+        }
+    }
+
+    fn json(&self) -> Value {
+        let mut value = json!({ "line": self.at.line, "column": self.at.column, "path": self.path });
+        match &self.message {
+            Message::Fault { found, expected } => {
+                value["found"] = found.as_str().into();
+                value["expected"] = expected.as_deref().into();
+            }
+            Message::Warning(text) => value["message"] = text.as_str().into(),
+        }
+        value
+    }
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
