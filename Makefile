@@ -13,7 +13,7 @@ VENV_PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
 # Each step keeps all cores busy by itself, and its closing lines should stand together.
 .NOTPARALLEL:
-.PHONY: help build run demo-oauth token test test-unit test-envoy lint audit bench clean rust venv
+.PHONY: help build image run demo-oauth token test test-unit test-envoy lint audit bench clean rust venv
 
 help: ## List the targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -24,6 +24,9 @@ build: rust ## Build the module, dist/jwt-auth.wasm
 	@mkdir -p $(dir $(MODULE))
 	@install -m 644 target/$(WASM_TARGET)/release/jwt_auth_filter.wasm $(MODULE)
 	@echo "$(MODULE): $$(wc -c < $(MODULE) | tr -d ' ') bytes"
+
+image: build ## Write the module as an OCI image for Istio and Envoy Gateway [IMAGE_TAG, IMAGE_PLATFORM=linux/arm64]
+	@$(PYTHON) scripts/oci_image.py
 
 run: build venv ## Run it in Envoy on 127.0.0.1:8080 [UPSTREAM=host:port PORT=8080 ADMIN_PORT=9901 ENVOY=path]
 	@$(VENV_PYTHON) scripts/run.py
