@@ -55,19 +55,21 @@ class Listen:
 class Envoy:
     """An Envoy process; `envoy["name"]` is the listener of that name.
 
-    Instead of listeners it takes the text of a sample from envoy/, which then gets the ports that it can have.
+    Instead of listeners it takes the text of a sample from envoy/, which then gets the ports that it can have;
+    `bootstrap` is a whole configuration to run instead of one listener per plugin configuration: a dict, or YAML.
     """
 
-    def __init__(self, listeners, upstream, directory, log_level="debug", concurrency=1, clusters=None, wasm=None):
+    def __init__(
+        self, listeners, upstream, directory, log_level="debug", concurrency=1, clusters=None, wasm=None, bootstrap=None
+    ):
         self._upstream = upstream
         self._admin_path = directory / "admin"
         self._log_path = directory / "envoy.log"
         if isinstance(listeners, str):
-            config_path = directory / "envoy.yaml"
-            config_path.write_text(_sample(listeners, upstream))
-        else:
-            config_path = directory / "envoy.json"
-            config_path.write_text(json.dumps(_bootstrap(listeners, upstream, clusters or {}, wasm or {})))
+            bootstrap = _sample(listeners, upstream)
+        config_path = directory / ("envoy.yaml" if isinstance(bootstrap, str) else "envoy.json")
+        bootstrap = bootstrap or _bootstrap(listeners, upstream, clusters or {}, wasm or {})
+        config_path.write_text(bootstrap if isinstance(bootstrap, str) else json.dumps(bootstrap))
         self._command = [
             *[sys.executable, "-IS", "-c", LAUNCHER, ENVOY, "--config-path", str(config_path)],
             *["--admin-address-path", str(self._admin_path)],

@@ -1,0 +1,207 @@
+"""The samples in envoy/: each is what its reader takes, and the filter takes the plugin configuration in each."""
+
+import json
+import re
+import subprocess
+
+import compose_spec
+import kubernetes_validate
+import pytest
+from cloudcoil.models.istio.extensions.v1alpha1 import WasmPlugin
+
+import harness
+import samples
+from consumers import RS256
+from expect import passed, unauthorized
+from tokens import in_seconds
+
+ISTIO = "istio/wasmplugin.yaml"
+ENVOY_GATEWAY = "envoy-gateway/extension-policy.yaml"
+KUBERNETES = "kubernetes/jwt-auth.yaml"
+COMPOSE = "docker-compose.yaml"
+KUBERNETES_VERSION = "1.37"
+
+CLIENT_APP = {"username": "ClientApp"}
+
+
+def istio_plugin():
+    return samples.document(ISTIO)["spec"]["pluginConfig"]
+
+
+def envoy_gateway_plugin():
+    return samples.document(ENVOY_GATEWAY)["spec"]["wasm"][0]["config"]
+
+
+def kubernetes(kind):
+    [resource] = [item for item in samples.documents(KUBERNETES) if item["kind"] == kind]
+    return resource
+
+
+def kubernetes_envoy():
+    return samples.read(kubernetes("ConfigMap")["data"]["envoy.yaml"])
+
+
+def kubernetes_plugin():
+    [plugin] = samples.filters(kubernetes_envoy())
+    return plugin["configuration"]["value"]
+
+
+def envoy_plugins(name):
+    """The plugin configurations in a file for Envoy."""
+    configurations = [plugin["configuration"]["value"] for plugin in samples.filters(samples.documents(name))]
+    return [json.loads(value) if isinstance(value, str) else value for value in configurations]
+
+
+# Istio and Envoy Gateway hand JSON to the filter, Envoy a Struct or JSON as its file says.
+LISTENERS = {
+    "istio": json.dumps(samples.with_key(istio_plugin())),
+    "envoy-gateway": json.dumps(samples.with_key(envoy_gateway_plugin())),
+    "minimal, Struct": samples.with_key(envoy_plugins("minimal.yaml")[0]),
+    "minimal, text": json.dumps(samples.with_key(envoy_plugins("minimal.yaml")[1])),
+}
+
+
+@pytest.mark.parametrize("name", LISTENERS)
+def test_the_filter_takes_the_plugin_configuration(envoy, name):
+    passed(envoy[name].bearer(RS256.token(exp=in_seconds(60))), CLIENT_APP)
+    unauthorized(envoy[name].send())
+
+
+@pytest.mark.parametrize("plugin", [istio_plugin, envoy_gateway_plugin, kubernetes_plugin])
+def test_as_it_stands_the_filter_refuses_the_placeholder(upstream, tmp_path, plugin):
+    envoy = harness.Envoy({"sample": json.dumps(plugin())}, upstream, tmp_path)
+    assert envoy.refuses_to_start() == 1
+    assert "consumers[0].jwt_secrets[0].rsa_public_key: " in envoy.log()
+
+
+@pytest.mark.parametrize("config", [lambda: samples.document("envoy.yaml"), kubernetes_envoy], ids=["envoy", "kubernetes"])
+def test_envoy_runs_the_sample(upstream, tmp_path, config):
+    config = config()
+    with harness.Envoy(None, upstream, tmp_path, bootstrap=samples.runnable(config, upstream)) as envoy:
+        passed(envoy["http"].bearer(RS256.token(exp=in_seconds(60))), CLIENT_APP)
+        unauthorized(envoy["http"].send())
+
+
+def test_istio_s_schema_takes_every_field_of_the_sample():
+    sample = samples.document(ISTIO)
+    assert WasmPlugin.model_validate(sample).model_dump(by_alias=True, exclude_unset=True) == sample
+
+
+@pytest.mark.parametrize("change", [{"failStrategy": "FAIL"}, {"failstrategy": "FAIL_CLOSE"}, {"phase": "LATE"}])
+def test_istio_s_schema_would_refuse_a_mistake(change):
+    sample = samples.document(ISTIO)
+    sample["spec"].update(change)
+    try:
+        assert WasmPlugin.model_validate(sample).model_dump(by_alias=True, exclude_unset=True) != sample
+    except ValueError:
+        pass
+
+
+def test_kubernetes_takes_every_resource_of_the_sample():
+    resources = samples.documents(KUBERNETES)
+    assert [resource["kind"] for resource in resources] == ["ConfigMap", "Deployment", "Service"]
+    for resource in resources:
+        kubernetes_validate.validate(resource, KUBERNETES_VERSION, strict=True)
+
+
+def test_the_resources_for_kubernetes_fit_together():
+    config, deployment, service = samples.documents(KUBERNETES)
+    pod = deployment["spec"]["template"]
+    [container] = pod["spec"]["containers"]
+    volumes = {volume["name"]: volume for volume in pod["spec"]["volumes"]}
+    mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    listeners = kubernetes_envoy()["static_resources"]["listeners"]
+
+    assert volumes["config"]["configMap"]["name"] == config["metadata"]["name"]
+    assert f"{mounts['config']}/{next(iter(config['data']))}" in container["command"]
+    [plugin] = samples.filters(kubernetes_envoy())
+    assert plugin["vm_config"]["code"]["local"]["filename"] == f"{mounts['module']}/plugin.wasm"
+    assert ports == {item["name"]: item["address"]["socket_address"]["port_value"] for item in listeners}
+    assert container["readinessProbe"]["httpGet"]["port"] in ports
+    assert service["spec"]["ports"][0]["targetPort"] in ports
+    labels = pod["metadata"]["labels"]
+    assert service["spec"]["selector"] == labels == deployment["spec"]["selector"]["matchLabels"]
+
+
+def test_the_kubelet_reaches_readiness_and_nothing_else_of_the_admin_interface(upstream, tmp_path):
+    config = samples.runnable(kubernetes_envoy(), upstream)
+    # The admin interface gets its port only when Envoy starts, and the sample's cluster for it must know it.
+    [admin] = [cluster for cluster in config["static_resources"]["clusters"] if cluster["name"] == "admin"]
+    [address] = samples.addresses(admin)
+    assert address == {"address": "127.0.0.1", "port_value": 9901}
+    address["port_value"] = upstream.port
+    with harness.Envoy(None, upstream, tmp_path, bootstrap=config) as envoy:
+        assert envoy["probes"].send(path="/ready").upstream["path"] == "/ready"
+        for path in ["/", "/quitquitquit", "/ready/", "/READY", "/config_dump"]:
+            assert envoy["probes"].send("POST", path).status == 404
+
+
+# What the sample uses of gateway.envoyproxy.io/v1alpha1, as its custom resource definition has it: no package that
+# can be installed publishes that. A dict has exactly these members; a set is a choice; a type is any value of it.
+EXTENSION_POLICY = {
+    "apiVersion": {"gateway.envoyproxy.io/v1alpha1"},
+    "kind": {"EnvoyExtensionPolicy"},
+    "metadata": {"name": str, "namespace": str},
+    "spec": {
+        "targetRefs": [{"group": {"gateway.networking.k8s.io"}, "kind": {"Gateway", "HTTPRoute", "GRPCRoute"}, "name": str}],
+        "wasm": [
+            {
+                "name": str,
+                "rootID": str,
+                "code": {"type": {"Image"}, "image": {"url": str}},
+                "failOpen": {False},
+                "config": dict,
+            }
+        ],
+    },
+}
+
+
+def assert_shape(value, shape, path=""):
+    if isinstance(shape, dict):
+        assert isinstance(value, dict) and value.keys() == shape.keys(), path
+        for name, member in shape.items():
+            assert_shape(value[name], member, f"{path}.{name}")
+    elif isinstance(shape, list):
+        assert isinstance(value, list) and value, path
+        for index, item in enumerate(value):
+            assert_shape(item, shape[0], f"{path}[{index}]")
+    elif isinstance(shape, set):
+        assert value in shape, path
+    else:
+        assert isinstance(value, shape), path
+
+
+def test_envoy_gateway_s_policy_has_the_fields_of_its_definition():
+    assert_shape(samples.document(ENVOY_GATEWAY), EXTENSION_POLICY)
+    assert "://" not in samples.document(ENVOY_GATEWAY)["spec"]["wasm"][0]["code"]["image"]["url"]
+
+
+def test_docker_compose_takes_the_sample():
+    compose_spec.PyCompose.from_yaml(samples.text(COMPOSE)).validate()
+    with pytest.raises(ValueError):
+        compose_spec.PyCompose.from_yaml(samples.text(COMPOSE).replace("depends_on:", "depends_upon:"))
+
+
+def test_docker_compose_s_addresses_replace_the_sample_s(tmp_path):
+    command = samples.document(COMPOSE)["services"]["envoy"]["command"]
+    assert command[:2] == ["sh", "-c"]
+    derive, separator, _ = command[2].partition(" > /tmp/envoy.yaml")
+    assert separator and derive.startswith("sed ") and re.search(r"&& exec envoy -c /tmp/envoy.yaml ", command[2])
+    derived = subprocess.run(["sh", "-c", derive], cwd=samples.ROOT, check=True, capture_output=True, text=True).stdout
+    resources = samples.read(derived)["static_resources"]
+    listener, service = samples.addresses(resources)
+    assert listener == {"address": "0.0.0.0", "port_value": 8080}
+    assert service == {"address": "upstream", "port_value": 8081}
+
+
+def test_docker_compose_mounts_what_is_there():
+    for service in samples.document(COMPOSE)["services"].values():
+        for volume in service["volumes"]:
+            assert (samples.SAMPLES / volume["source"]).is_file(), volume["source"]
+
+
+@pytest.mark.parametrize("path", sorted(samples.SAMPLES.rglob("*.yaml")), ids=lambda path: path.name)
+def test_no_sample_has_a_key_twice(path):
+    assert samples.documents(path.relative_to(samples.SAMPLES))
