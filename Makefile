@@ -45,6 +45,7 @@ test-unit: rust ## Run the tests of the core, natively and without a proxy
 
 test-envoy: build venv ## Run the tests that go through a real Envoy; those with an authorization server need Node 20
 	@sh scripts/ensure-oauth.sh || echo "Going on without the tests that need the authorization server."
+	cargo build --locked --bin jwt-auth
 	$(VENV_PYTHON) -m pytest -rs tests/envoy
 
 lint: rust ## Check formatting, and clippy with warnings denied, for the native and the Wasm target

@@ -1,6 +1,6 @@
 //! The commands and their options.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -24,6 +24,17 @@ pub enum Command {
     /// Exit codes: 0 without faults, 1 with faults, 2 when a file cannot be read.
     #[command(after_help = "Examples:\n  jwt-auth check envoy.yaml\n  jwt-auth check --format json ecds/*.yaml")]
     Check(CheckArguments),
+
+    /// Make an Envoy configuration out of the gateway's
+    ///
+    /// Services and routes become clusters and routes; the plugins jwt and acl, consumers and their credentials become the
+    /// filter's configuration. What has no counterpart is listed at the end, with its line.
+    ///
+    /// Exit codes: 0 when it was converted, 1 when the gateway or the filter would refuse it, or with --strict when
+    /// something has no counterpart, 2 when a file cannot be read.
+    #[command(after_help = "Examples:\n  jwt-auth convert kong.yaml > envoy.yaml\n  \
+                            deck gateway dump -o - | jwt-auth convert --strict -")]
+    Convert(ConvertArguments),
 
     /// Print the JSON Schema of the plugin configuration
     ///
@@ -54,6 +65,31 @@ pub struct CheckArguments {
     /// How to print what was found
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+}
+
+/// What `convert` is asked for.
+#[derive(Debug, Args)]
+pub struct ConvertArguments {
+    /// The gateway's declarative configuration (formats 1.1, 2.1, 3.0), what `deck` dumps, or answers of the Admin API;
+    /// several files are taken together, `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    /// Where Envoy is to listen
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:8000")]
+    pub listen: SocketAddr,
+
+    /// Where Envoy's administration interface is to listen
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9901")]
+    pub admin: SocketAddr,
+
+    /// Where Envoy finds the filter's module
+    #[arg(long, value_name = "FILE", default_value = "dist/jwt-auth.wasm")]
+    pub module: String,
+
+    /// Convert nothing if anything has no counterpart
+    #[arg(long)]
+    pub strict: bool,
 }
 
 /// How a result is printed.

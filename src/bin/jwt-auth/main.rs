@@ -18,6 +18,7 @@
 mod check;
 mod cli;
 mod configurations;
+mod convert;
 mod document;
 mod input;
 mod output;
@@ -32,6 +33,7 @@ use self::cli::{Cli, Command};
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Check(arguments) => check::run(&arguments),
+        Command::Convert(arguments) => convert::run(&arguments),
         Command::Schema => output::print(&schema::text()),
         Command::Completions { shell } => output::print(&cli::completions(shell)),
         Command::Man => output::print(&cli::manual()),

@@ -1,0 +1,233 @@
+//! The things in the gateway's configuration, wherever they stand: nested in what they belong to, in lists of their own
+//! at the top, or in the answers of the Admin API.
+
+use super::{
+    report::Report,
+    source::{Node, Value},
+};
+
+/// A kind of thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Service,
+    Route,
+    Plugin,
+    Consumer,
+    JwtSecret,
+    Acl,
+    Upstream,
+    Target,
+}
+
+impl Kind {
+    const ALL: [(Self, &str, &str); 8] = [
+        (Self::Service, "services", "service"),
+        (Self::Route, "routes", "route"),
+        (Self::Plugin, "plugins", "plugin"),
+        (Self::Consumer, "consumers", "consumer"),
+        (Self::JwtSecret, "jwt_secrets", "jwt_secret"),
+        (Self::Acl, "acls", "acl"),
+        (Self::Upstream, "upstreams", "upstream"),
+        (Self::Target, "targets", "target"),
+    ];
+
+    /// The name of the field in which others refer to one.
+    pub fn as_reference(self) -> &'static str {
+        Self::ALL.iter().find(|(kind, ..)| *kind == self).map_or("", |(_, _, name)| name)
+    }
+
+    /// The kind whose list has this name.
+    fn of_list(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, list, _)| *list == name).map(|(kind, ..)| *kind)
+    }
+
+    fn may_hold(self, inner: Self) -> bool {
+        matches!(
+            (self, inner),
+            (Self::Service, Self::Route | Self::Plugin)
+                | (Self::Route, Self::Plugin)
+                | (Self::Consumer, Self::JwtSecret | Self::Acl | Self::Plugin)
+                | (Self::Upstream, Self::Target)
+        )
+    }
+
+    /// The kind of an item of an answer of the Admin API, which does not say it.
+    fn of_item(item: &Node) -> Option<Self> {
+        let has = |name: &str| item.member(name).is_some();
+        let names = |name: &str| item.members().iter().any(|(key, _)| key == name);
+        let is = [
+            (Self::JwtSecret, has("key") && (has("algorithm") || names("rsa_public_key"))),
+            (Self::Target, has("target")),
+            (Self::Upstream, has("slots") || has("healthchecks")),
+            (Self::Route, names("strip_path") || names("paths") || names("hosts")),
+            (Self::Service, names("retries") || has("host") || has("url")),
+            (Self::Plugin, has("config") && has("name")),
+            (Self::Acl, has("group")),
+            (Self::Consumer, has("username") || has("custom_id")),
+        ];
+        is.into_iter().find(|(_, is)| *is).map(|(kind, _)| kind)
+    }
+}
+
+/// One thing.
+#[derive(Debug)]
+pub struct Entity<'s> {
+    pub kind: Kind,
+    /// How it is called in messages, such as `services[0].routes[1]`.
+    pub path: String,
+    pub node: &'s Node,
+    /// The number of the one that it stands in.
+    pub within: Option<usize>,
+    /// Whether a path that is a regular expression begins with `~`, as from format 3.0 on.
+    tilde: bool,
+}
+
+/// All things, each with a number: its place in the order in which they stand.
+#[derive(Debug, Default)]
+pub struct Entities<'s> {
+    all: Vec<Entity<'s>>,
+    shared_configs: Vec<(&'s str, &'s Node)>,
+}
+
+/// What stands at the top without saying anything about requests.
+const ABOUT: [&str; 7] = ["_format_version", "_transform", "_comment", "_workspace", "_konnect", "_info", "next"];
+
+impl<'s> Entities<'s> {
+    pub fn collect(files: &'s [Node], report: &mut Report) -> Self {
+        let mut entities = Self::default();
+        for file in files {
+            entities.file(file, report);
+        }
+        entities
+    }
+
+    pub fn of(&self, kind: Kind) -> impl Iterator<Item = (usize, &Entity<'s>)> {
+        self.all.iter().enumerate().filter(move |(_, entity)| entity.kind == kind)
+    }
+
+    pub fn kind(&self, number: usize) -> Option<Kind> {
+        self.all.get(number).map(|entity| entity.kind)
+    }
+
+    /// What a reference means: a name, an id, or a map with one of them.
+    pub fn find(&self, kind: Kind, reference: &Node) -> Option<usize> {
+        const NAMES: [&str; 3] = ["id", "name", "username"];
+
+        let named = |entity: &Entity, name: &str| {
+            NAMES.iter().any(|field| entity.node.member(field).and_then(Node::text) == Some(name))
+        };
+        let names = NAMES.iter().filter_map(|field| reference.member(field)?.text());
+        let name = reference.text().or_else(|| names.into_iter().next())?;
+        self.of(kind).find(|(_, entity)| named(entity, name)).map(|(number, _)| number)
+    }
+
+    /// How to tell a path that is a regular expression.
+    pub fn regex_test(&self, route: &Entity) -> fn(&str) -> bool {
+        const PLAIN: &[u8] = b"._~/%-";
+
+        if route.tilde {
+            |path| path.starts_with('~')
+        } else {
+            |path| !path.bytes().all(|byte| byte.is_ascii_alphanumeric() || PLAIN.contains(&byte))
+        }
+    }
+
+    /// The configuration that a plugin shares with others, under the name that `deck` gives it.
+    pub fn shared_config(&self, plugin: &Node) -> Option<&'s Node> {
+        let name = plugin.member("_config")?.text()?;
+        self.shared_configs.iter().find(|(key, _)| *key == name).map(|(_, node)| *node)
+    }
+
+    fn file(&mut self, file: &'s Node, report: &mut Report) {
+        if matches!(file.value, Value::List(_)) {
+            return self.answer(file, report);
+        }
+        if !matches!(file.value, Value::Map(_)) {
+            return report.fault(file.place, "the file", format!("{}; expected a map", file.in_words()));
+        }
+        let tilde = has_tilde(file, report);
+        for (name, node) in file.members().iter().filter(|(name, node)| !about(name, node) && !node.is_empty()) {
+            match Kind::of_list(name) {
+                Some(kind) => self.list(kind, name, node, None, tilde, report),
+                None if name == "data" => self.answer(node, report),
+                None if name == "_plugin_configs" => {
+                    self.shared_configs.extend(node.members().iter().map(|(name, node)| (name.as_str(), node)));
+                }
+                None => report.note(node.place, name, "has no counterpart"),
+            }
+        }
+        if let Some(next) = file.member("next") {
+            report.note(next.place, "next", "the answer has more pages than are here");
+        }
+    }
+
+    /// The items of an answer of the Admin API.
+    fn answer(&mut self, node: &'s Node, report: &mut Report) {
+        for (index, item) in node.items().iter().enumerate() {
+            let path = format!("data[{index}]");
+            match Kind::of_item(item) {
+                Some(kind) => self.add(kind, path, item, None, true, report),
+                None => report.note(item.place, &path, "has no counterpart"),
+            }
+        }
+    }
+
+    fn list(
+        &mut self,
+        kind: Kind,
+        path: &str,
+        node: &'s Node,
+        within: Option<usize>,
+        tilde: bool,
+        report: &mut Report,
+    ) {
+        // The Admin API wraps its lists.
+        let items = node.member("data").unwrap_or(node);
+        if !matches!(items.value, Value::List(_)) {
+            return report.fault(node.place, path, format!("{}; expected a list", node.in_words()));
+        }
+        for (index, item) in items.items().iter().enumerate() {
+            self.add(kind, format!("{path}[{index}]"), item, within, tilde, report);
+        }
+    }
+
+    fn add(
+        &mut self,
+        kind: Kind,
+        path: String,
+        node: &'s Node,
+        within: Option<usize>,
+        tilde: bool,
+        report: &mut Report,
+    ) {
+        if !matches!(node.value, Value::Map(_)) {
+            return report.fault(node.place, &path, format!("{}; expected a map", node.in_words()));
+        }
+        let number = self.all.len();
+        self.all.push(Entity { kind, path: path.clone(), node, within, tilde });
+        for (name, inner) in node.members().iter().filter(|(_, inner)| !inner.is_null()) {
+            if let Some(of) = Kind::of_list(name).filter(|of| kind.may_hold(*of)) {
+                self.list(of, &format!("{path}.{name}"), inner, Some(number), tilde, report);
+            }
+        }
+    }
+}
+
+/// Whether it only says something about the file. Defaults that `deck` would fill in are more than that.
+fn about(name: &str, node: &Node) -> bool {
+    ABOUT.contains(&name) && node.member("defaults").is_none_or(Node::is_empty)
+}
+
+/// Whether regular expressions are marked with `~`: from format 3.0 on, and in answers of the Admin API.
+fn has_tilde(file: &Node, report: &mut Report) -> bool {
+    let Some(version) = file.member("_format_version") else { return true };
+    let text = version.to_json().to_string();
+    match text.trim_matches('"') {
+        "1.1" | "2.1" => false,
+        "3.0" | "3" => true,
+        _ => {
+            report.fault(version.place, "_format_version", "an unknown format; expected 1.1, 2.1 or 3.0");
+            true
+        }
+    }
+}

@@ -1,0 +1,569 @@
+//! Reading the gateway's declarative configuration: nested or flat, formats 1.1, 2.1 and 3.0, what `deck` dumps, and the
+//! answers of the Admin API.
+
+use std::collections::HashMap;
+
+use super::{
+    entities::{Entities, Entity, Kind},
+    fields::{Fields, texts_of},
+    gateway::{
+        Acl, Balancing, Consumer, Credential, Gateway, Jwt, PathMatch, Plugin, PluginKind, Route, Scheme, Service,
+        Target, Upstream,
+    },
+    policy,
+    report::Report,
+    source::{Node, Value},
+    yaml::{Yaml, map},
+};
+use jwt_auth_filter::config::Config;
+
+/// What the files say together.
+pub fn read(files: &[Node], report: &mut Report) -> Gateway {
+    let entities = Entities::collect(files, report);
+    let mut reader = Reader { entities: &entities, index: HashMap::new(), gateway: Gateway::default(), report };
+    // In this order, so that what is referred to has been read.
+    for kind in [
+        Kind::Upstream,
+        Kind::Target,
+        Kind::Service,
+        Kind::Route,
+        Kind::Consumer,
+        Kind::JwtSecret,
+        Kind::Acl,
+        Kind::Plugin,
+    ] {
+        for (number, entity) in entities.of(kind) {
+            reader.read(number, entity);
+        }
+    }
+    reader.gateway
+}
+
+struct Reader<'s, 'r> {
+    entities: &'s Entities<'s>,
+    /// What became of an entity, by its number: its index in the gateway's list. Some become nothing.
+    index: HashMap<usize, usize>,
+    gateway: Gateway,
+    report: &'r mut Report,
+}
+
+/// What an entity refers to.
+enum Reference {
+    Nothing,
+    /// The index in the gateway's list.
+    To(usize),
+    /// What it refers to was left out, or is not there and that was reported.
+    Lost,
+}
+
+impl<'s> Reader<'s, '_> {
+    fn read(&mut self, number: usize, entity: &'s Entity<'s>) {
+        let read = match entity.kind {
+            Kind::Upstream => self.upstream(entity),
+            Kind::Target => self.target(entity),
+            Kind::Service => self.service(entity),
+            Kind::Route => self.route(entity),
+            Kind::Consumer => self.consumer(entity),
+            Kind::JwtSecret => self.jwt_secret(entity),
+            Kind::Acl => self.acl(entity),
+            Kind::Plugin => self.plugin(entity),
+        };
+        if let Some(index) = read {
+            self.index.insert(number, index);
+        }
+    }
+
+    fn fields(&mut self, entity: &'s Entity<'s>) -> Fields<'s, '_> {
+        Fields::of(&entity.path, entity.node, self.report)
+    }
+
+    /// What an entity belongs to, be it that it stands in it or that it names it.
+    fn reference(&mut self, entity: &'s Entity<'s>, kind: Kind) -> Reference {
+        let name = kind.as_reference();
+        let within = entity.within.iter().find(|number| self.entities.kind(**number) == Some(kind)).copied();
+        let number = match (within, entity.node.member(name)) {
+            (Some(number), _) => Some(number),
+            (None, None) => return Reference::Nothing,
+            (None, Some(node)) => self.entities.find(kind, node).or_else(|| {
+                let message = format!("names no {name} that is there");
+                self.report.fault(node.place, &format!("{}.{name}", entity.path), message);
+                None
+            }),
+        };
+        number.and_then(|number| self.index.get(&number)).map_or(Reference::Lost, |index| Reference::To(*index))
+    }
+
+    fn upstream(&mut self, entity: &'s Entity<'s>) -> Option<usize> {
+        let mut fields = self.fields(entity);
+        let name = fields.name("name");
+        let balancing = match fields.take("algorithm").map(|node| (node, node.text())) {
+            Some((_, Some("least-connections"))) => Balancing::LeastConnections,
+            None | Some((_, Some("round-robin"))) => Balancing::RoundRobin,
+            Some((node, _)) => {
+                fields.note("algorithm", node.place, "has no counterpart; round-robin takes its place");
+                Balancing::RoundRobin
+            }
+        };
+        let host_header = fields.name("host_header");
+        if let Some(checks) = fields.take("healthchecks").filter(|checks| any_positive(checks, "interval")) {
+            fields.note("healthchecks", checks.place, "has no counterpart");
+        }
+        fields.finish(
+            &["slots", "targets"],
+            &[
+                ("hash_on", r#""none""#),
+                ("hash_fallback", r#""none""#),
+                ("hash_on_cookie_path", r#""/""#),
+                ("use_srv_name", "false"),
+                ("sticky_sessions_cookie_path", r#""/""#),
+            ],
+        );
+        let Some(name) = name else {
+            self.report.fault(entity.node.place, &entity.path, "an upstream without a name");
+            return None;
+        };
+        Some(push(&mut self.gateway.upstreams, Upstream { name, balancing, host_header, targets: Vec::new() }))
+    }
+
+    fn target(&mut self, entity: &'s Entity<'s>) -> Option<usize> {
+        let upstream = self.reference(entity, Kind::Upstream);
+        let mut fields = self.fields(entity);
+        let target = fields.name("target");
+        let weight = fields.number("weight", 65_535).unwrap_or(100);
+        fields.finish(&["upstream"], &[("failover", "false")]);
+        let Reference::To(upstream) = upstream else { return None };
+        let Some((host, port)) = target.as_deref().and_then(|target| host_and_port(target, 8000)) else {
+            self.report.fault(entity.node.place, &entity.path, "a target without a host and a port");
+            return None;
+        };
+        // The gateway sends nothing to a target of weight 0.
+        let upstream = self.gateway.upstreams.get_mut(upstream).filter(|_| weight > 0)?;
+        Some(push(&mut upstream.targets, Target { host, port, weight }))
+    }
+
+    fn service(&mut self, entity: &'s Entity<'s>) -> Option<usize> {
+        let unnamed = format!("service-{}", self.gateway.services.len().saturating_add(1));
+        let mut fields = self.fields(entity);
+        let name = fields.name("name").or_else(|| fields.name("id")).unwrap_or(unnamed);
+        let url = fields.take("url").and_then(|node| {
+            let url = node.text().and_then(Url::parse);
+            fields.expect("url", node, url, "scheme://host:port/path")
+        });
+        let protocol_place = fields.place_of("protocol").unwrap_or(entity.node.place);
+        let protocol = fields.text("protocol").or(url.as_ref().map(|url| url.scheme.clone()));
+        let host = fields.name("host").or(url.as_ref().map(|url| url.host.clone()));
+        let port = fields.port("port").or(url.as_ref().and_then(|url| url.port));
+        let path = fields.name("path").or(url.and_then(|url| url.path));
+        let connect_timeout = fields.number("connect_timeout", i32::MAX as u32).unwrap_or(60_000);
+        let write_timeout = fields.number("write_timeout", i32::MAX as u32).unwrap_or(60_000);
+        let read_timeout = fields.number("read_timeout", i32::MAX as u32).unwrap_or(60_000);
+        let retries = fields.number("retries", 32_767).unwrap_or(5);
+        let tls_verify = fields.flag("tls_verify").unwrap_or(false);
+        let enabled = fields.flag("enabled").unwrap_or(true);
+        fields.finish(&["routes", "plugins"], &[]);
+
+        let scheme = match protocol.as_deref().unwrap_or("http") {
+            "http" => Scheme { tls: false, grpc: false },
+            "https" => Scheme { tls: true, grpc: false },
+            "grpc" => Scheme { tls: false, grpc: true },
+            "grpcs" => Scheme { tls: true, grpc: true },
+            _ => {
+                let subject = format!("{}.protocol", entity.path);
+                self.report.note(protocol_place, &subject, "has no counterpart; the service is left out");
+                return None;
+            }
+        };
+        let Some(host) = host else {
+            self.report.fault(entity.node.place, &entity.path, "a service without a host");
+            return None;
+        };
+        let service = Service {
+            name,
+            enabled,
+            scheme,
+            host,
+            port: port.unwrap_or(if scheme.tls { 443 } else { 80 }),
+            path,
+            connect_timeout: connect_timeout.max(1),
+            idle_timeout: write_timeout.max(read_timeout),
+            retries,
+            tls_verify,
+        };
+        Some(push(&mut self.gateway.services, service))
+    }
+
+    fn route(&mut self, entity: &'s Entity<'s>) -> Option<usize> {
+        let service = self.reference(entity, Kind::Service);
+        let unnamed = format!("route-{}", self.gateway.routes.len().saturating_add(1));
+        let is_regex = self.entities.regex_test(entity);
+        let mut fields = self.fields(entity);
+        let name = fields.name("name").or_else(|| fields.name("id")).unwrap_or(unnamed);
+        let protocols = protocols(&mut fields);
+        let narrowed = ["snis", "sources", "destinations", "expression"].map(|name| {
+            let node = fields.take(name).filter(|node| !node.is_empty())?;
+            fields.note(name, node.place, "has no counterpart; the route is left out");
+            Some(())
+        });
+        let methods = fields.texts("methods");
+        let hosts = fields.texts("hosts").iter().map(|host| host.to_ascii_lowercase()).collect();
+        let paths = paths(&mut fields, is_regex);
+        let headers = headers(&mut fields);
+        let strip_path = fields.flag("strip_path").unwrap_or(true);
+        let preserve_host = fields.flag("preserve_host").unwrap_or(false);
+        let regex_priority = fields.number("regex_priority", i32::MAX as u32).unwrap_or(0);
+        fields.finish(
+            &["service", "plugins"],
+            &[
+                ("https_redirect_status_code", "426"),
+                ("path_handling", r#""v0""#),
+                ("request_buffering", "true"),
+                ("response_buffering", "true"),
+                ("priority", "0"),
+            ],
+        );
+
+        let service = match service {
+            Reference::Nothing => None,
+            Reference::To(index) => Some(index),
+            Reference::Lost => return None,
+        };
+        // As if the route were not there, says the gateway.
+        let is_enabled = service.is_none_or(|index| self.gateway.services.get(index).is_some_and(|of| of.enabled));
+        if !is_enabled || narrowed.iter().any(Option::is_some) {
+            return None;
+        }
+        let place = entity.node.place;
+        let (grpc_only, paths, headers) = (protocols?, paths?, headers?);
+        let route = Route {
+            place,
+            name,
+            service,
+            methods,
+            hosts,
+            paths,
+            headers,
+            strip_path,
+            preserve_host,
+            regex_priority,
+            grpc_only,
+        };
+        Some(push(&mut self.gateway.routes, route))
+    }
+
+    fn consumer(&mut self, entity: &'s Entity<'s>) -> Option<usize> {
+        let mut fields = self.fields(entity);
+        let (username, id) = (fields.name("username"), fields.name("id"));
+        let custom_id = fields.name("custom_id");
+        let tags = fields.texts("tags");
+        fields.finish(&["jwt_secrets", "acls", "plugins"], &[("type", "0")]);
+        let place = entity.node.place;
+        let credentials = Vec::new();
+        let consumer = Consumer { place, username, id, custom_id, tags, groups: Vec::new(), credentials };
+        if consumer.username.is_none() && consumer.id.is_none() && consumer.custom_id.is_none() {
+            self.report.fault(place, &entity.path, "a consumer without a username, an id and a custom_id");
+            return None;
+        }
+        Some(push(&mut self.gateway.consumers, consumer))
+    }
+
+    fn jwt_secret(&mut self, entity: &'s Entity<'s>) -> Option<usize> {
+        let consumer = self.reference(entity, Kind::Consumer);
+        let mut fields = self.fields(entity);
+        let key = fields.name("key");
+        let algorithm = fields.name("algorithm").unwrap_or_else(|| "HS256".to_owned());
+        let (secret, public_key) = (fields.name("secret"), fields.name("rsa_public_key"));
+        fields.finish(&["consumer"], &[]);
+
+        let verification_key = if algorithm.starts_with("HS") { secret } else { public_key };
+        let (Some(key), Some(verification_key)) = (key, verification_key) else {
+            let message = "is left out: the gateway made up its key or secret, which is nowhere in this file";
+            self.report.note(entity.node.place, &entity.path, message);
+            return None;
+        };
+        let credential = Credential { key, algorithm, verification_key };
+        if let Some(why) = refused(&credential) {
+            self.report.note(entity.node.place, &entity.path, format!("is left out: {why}"));
+            return None;
+        }
+        let consumer = self.owner(entity, consumer)?;
+        Some(push(&mut consumer.credentials, credential))
+    }
+
+    fn acl(&mut self, entity: &'s Entity<'s>) -> Option<usize> {
+        let consumer = self.reference(entity, Kind::Consumer);
+        let mut fields = self.fields(entity);
+        let group = fields.name("group");
+        fields.finish(&["consumer"], &[]);
+        let Some(group) = group else {
+            self.report.fault(entity.node.place, &entity.path, "an acl without a group");
+            return None;
+        };
+        let consumer = self.owner(entity, consumer)?;
+        Some(push(&mut consumer.groups, group))
+    }
+
+    fn owner(&mut self, entity: &'s Entity<'s>, consumer: Reference) -> Option<&mut Consumer> {
+        match consumer {
+            Reference::To(index) => self.gateway.consumers.get_mut(index),
+            Reference::Lost => None,
+            Reference::Nothing => {
+                self.report.fault(entity.node.place, &entity.path, "belongs to no consumer");
+                None
+            }
+        }
+    }
+
+    fn plugin(&mut self, entity: &'s Entity<'s>) -> Option<usize> {
+        let service = self.reference(entity, Kind::Service);
+        let route = self.reference(entity, Kind::Route);
+        let consumer = self.reference(entity, Kind::Consumer);
+        let shared = self.entities.shared_config(entity.node);
+        let mut fields = self.fields(entity);
+        let name = fields.name("name").unwrap_or_default();
+        let enabled = fields.flag("enabled").unwrap_or(true);
+        let group = fields.take("consumer_group");
+        let config = fields.take("config");
+        let scopes = ["service", "route", "consumer", "protocols", "_config", "instance_name"];
+        fields.finish(&scopes, &[]);
+        if !enabled {
+            return None;
+        }
+        if group.is_some() || !matches!(consumer, Reference::Nothing) {
+            self.plugin_of_consumer(entity, &name, consumer);
+            return None;
+        }
+        let scope = |reference| match reference {
+            Reference::Nothing => Some(None),
+            Reference::To(index) => Some(Some(index)),
+            Reference::Lost => None,
+        };
+        let (service, route) = (scope(service)?, scope(route)?);
+        let subject = format!("{}.config", entity.path);
+        let configs = [config, shared];
+        let kind = match name.as_str() {
+            "jwt" => PluginKind::Jwt(jwt(&subject, configs, self.report)),
+            "acl" => PluginKind::Acl(acl_groups(&subject, configs, self.report)),
+            _ => {
+                self.report.note(entity.node.place, &entity.path, format!("the plugin {name} has no counterpart"));
+                if LETS_ALL_IN.contains(&name.as_str()) {
+                    return None;
+                }
+                PluginKind::Guard(name)
+            }
+        };
+        Some(push(&mut self.gateway.plugins, Plugin { kind, service, route }))
+    }
+
+    /// Without a plugin that may have kept a consumer out, the consumer must not come in.
+    fn plugin_of_consumer(&mut self, entity: &'s Entity<'s>, name: &str, consumer: Reference) {
+        let mut message = format!("the plugin {name} of a consumer has no counterpart");
+        if let Reference::To(index) = consumer
+            && !LETS_ALL_IN.contains(&name)
+            && let Some(consumer) = self.gateway.consumers.get_mut(index)
+        {
+            consumer.credentials.clear();
+            message.push_str("; the consumer's credentials are left out");
+        }
+        self.report.note(entity.node.place, &entity.path, message);
+    }
+}
+
+/// Plugins that come with the gateway and decide nothing about who may call.
+const LETS_ALL_IN: &[&str] = &[
+    "aws-lambda",
+    "azure-functions",
+    "correlation-id",
+    "cors",
+    "datadog",
+    "file-log",
+    "grpc-gateway",
+    "grpc-web",
+    "http-log",
+    "loggly",
+    "opentelemetry",
+    "prometheus",
+    "proxy-cache",
+    "rate-limiting",
+    "rate-limiting-advanced",
+    "request-size-limiting",
+    "request-transformer",
+    "request-transformer-advanced",
+    "response-ratelimiting",
+    "response-transformer",
+    "response-transformer-advanced",
+    "statsd",
+    "syslog",
+    "tcp-log",
+    "udp-log",
+    "zipkin",
+];
+
+fn push<T>(list: &mut Vec<T>, item: T) -> usize {
+    list.push(item);
+    list.len().saturating_sub(1)
+}
+
+/// Whether somewhere in it a member of this name is a number above 0.
+fn any_positive(node: &Node, name: &str) -> bool {
+    node.members().iter().any(|(key, member)| {
+        let is_positive = matches!(member.value, Value::Number(number) if number > 0.0);
+        (key == name && is_positive) || any_positive(member, name)
+    })
+}
+
+/// `host:port` or `host`; an IPv6 address with a port stands in brackets.
+fn host_and_port(text: &str, default_port: u16) -> Option<(String, u16)> {
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !host.contains(':') || host.ends_with(']') => (host, port.parse().ok()?),
+        _ => (text, default_port),
+    };
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    (!host.is_empty()).then(|| (host.to_owned(), port))
+}
+
+/// A service's `url`, taken apart.
+struct Url {
+    scheme: String,
+    host: String,
+    port: Option<u16>,
+    path: Option<String>,
+}
+
+impl Url {
+    fn parse(url: &str) -> Option<Self> {
+        let (scheme, rest) = url.split_once("://")?;
+        let at = rest.find('/').unwrap_or(rest.len());
+        let (authority, path) = rest.split_at_checked(at)?;
+        let (host, port) = host_and_port(authority, 0)?;
+        let path = (!path.is_empty()).then(|| path.to_owned());
+        Some(Self { scheme: scheme.to_owned(), host, port: (port > 0).then_some(port), path })
+    }
+}
+
+/// Whether the route takes gRPC only; `None` if it takes nothing that Envoy's listener speaks.
+fn protocols(fields: &mut Fields) -> Option<bool> {
+    let place = fields.place_of("protocols");
+    let protocols = fields.texts("protocols");
+    let Some(place) = place.filter(|_| !protocols.is_empty()) else { return Some(false) };
+    let has = |names: &[&str]| protocols.iter().any(|protocol| names.contains(&protocol.as_str()));
+    if !has(&["http", "https", "grpc", "grpcs"]) {
+        fields.note("protocols", place, "has no counterpart; the route is left out");
+        return None;
+    }
+    if !has(&["http", "grpc"]) {
+        fields.note(
+            "protocols",
+            place,
+            "only with TLS: the listener has no certificate yet, and takes requests without",
+        );
+    }
+    Some(!has(&["http", "https"]))
+}
+
+/// The paths; `None` if none of those that are there can be matched.
+fn paths(fields: &mut Fields, is_regex: fn(&str) -> bool) -> Option<Vec<PathMatch>> {
+    let Some(node) = fields.take("paths") else { return Some(Vec::new()) };
+    let texts = texts_of(node);
+    let texts = fields.expect("paths", node, texts, "a list of texts")?;
+    let mut paths = Vec::new();
+    for (text, item) in texts.iter().zip(node.items()) {
+        if !is_regex(text) {
+            paths.push(PathMatch::Prefix(text.clone()));
+            continue;
+        }
+        let regex = text.strip_prefix('~').unwrap_or(text).replace("(?<", "(?P<");
+        if regex_syntax::parse(&regex).is_ok() {
+            paths.push(PathMatch::Regex(regex));
+        } else {
+            fields.note("paths", item.place, "a regular expression that Envoy cannot run; the path is left out");
+        }
+    }
+    if paths.is_empty() && !texts.is_empty() {
+        fields.note("paths", node.place, "none is left; the route is left out");
+        return None;
+    }
+    Some(paths)
+}
+
+/// The headers; `None` if they are no map of lists of texts.
+fn headers(fields: &mut Fields) -> Option<Vec<(String, Vec<String>)>> {
+    let Some(node) = fields.take("headers") else { return Some(Vec::new()) };
+    let headers = node.members().iter().map(|(name, values)| Some((name.to_ascii_lowercase(), texts_of(values)?)));
+    let headers = headers.collect::<Option<Vec<_>>>().filter(|_| matches!(node.value, Value::Map(_)));
+    fields.expect("headers", node, headers, "a map of lists of texts")
+}
+
+/// Why the filter would not take a credential, if it would not.
+fn refused(credential: &Credential) -> Option<String> {
+    let is_reference = |text: &str| text.starts_with("{vault://") || text.contains("${{");
+    if is_reference(&credential.key) || is_reference(&credential.verification_key) {
+        return Some("it is only named here, and stands elsewhere".to_owned());
+    }
+    let consumer =
+        map([("username", Some("x".into())), ("jwt_secrets", Some(Yaml::List(vec![policy::credential(credential)])))]);
+    let config = map([("consumers", Some(Yaml::List(vec![consumer])))]).to_json().to_string();
+    let faults = Config::parse(config.as_bytes()).err()?;
+    Some(faults.first().map_or_else(String::new, |fault| format!("{}; expected {}", fault.found, fault.expected)))
+}
+
+/// A plugin's configuration: its own, and behind it the one that it shares with others.
+type Configs<'s> = [Option<&'s Node>; 2];
+
+const JWT_FIELDS: [(&str, &str); 10] = [
+    ("uri_param_names", r#"["jwt"]"#),
+    ("cookie_names", "[]"),
+    ("header_names", r#"["authorization"]"#),
+    ("key_claim_name", r#""iss""#),
+    ("secret_is_base64", "false"),
+    ("claims_to_verify", "[]"),
+    ("maximum_expiration", "0"),
+    ("anonymous", r#""""#),
+    ("run_on_preflight", "true"),
+    ("realm", r#""""#),
+];
+
+fn jwt(path: &str, configs: Configs, report: &mut Report) -> Jwt {
+    let mut members = Vec::new();
+    for (name, default) in JWT_FIELDS {
+        let node = configs.into_iter().flatten().find_map(|config| config.member(name));
+        if let Some(node) = node.filter(|node| !node.is(default)) {
+            members.push((name.to_owned(), as_yaml(node)));
+        }
+    }
+    finish(path, configs, &JWT_FIELDS.map(|(name, _)| name), &[], report);
+    Jwt(members)
+}
+
+fn acl_groups(path: &str, configs: Configs, report: &mut Report) -> Acl {
+    let list = |names: [&str; 2]| {
+        let nodes = configs.into_iter().flatten().flat_map(|config| names.map(|name| config.member(name)));
+        nodes.flatten().find_map(texts_of).unwrap_or_default()
+    };
+    let acl = Acl { allow: list(["allow", "whitelist"]), deny: list(["deny", "blacklist"]) };
+    let defaults = [
+        ("hide_groups_header", "false"),
+        ("always_use_authenticated_groups", "false"),
+        ("include_consumer_groups", "false"),
+    ];
+    finish(path, configs, &["allow", "whitelist", "deny", "blacklist"], &defaults, report);
+    acl
+}
+
+fn finish(path: &str, configs: Configs, read: &[&str], defaults: &[(&str, &str)], report: &mut Report) {
+    for config in configs.into_iter().flatten() {
+        Fields::of(path, config, report).finish(read, defaults);
+    }
+}
+
+/// A value of the source as it is.
+fn as_yaml(node: &Node) -> Yaml {
+    match &node.value {
+        Value::Flag(flag) => (*flag).into(),
+        Value::Number(number) if number.fract() == 0.0 && *number >= 0.0 => (*number as u64).into(),
+        Value::Number(number) => number.to_string().into(),
+        Value::Text(text) => text.as_str().into(),
+        Value::List(items) => Yaml::List(items.iter().map(as_yaml).collect()),
+        Value::Map(members) => Yaml::Map(members.iter().map(|(name, node)| (name.clone(), as_yaml(node))).collect()),
+        Value::Null => "".into(),
+    }
+}

@@ -1,0 +1,473 @@
+//! `jwt-auth convert`, run as a person runs it: what it reads, what it reports and where, and how it ends.
+
+use std::{
+    env, fs,
+    io::Write,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+const SAMPLE: &str = "envoy/gateway/kong.yaml";
+
+/// How a run ended.
+struct Run {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Run {
+    /// What the output says after its first line, which names the files.
+    fn converted(&self) -> &str {
+        assert_eq!((self.code, self.err.as_str()), (0, ""));
+        self.out.split_once('\n').unwrap().1
+    }
+
+    /// The list at the end of the output.
+    fn notes(&self) -> Vec<&str> {
+        assert_eq!(self.code, 0, "{}", self.err);
+        let (_, list) = self.out.split_once("# What has no counterpart, and where it stands:\n").unwrap_or_default();
+        list.lines().map(|line| line.strip_prefix("# <stdin>:").unwrap()).collect()
+    }
+
+    /// What was complained about, without the last line.
+    fn faults(&self) -> Vec<&str> {
+        assert_eq!((self.code, self.out.as_str()), (1, ""), "{}", self.err);
+        let mut lines: Vec<&str> = self.err.lines().collect();
+        assert_eq!(lines.pop(), Some("not converted: the gateway or the filter would refuse it"));
+        lines.into_iter().map(|line| line.strip_prefix("<stdin>:").unwrap()).collect()
+    }
+}
+
+fn run(arguments: &[&str], input: &str) -> Run {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_jwt-auth"))
+        .arg("convert")
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    _ = child.stdin.take().unwrap().write_all(input.as_bytes()); // a wrong usage does not read it
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Run { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+}
+
+fn convert(input: &str) -> Run {
+    run(&["-"], input)
+}
+
+/// Files of one test, in a directory of their own.
+fn files<const N: usize>(test: &str, files: [(&str, &str); N]) -> [String; N] {
+    let directory: PathBuf = [env!("CARGO_TARGET_TMPDIR"), test].iter().collect();
+    fs::create_dir_all(&directory).unwrap();
+    files.map(|(name, text)| {
+        let path = directory.join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    })
+}
+
+const NESTED: &str = r#"
+_format_version: "3.0"
+services:
+- name: orders
+  url: https://orders.example.com:8443/api
+  routes:
+  - name: orders
+    paths: [/orders, "~/o/[0-9]+$"]
+    methods: [GET]
+    plugins:
+    - name: acl
+      config: {allow: [staff]}
+  plugins:
+  - name: jwt
+    config: {claims_to_verify: [exp], maximum_expiration: 600}
+consumers:
+- username: ClientApp
+  id: 4f5a7a1c-6b6e-4e0e-9f2e-5b7d3a6f1c11
+  jwt_secrets:
+  - {key: k, secret: 0123456789abcdef0123456789abcdef}
+  acls:
+  - group: staff
+"#;
+
+const FLAT: &str = r#"
+_format_version: "3.0"
+_transform: false
+services:
+- {name: orders, protocol: https, host: orders.example.com, port: 8443, path: /api, id: s1}
+routes:
+- name: orders
+  id: r1
+  service: {name: orders}
+  paths: [/orders, "~/o/[0-9]+$"]
+  methods: [GET]
+plugins:
+- {name: acl, route: orders, config: {whitelist: [staff]}}
+- {name: jwt, service: {id: s1}, config: {claims_to_verify: [exp], maximum_expiration: 600, anonymous: null}}
+consumers:
+- {username: ClientApp, id: 4f5a7a1c-6b6e-4e0e-9f2e-5b7d3a6f1c11}
+jwt_secrets:
+- {key: k, secret: 0123456789abcdef0123456789abcdef, consumer: ClientApp}
+acls:
+- {group: staff, consumer: {username: ClientApp}}
+"#;
+
+/// All that the gateway fills in by itself, and a configuration that plugins share.
+const DECK: &str = r#"
+_format_version: "3.0"
+_info: {select_tags: [team-a], defaults: {}}
+_plugin_configs:
+  lifetime: {claims_to_verify: [exp], maximum_expiration: 600, header_names: [authorization]}
+consumers:
+- acls:
+  - {group: staff, tags: [x]}
+  id: 4f5a7a1c-6b6e-4e0e-9f2e-5b7d3a6f1c11
+  jwt_secrets:
+  - {algorithm: HS256, key: k, secret: 0123456789abcdef0123456789abcdef, rsa_public_key: null}
+  username: ClientApp
+services:
+- connect_timeout: 60000
+  enabled: true
+  host: orders.example.com
+  name: orders
+  path: /api
+  plugins:
+  - name: jwt
+    _config: lifetime
+    config: {anonymous: null, cookie_names: [], key_claim_name: iss, realm: null, run_on_preflight: true,
+      secret_is_base64: false, uri_param_names: [jwt]}
+    enabled: true
+    protocols: [grpc, grpcs, http, https]
+  port: 8443
+  protocol: https
+  read_timeout: 60000
+  retries: 5
+  routes:
+  - https_redirect_status_code: 426
+    methods: [GET]
+    name: orders
+    path_handling: v0
+    paths: [/orders, "~/o/[0-9]+$"]
+    plugins:
+    - name: acl
+      config: {allow: [staff], always_use_authenticated_groups: false, deny: null, hide_groups_header: false}
+      enabled: true
+      protocols: [grpc, grpcs, http, https]
+    preserve_host: false
+    protocols: [http, https]
+    regex_priority: 0
+    request_buffering: true
+    response_buffering: true
+    strip_path: true
+  write_timeout: 60000
+"#;
+
+#[test]
+fn nested_and_flat_files_and_what_deck_dumps_are_converted_alike() {
+    let nested = convert(NESTED);
+    for other in [FLAT, DECK] {
+        assert_eq!(convert(other).converted(), nested.converted());
+    }
+}
+
+#[test]
+fn answers_of_the_admin_api_are_taken_together() {
+    let files = files(
+        "answers",
+        [
+            (
+                "services.json",
+                r#"{"data": [{"id": "s1", "name": "orders", "protocol": "https", "host": "orders.example.com", "port": 8443,
+                    "path": "/api", "retries": 5, "tags": null, "created_at": 1}], "next": null}"#,
+            ),
+            (
+                "routes.json",
+                r#"{"data": [{"id": "r1", "name": "orders", "service": {"id": "s1"}, "hosts": null, "headers": null,
+                    "paths": ["/orders", "~/o/[0-9]+$"], "methods": ["GET"], "snis": null, "strip_path": true}]}"#,
+            ),
+            (
+                "plugins.json",
+                r#"{"data": [
+                    {"id": "p1", "name": "acl", "route": {"id": "r1"}, "service": null, "consumer": null,
+                     "config": {"allow": ["staff"]}},
+                    {"id": "p2", "name": "jwt", "route": null, "service": {"id": "s1"},
+                     "config": {"claims_to_verify": ["exp"], "maximum_expiration": 600}}]}"#,
+            ),
+            (
+                "consumers.json",
+                r#"{"data": [{"id": "4f5a7a1c-6b6e-4e0e-9f2e-5b7d3a6f1c11", "username": "ClientApp", "custom_id": null}]}"#,
+            ),
+            (
+                "jwts.json",
+                r#"{"data": [{"id": "j", "key": "k", "secret": "0123456789abcdef0123456789abcdef", "algorithm": "HS256",
+                    "rsa_public_key": null, "consumer": {"id": "4f5a7a1c-6b6e-4e0e-9f2e-5b7d3a6f1c11"}}]}"#,
+            ),
+            (
+                "acls.json",
+                r#"{"data": [{"id": "a", "group": "staff", "consumer": {"id": "4f5a7a1c-6b6e-4e0e-9f2e-5b7d3a6f1c11"}}]}"#,
+            ),
+        ],
+    );
+    let names: Vec<&str> = files.iter().map(String::as_str).collect();
+    assert_eq!(run(&names, "").converted(), convert(NESTED).converted());
+}
+
+#[test]
+fn what_the_admin_api_says_of_its_own_file_is_read() {
+    let wrapped = serde_json::json!({ "config": NESTED }).to_string();
+    assert_eq!(convert(&wrapped).converted(), convert(NESTED).converted());
+}
+
+/// The conditions on the path in the order in which Envoy tries them.
+fn paths(source: &str) -> Vec<String> {
+    let converted = convert(source).converted().to_owned();
+    let (_, routes) = converted.split_once("routes:\n").unwrap();
+    let (routes, _) = routes.split_once("http_filters:").unwrap();
+    let lines: Vec<&str> = routes.lines().map(str::trim).collect();
+    let conditions = lines.windows(3).filter(|lines| lines[0] == "match:");
+    conditions.map(|lines| if lines[1] == "safe_regex:" { lines[2] } else { lines[1] }.to_owned()).collect()
+}
+
+#[test]
+fn a_path_is_a_regular_expression_by_the_rule_of_its_format() {
+    let source = |version: &str, path: &str| {
+        format!(
+            "_format_version: {version}\nservices:\n- name: a\n  url: http://a.example.com\n  routes:\n  - name: a\n    \
+             paths: ['{path}']\n"
+        )
+    };
+    for version in ["'1.1'", "'2.1'", "2.1"] {
+        assert_eq!(paths(&source(version, r"/a/\d+"))[0], r#"regex: "(?:/a/\\d+).*""#);
+        assert_eq!(paths(&source(version, "/a-b_c.d~e/%20"))[0], r#"prefix: "/a-b_c.d~e/%20""#);
+    }
+    assert_eq!(paths(&source("'3.0'", r"/a/(b)"))[0], r#"prefix: "/a/(b)""#);
+    assert_eq!(paths(&source("3.0", r"~/a/(?<id>\d+)"))[0], r#"regex: "(?:/a/(?P<id>\\d+)).*""#);
+}
+
+#[test]
+fn routes_stand_in_the_gateway_s_order() {
+    let source = r#"
+_format_version: "3.0"
+services:
+- name: a
+  url: http://a.example.com
+  routes:
+  - {name: 1, paths: [/a]}
+  - {name: two, paths: [/a/longer, /a/b], methods: [GET]}
+  - {name: three, paths: ["~/first", "/z"]}
+  - {name: four, paths: ["~/second"], regex_priority: 7}
+"#;
+    assert_eq!(convert(source).faults(), ["7:12: services[0].routes[0].name: a number; expected a text"]);
+    let source = source.replace("name: 1", "name: one");
+    assert_eq!(
+        paths(&source),
+        [
+            "prefix: /a/longer",
+            "prefix: /a/b",
+            r#"regex: "(?:/second).*""#,
+            r#"regex: "(?:/first).*""#,
+            "prefix: /a",
+            "prefix: /z",
+            "prefix: /"
+        ]
+    );
+}
+
+const UNCONVERTIBLE: &str = r#"_format_version: "3.0"
+certificates:
+- {cert: x, key: y}
+upstreams:
+- name: pool
+  algorithm: consistent-hashing
+  healthchecks: {active: {healthy: {interval: 5}}}
+  targets: [{target: "a.example.com:80"}]
+services:
+- name: a
+  host: pool
+  client_certificate: {id: x}
+  routes:
+  - name: with-sni
+    snis: [a.example.com]
+  - name: look-around
+    paths: ["~/a(?!b)"]
+  - name: tls-only
+    paths: [/tls]
+    protocols: [https]
+    path_handling: v1
+  - name: stream
+    protocols: [tcp]
+- name: tcp
+  url: tcp://a.example.com:5432
+  routes: [{name: behind-tcp}]
+plugins:
+- {name: rate-limiting, config: {minute: 1}}
+- {name: custom-auth}
+- {name: jwt, consumer: A}
+consumers:
+- username: A
+  basicauth_credentials: [{username: a, password: b}]
+  jwt_secrets:
+  - {key: weak, algorithm: HS256}
+  - {key: vault, secret: "{vault://env/secret}"}
+  - {key: odd, algorithm: HS257, secret: s, rsa_public_key: p}
+"#;
+
+const NOTES: &[&str] = &[
+    "3:3: certificates: has no counterpart",
+    "6:14: upstreams[0].algorithm: has no counterpart; round-robin takes its place",
+    "7:17: upstreams[0].healthchecks: has no counterpart",
+    "12:23: services[0].client_certificate: has no counterpart",
+    "15:11: services[0].routes[0].snis: has no counterpart; the route is left out",
+    "17:13: services[0].routes[1].paths: a regular expression that Envoy cannot run; the path is left out",
+    "17:12: services[0].routes[1].paths: none is left; the route is left out",
+    "18:5: tls-only: the route answers 503 until that is decided: the plugin custom-auth has no counterpart",
+    "20:16: services[0].routes[2].protocols: only with TLS: the listener has no certificate yet, and takes requests \
+     without",
+    "21:20: services[0].routes[2].path_handling: has no counterpart",
+    "23:16: services[0].routes[3].protocols: has no counterpart; the route is left out",
+    "24:3: services[1].protocol: has no counterpart; the service is left out",
+    "28:3: plugins[0]: the plugin rate-limiting has no counterpart",
+    "29:3: plugins[1]: the plugin custom-auth has no counterpart",
+    "30:3: plugins[2]: the plugin jwt of a consumer has no counterpart; the consumer's credentials are left out",
+    "33:26: consumers[0].basicauth_credentials: has no counterpart",
+    "35:5: consumers[0].jwt_secrets[0]: is left out: the gateway made up its key or secret, which is nowhere in this \
+     file",
+    "36:5: consumers[0].jwt_secrets[1]: is left out: it is only named here, and stands elsewhere",
+];
+
+#[test]
+fn nothing_is_dropped_in_silence() {
+    let run = convert(UNCONVERTIBLE);
+    let notes = run.notes();
+    for note in NOTES {
+        assert!(notes.contains(note), "{note}\nis not in\n{}", notes.join("\n"));
+    }
+    assert_eq!(notes.len(), NOTES.len() + 1, "{}", notes.join("\n"));
+    let [odd] = notes.as_slice().iter().filter(|note| note.starts_with("37:5:")).collect::<Vec<_>>()[..] else {
+        panic!("{notes:?}")
+    };
+    assert!(odd.contains("is left out: \"HS257\"; expected one of HS256, "), "{odd}");
+    assert_eq!(run.err, "19 settings have no counterpart; they are listed at the end of the output\n");
+}
+
+#[test]
+fn strict_makes_an_error_of_it() {
+    let run = run(&["--strict", "-"], UNCONVERTIBLE);
+    assert_eq!((run.code, run.out.as_str()), (1, ""));
+    let lines: Vec<&str> = run.err.lines().collect();
+    assert_eq!(lines.len(), NOTES.len() + 2);
+    assert!(lines.contains(&format!("<stdin>:{}", NOTES[0]).as_str()), "{}", run.err);
+    assert_eq!(lines.last(), Some(&"not converted, because of --strict: these have no counterpart"));
+}
+
+#[test]
+fn strict_changes_nothing_where_all_has_a_counterpart() {
+    assert_eq!(run(&["--strict", "-"], NESTED).converted(), convert(NESTED).converted());
+}
+
+#[test]
+fn a_route_that_loses_a_plugin_that_may_keep_people_out_is_closed() {
+    let source = |plugin: &str| NESTED.replace("name: acl\n      config: {allow: [staff]}", &format!("name: {plugin}"));
+    for plugin in ["key-auth", "ip-restriction", "request-termination", "somebody-s-own"] {
+        let run = convert(&source(plugin));
+        assert!(run.out.contains(&format!("the plugin {plugin} has no counterpart\\\"}}")), "{}", run.out);
+        assert!(!run.out.contains("cluster: orders"), "{}", run.out);
+    }
+    for plugin in ["cors", "prometheus", "rate-limiting"] {
+        let run = convert(&source(plugin));
+        assert!(run.out.contains("cluster: orders"), "{}", run.out);
+        assert_eq!(run.notes().len(), 1);
+    }
+}
+
+#[test]
+fn a_consumer_that_loses_a_plugin_that_may_keep_it_out_stays_out() {
+    let source = |plugin: &str| format!("{NESTED}  plugins:\n  - name: {plugin}\n");
+    for (plugin, comes_in) in [("request-termination", false), ("somebody-s-own", false), ("rate-limiting", true)] {
+        let run = convert(&source(plugin));
+        assert_eq!(run.out.contains("secret: "), comes_in, "{}", run.out);
+        assert_eq!(run.notes().len(), 1);
+    }
+}
+
+#[test]
+fn what_the_gateway_would_not_take_is_a_fault() {
+    let faults = |source: &str| convert(&format!("_format_version: '3.0'\n{source}")).faults().join("\n");
+    for (source, fault) in [
+        ("services: {a: 1}", "2:11: services: a map; expected a list"),
+        ("services: [a]", "2:12: services[0]: a text; expected a map"),
+        ("services: [{name: a}]", "2:12: services[0]: a service without a host"),
+        (
+            "services: [{host: a, port: 70000}]",
+            "2:28: services[0].port: a number; expected a whole number from 0 to 65535",
+        ),
+        ("services: [{url: a}]", "2:18: services[0].url: a text; expected scheme://host:port/path"),
+        ("routes: [{name: a, service: b}]", "2:29: routes[0].service: names no service that is there"),
+        ("routes: [{name: a, paths: /a}]", "2:27: routes[0].paths: a text; expected a list of texts"),
+        ("plugins: [{name: jwt, route: x}]", "2:30: plugins[0].route: names no route that is there"),
+        ("consumers: [{tags: [a]}]", "2:13: consumers[0]: a consumer without a username, an id and a custom_id"),
+        ("acls: [{group: a}]", "2:8: acls[0]: belongs to no consumer"),
+        (
+            "upstreams: [{name: a, targets: [{target: ':x'}]}]",
+            "2:33: upstreams[0].targets[0]: a target without a host and a port",
+        ),
+    ] {
+        assert!(faults(source).contains(fault), "{source}: {}", faults(source));
+    }
+    assert_eq!(
+        convert("_format_version: '9'").faults(),
+        ["1:18: _format_version: an unknown format; expected 1.1, 2.1 or 3.0"]
+    );
+}
+
+#[test]
+fn what_the_filter_would_not_take_is_a_fault_at_its_consumer() {
+    let source = "consumers:\n- username: a\n  jwt_secrets: [{key: k, secret: s}]\n- username: b\n  jwt_secrets: [{key: k, secret: \
+                  not-to-be-repeated}]\n";
+    let run = convert(source);
+    assert_eq!(
+        run.faults(),
+        ["4:3: consumers[1].jwt_secrets[0].key: the key of another consumer's credential; expected a key that one \
+          consumer has"]
+    );
+    assert!(!run.err.contains("not-to-be-repeated"));
+}
+
+#[test]
+fn what_cannot_be_read_is_said_and_nothing_of_it_repeated() {
+    for (arguments, input, problem) in [
+        (["-"].as_slice(), "a: [secret", "<stdin>:"),
+        (&["-"], "a: 1\n---\nb: secret\n", "<stdin>: 2 documents; expected one"),
+        (&["-"], "a: secret\na: secret\n", "<stdin>:2:1: "),
+        (&["/nowhere/kong.yaml"], "", "/nowhere/kong.yaml: "),
+        (&["-", "--listen", "secret"], "", "invalid value"),
+        (&[], "", "required"),
+    ] {
+        let run = run(arguments, input);
+        assert_eq!((run.code, run.out.as_str()), (2, ""), "{}", run.err);
+        assert!(run.err.contains(problem), "{}", run.err);
+        assert!(arguments.contains(&"secret") || !run.err.contains("secret"), "{}", run.err);
+    }
+    assert_eq!(convert("just text").faults(), ["1:1: the file: a text; expected a map"]);
+}
+
+#[test]
+fn the_readme_shows_what_it_prints() {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let readme = fs::read_to_string(format!("{root}/README.md")).unwrap();
+    let run = run(&[SAMPLE], "");
+    assert_eq!(run.code, 0);
+    let (_, section) = readme.split_once("## Coming from the gateway").unwrap();
+    let (_, shown) = section.split_once("```yaml\n").unwrap();
+    let (shown, _) = shown.split_once("\n```").unwrap();
+    for part in shown.split("\n…\n") {
+        let lines: Vec<&str> = part.lines().collect();
+        let all: Vec<&str> = run.out.lines().map(str::trim_start).collect();
+        let trimmed: Vec<&str> = lines.iter().map(|line| line.trim_start()).collect();
+        assert!(all.windows(trimmed.len()).any(|window| window == trimmed), "not printed:\n{part}");
+    }
+    assert!(section.contains(run.err.trim()), "{}", run.err);
+}
