@@ -57,6 +57,8 @@ fn shape(shape: Shape) -> Value {
         Shape::PublicKey => json!({ "type": ["string", "object"] }),
         Shape::List(items) => json!({ "type": "array", "items": self::shape(*items) }),
         Shape::Object(fields) => object(fields),
+        Shape::ErrorStatus => json!({ "type": "integer", "minimum": 400, "maximum": 599 }),
+        Shape::Scalar => json!({ "type": ["string", "number", "boolean"] }),
     }
 }
 
