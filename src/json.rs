@@ -66,6 +66,11 @@ impl<'a> Members<'a> {
         let (_, value) = self.0.iter().find(|(key, _)| key.0 == name)?;
         Some(Raw(value.get()))
     }
+
+    /// All members, in the order of the document.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Raw<'a>)> {
+        self.0.iter().map(|(name, value)| (name.0.as_ref(), Raw(value.get())))
+    }
 }
 
 /// The text of one JSON value, known to be well-formed.
@@ -106,6 +111,11 @@ impl<'a> Raw<'a> {
     /// The value as a truth value, if it is one.
     pub fn flag(self) -> Option<bool> {
         self.0.parse().ok()
+    }
+
+    /// The value as it stands in the document.
+    pub fn text(self) -> &'a str {
+        self.0
     }
 
     /// Whether the value is `true`.

@@ -35,6 +35,17 @@ pub enum Command {
     #[command(after_help = "Examples:\n  jwt-auth convert kong.yaml > envoy.yaml\n  \
                             deck gateway dump -o - | jwt-auth convert --strict -")]
     Convert(ConvertArguments),
+    /// Explain what the filter does with a token or a request, step by step
+    ///
+    /// The verdict comes from the same code that runs in the proxy. Nothing is sent anywhere. Without --token, --token-file
+    /// and --request, a token, an HTTP request or a curl command line is read from standard input.
+    ///
+    /// Exit codes: 0 if the request passes, 1 if it is refused, 2 when something cannot be read.
+    #[command(after_help = "Examples:\n  \
+        jwt-auth explain --config envoy.yaml --token eyJhbGciOi…\n  \
+        jwt-auth explain --config envoy.yaml --token-file token.txt --at 2026-11-24T16:00:00Z\n  \
+        pbpaste | jwt-auth explain --config envoy.yaml       # a copied curl command line")]
+    Explain(ExplainArguments),
 
     /// Print the JSON Schema of the plugin configuration
     ///
@@ -90,6 +101,35 @@ pub struct ConvertArguments {
     /// Convert nothing if anything has no counterpart
     #[arg(long)]
     pub strict: bool,
+#[derive(Debug, Args)]
+pub struct ExplainArguments {
+    /// The plugin configuration, or a file that holds the filter, such as an Envoy configuration
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+
+    /// Which filter of the file: its name, root_id or plugin name; without it, the first
+    #[arg(long, value_name = "NAME")]
+    pub filter: Option<String>,
+
+    /// The token
+    #[arg(long, value_name = "TOKEN", group = "subject")]
+    pub token: Option<String>,
+
+    /// A file that holds the token
+    #[arg(long, value_name = "FILE", group = "subject")]
+    pub token_file: Option<PathBuf>,
+
+    /// A file that holds an HTTP request or a curl command line
+    #[arg(long, value_name = "FILE", group = "subject")]
+    pub request: Option<PathBuf>,
+
+    /// Another moment than now: 2026-11-24T16:00:00Z, 2026-11-24, seconds since the epoch, +5m or -1h
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub at: Option<String>,
+
+    /// How to print the explanation
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
 }
 
 /// How a result is printed.

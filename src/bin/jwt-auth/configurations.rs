@@ -5,7 +5,11 @@
 //! `root_id`, or the file or address of their module, in which `jwt-auth` or `jwt_auth` stands, and those whose
 //! configuration has a field `consumers`, which no other filter is likely to have.
 
+mod credentials;
+
 use jwt_auth_filter::config::{Config, FIELDS, Fault};
+
+pub use self::credentials::CredentialPlace;
 
 use crate::document::{self, Content, Dialect, Node, Position, Text, Unreadable};
 

@@ -19,6 +19,10 @@ impl Input {
         Self(path.into())
     }
 
+    pub fn is_stdin(&self) -> bool {
+        self.0 == Path::new("-")
+    }
+
     /// Its text.
     ///
     /// # Errors
@@ -26,7 +30,7 @@ impl Input {
     pub fn read(&self) -> Result<String, String> {
         let refuse = |problem: &dyn fmt::Display| format!("{self}: {problem}");
         let mut bytes = Vec::new();
-        if self.0 == Path::new("-") {
+        if self.is_stdin() {
             io::stdin().lock().take(MAX_BYTES.saturating_add(1)).read_to_end(&mut bytes)
         } else {
             File::open(&self.0).and_then(|file| file.take(MAX_BYTES.saturating_add(1)).read_to_end(&mut bytes))
@@ -44,7 +48,7 @@ impl Input {
 
 impl fmt::Display for Input {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-        if self.0 == Path::new("-") { formatter.write_str("<stdin>") } else { self.0.display().fmt(formatter) }
+        if self.is_stdin() { formatter.write_str("<stdin>") } else { self.0.display().fmt(formatter) }
     }
 }
 

@@ -20,9 +20,11 @@ mod cli;
 mod configurations;
 mod convert;
 mod document;
+mod explain;
 mod input;
 mod output;
 mod schema;
+mod time;
 
 use std::process::ExitCode;
 
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Check(arguments) => check::run(&arguments),
         Command::Convert(arguments) => convert::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::Schema => output::print(&schema::text()),
         Command::Completions { shell } => output::print(&cli::completions(shell)),
         Command::Man => output::print(&cli::manual()),

@@ -35,3 +35,8 @@ pub fn fail(problem: &str) -> ExitCode {
 pub fn complain(problem: &str) {
     _ = writeln!(io::stderr(), "error: {problem}");
 }
+
+/// Tells something that is worth knowing and no problem.
+pub fn note(text: &str) {
+    _ = writeln!(io::stderr(), "note: {text}");
+}

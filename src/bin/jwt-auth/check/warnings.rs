@@ -1,7 +1,5 @@
 //! What the filter takes, and what is seldom meant.
 
-use std::collections::HashMap;
-
 use jwt_auth_filter::{
     algorithm::Algorithm,
     config::{Config, Path, Step},
@@ -10,7 +8,7 @@ use jwt_auth_filter::{
 
 use super::{Finding, Message};
 use crate::{
-    configurations::{Configuration, OnFailure},
+    configurations::{Configuration, CredentialPlace, OnFailure},
     document::Node,
 };
 
@@ -34,8 +32,8 @@ pub fn of(configuration: &Configuration, config: &Config) -> Vec<Finding> {
         let text = "a token is accepted in the query string, where access logs and histories keep it; [] turns it off";
         warnings.push(warn(field("uri_param_names"), text));
     }
-    for credential in CredentialPlace::all(&configuration.root) {
-        if let Some(text) = credential.weak_secret(config) {
+    for credential in configuration.credentials() {
+        if let Some(text) = weak_secret(&credential, config) {
             warnings.push(warn(credential.path("secret"), &text));
         }
         for source in ["remote_jwks", "discovery"] {
@@ -62,52 +60,21 @@ fn on_failure(on_failure: OnFailure) -> Option<Finding> {
     Some(Finding { at, path: Some("failure_policy".to_owned()), message: Message::Warning(text.to_owned()) })
 }
 
-/// A credential where it stands in the file.
-struct CredentialPlace<'d> {
-    node: &'d Node,
-    consumer: usize,
-    index: usize,
-    /// How many credentials with the same key stand before it.
-    before: usize,
-}
-
-impl<'d> CredentialPlace<'d> {
-    fn all(root: &'d Node) -> Vec<Self> {
-        let consumers = root.get("consumers").map(Node::items).unwrap_or_default();
-        let mut of_key: HashMap<&str, usize> = HashMap::new();
-        let mut all = Vec::new();
-        for (consumer, node) in consumers.iter().enumerate() {
-            for (index, node) in node.get("jwt_secrets").map(Node::items).unwrap_or_default().iter().enumerate() {
-                let count = of_key.entry(node.get("key").and_then(Node::text).unwrap_or_default()).or_default();
-                all.push(Self { node, consumer, index, before: *count });
-                *count = count.saturating_add(1);
-            }
-        }
-        all
-    }
-
-    fn path(&self, field: &str) -> Vec<Step> {
-        let step = |name: &str| Step::Field(name.to_owned());
-        vec![step("consumers"), Step::Item(self.consumer), step("jwt_secrets"), Step::Item(self.index), step(field)]
-    }
-
-    /// A secret that is shorter than the hash of its algorithm (RFC 7518 §3.2).
-    fn weak_secret(&self, config: &Config) -> Option<String> {
-        let key = self.node.get("key").and_then(Node::text)?;
-        let credential = config.credentials.with_key(key).get(self.before)?;
-        let algorithm = credential.algorithm();
-        let least = match algorithm {
-            Algorithm::HS256 => 32,
-            Algorithm::HS384 => 48,
-            Algorithm::HS512 => 64,
-            _ => return None,
-        };
-        match credential.verification_key() {
-            Key::Secret(secret) if secret.len() < least => Some(format!(
-                "{} bytes long; {algorithm} needs {least}, or who has a token can guess it (RFC 7518, section 3.2)",
-                secret.len()
-            )),
-            _ => None,
-        }
+/// A secret that is shorter than the hash of its algorithm (RFC 7518 §3.2).
+fn weak_secret(credential: &CredentialPlace, config: &Config) -> Option<String> {
+    let credential = config.credentials.with_key(credential.key()?).get(credential.before)?;
+    let algorithm = credential.algorithm();
+    let least = match algorithm {
+        Algorithm::HS256 => 32,
+        Algorithm::HS384 => 48,
+        Algorithm::HS512 => 64,
+        _ => return None,
+    };
+    match credential.verification_key() {
+        Key::Secret(secret) if secret.len() < least => Some(format!(
+            "{} bytes long; {algorithm} needs {least}, or who has a token can guess it (RFC 7518, section 3.2)",
+            secret.len()
+        )),
+        _ => None,
     }
 }

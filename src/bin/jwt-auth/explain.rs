@@ -1,0 +1,153 @@
+//! `jwt-auth explain`: what the filter does with a request, and why. The verdict is the filter's own; the steps that lead
+//! to it are asked of the same parts of the core, one by one.
+
+mod curl;
+mod request;
+mod steps;
+mod view;
+
+use std::{
+    io::{self, IsTerminal},
+    process::ExitCode,
+};
+
+use jwt_auth_filter::{
+    authenticate::{Authenticator, Decision, Outcome},
+    config::Config,
+    identity,
+    reply::Reply,
+    verifier::BuiltIn,
+};
+
+use self::{
+    request::GivenRequest,
+    steps::{Step, TokenView},
+};
+use crate::{
+    cli::{ExplainArguments, Format},
+    configurations::{self, Configuration},
+    input::Input,
+    output, time,
+};
+
+/// Everything there is to tell about a request.
+struct Explanation {
+    /// The file and line of the configuration.
+    configuration: String,
+    at: u64,
+    request: GivenRequest,
+    token: Option<TokenView>,
+    steps: Vec<Step>,
+    verdict: Verdict,
+}
+
+/// What happens to the request.
+enum Verdict {
+    /// It goes upstream: as whom, and with which headers set and taken away.
+    Passes { who: String, set: Vec<(String, String)>, removed: Vec<String> },
+    /// The client is answered here.
+    Refused(Reply),
+}
+
+/// Explains a request; ends with 0 if it passes and with 1 if it is refused.
+pub fn run(arguments: &ExplainArguments) -> ExitCode {
+    let explanation = match explain(arguments) {
+        Ok(explanation) => explanation,
+        Err(problem) => return output::fail(&problem),
+    };
+    let text = match arguments.format {
+        Format::Text => view::text(&explanation, has_colours()),
+        Format::Json => format!("{:#}\n", view::json(&explanation)),
+    };
+    let passes = matches!(explanation.verdict, Verdict::Passes { .. });
+    output::print_with(&text, if passes { 0 } else { output::FAULTS })
+}
+
+fn explain(arguments: &ExplainArguments) -> Result<Explanation, String> {
+    let now = time::now();
+    let at = match &arguments.at {
+        Some(text) => time::parse_moment(text, now).map_err(|expected| format!("--at {text:?}: {expected}"))?,
+        None => u64::try_from(now).unwrap_or_default(),
+    };
+    let input = Input::new(&arguments.config);
+    let configuration = choose(&input, arguments.filter.as_deref())?;
+    let config = Config::of(configuration.root.to_value()).map_err(|faults| {
+        format!(
+            "{input}: the filter refuses this configuration for {} faults; see `jwt-auth check {input}`",
+            faults.len()
+        )
+    })?;
+    let request = read_request(arguments, &config)?;
+
+    let authenticator = Authenticator::new(config, BuiltIn);
+    let decision = authenticator.decide(&request, at);
+    let (token, steps) = steps::of(&authenticator, &configuration, &decision, &request, at);
+    Ok(Explanation {
+        configuration: format!("{input}:{}", configuration.at),
+        at,
+        verdict: verdict(&decision, &request)?,
+        request,
+        token,
+        steps,
+    })
+}
+
+/// The configuration of a file: the one that has the name, or the only one.
+fn choose(input: &Input, name: Option<&str>) -> Result<Configuration, String> {
+    let text = input.read()?;
+    let found = configurations::find(&text).map_err(|error| format!("{input}:{}: {error}", error.at))?;
+    let mut matching = found
+        .configurations
+        .into_iter()
+        .filter(|configuration| name.is_none_or(|name| configuration.names.iter().any(|other| other == name)));
+    let of_name = name.map(|name| format!(" named {name:?}")).unwrap_or_default();
+    let first = matching.next().ok_or_else(|| format!("{input}: no configuration of the filter{of_name}"))?;
+    if !first.broken.is_empty() {
+        return Err(format!("{input}:{}: the configuration cannot be read; see `jwt-auth check {input}`", first.at));
+    }
+    let others: Vec<String> = matching.map(|other| other.at.line.to_string()).collect();
+    if !others.is_empty() {
+        let line = first.at.line;
+        let others = others.join(", ");
+        output::note(&format!(
+            "{input} has several configurations; taking that of line {line}, not {others} (--filter)"
+        ));
+    }
+    Ok(first)
+}
+
+fn read_request(arguments: &ExplainArguments, config: &Config) -> Result<GivenRequest, String> {
+    let places = &config.policy.token_places;
+    if let Some(token) = &arguments.token {
+        return Ok(GivenRequest::with_token(token, places));
+    }
+    if let Some(file) = &arguments.token_file {
+        return Ok(GivenRequest::with_token(&Input::new(file).read()?, places));
+    }
+    let input = Input::new(arguments.request.clone().unwrap_or_else(|| "-".into()));
+    if input.is_stdin() && io::stdin().is_terminal() {
+        output::note("reading a token, an HTTP request or a curl command line; end it with Ctrl-D");
+    }
+    GivenRequest::parse(&input.read()?, places).map_err(|problem| format!("{input} {problem}"))
+}
+
+fn verdict(decision: &Decision, request: &GivenRequest) -> Result<Verdict, String> {
+    let who = match &decision.outcome {
+        Outcome::Denied(denial) => return Ok(Verdict::Refused(Reply::unauthorized(&denial.reason, decision.policy))),
+        Outcome::Authenticated(authenticated) => format!("as consumer {}", authenticated.credential().consumer()),
+        Outcome::Anonymous { consumer, .. } => format!("as the anonymous consumer {consumer}"),
+        Outcome::Preflight => "without a token, as a preflight request".to_owned(),
+    };
+    let headers = identity::headers(&decision.outcome).unwrap_or_default();
+    let mut upstream = request.clone();
+    identity::apply(&headers, &mut upstream).map_err(|problem| problem.to_string())?;
+    let is_in =
+        |name: &str, request: &GivenRequest| request.headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
+    let removed = request.headers.iter().map(|(name, _)| name.clone()).filter(|name| !is_in(name, &upstream)).collect();
+    Ok(Verdict::Passes { who, set: upstream.set, removed })
+}
+
+/// Colours are for terminals, and for people who have not asked for none (https://no-color.org).
+fn has_colours() -> bool {
+    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}

@@ -1,0 +1,245 @@
+//! The checks that a request goes through, one by one, in the filter's order.
+
+use jwt_auth_filter::{
+    authenticate::{Authenticator, Decision, Denial, Outcome},
+    claims::{TimeChecks, Times},
+    consumer::Credential,
+    json::{Members, Raw},
+    jws::{Compact, Jws},
+    request::{Carriers, NotOneToken, TokenPlaces},
+    verifier::BuiltIn,
+};
+
+use super::request::GivenRequest;
+use crate::{configurations::Configuration, time};
+
+/// A check and how it went.
+pub struct Step {
+    pub name: &'static str,
+    pub passed: bool,
+    pub detail: String,
+}
+
+/// What stands in a token. Nothing of it is known to be true.
+pub struct TokenView {
+    pub header: Vec<Member>,
+    pub claims: Vec<Member>,
+}
+
+/// A member of a token's header or claims.
+pub struct Member {
+    pub name: String,
+    /// As JSON.
+    pub value: String,
+    /// The date, of a claim that is one.
+    pub date: Option<String>,
+}
+
+/// The claims that hold a date (RFC 7519 §4.1, OpenID Connect Core §2 and §5.1).
+const DATES: [&str; 5] = ["exp", "nbf", "iat", "auth_time", "updated_at"];
+
+/// The steps up to the first that fails, and the token if it can be read.
+pub fn of(
+    authenticator: &Authenticator<BuiltIn>,
+    configuration: &Configuration,
+    decision: &Decision,
+    request: &GivenRequest,
+    at: u64,
+) -> (Option<TokenView>, Vec<Step>) {
+    let mut checks = Checks { authenticator, configuration, decision, at, token: None, steps: Vec::new() };
+    if matches!(decision.outcome, Outcome::Preflight) {
+        checks.pass("preflight", "OPTIONS needs no token, because run_on_preflight is false");
+    } else {
+        _ = checks.token(request);
+    }
+    checks.conclude();
+    (checks.token, checks.steps)
+}
+
+/// A check has failed, so those after it are not made.
+struct Failed;
+
+struct Checks<'a> {
+    authenticator: &'a Authenticator<BuiltIn>,
+    configuration: &'a Configuration,
+    decision: &'a Decision<'a>,
+    at: u64,
+    token: Option<TokenView>,
+    steps: Vec<Step>,
+}
+
+impl Checks<'_> {
+    fn pass(&mut self, name: &'static str, detail: impl Into<String>) {
+        self.steps.push(Step { name, passed: true, detail: detail.into() });
+    }
+
+    fn fail(&mut self, name: &'static str, detail: impl Into<String>) -> Failed {
+        self.steps.push(Step { name, passed: false, detail: detail.into() });
+        Failed
+    }
+
+    fn token(&mut self, request: &GivenRequest) -> Result<(), Failed> {
+        let places = &self.decision.policy.token_places;
+        let carriers = Carriers::fetch(request, places);
+        let token = match carriers.token(places) {
+            Ok(token) => token,
+            Err(NotOneToken::None) => return Err(self.fail("token", format!("none in {}", names(places).join(", ")))),
+            Err(NotOneToken::Several) => {
+                let found = format!("different ones in {}", places_with_token(request, places).join(" and "));
+                return Err(self.fail("token", found));
+            }
+        };
+        self.pass("token", format!("in {}", places_with_token(request, places).join(" and ")));
+
+        let compact = Compact::decode(&token).map_err(|error| self.fail("form", error.to_string()))?;
+        let jws = compact.parse().map_err(|error| self.fail("form", error.to_string()))?;
+        self.token = Some(TokenView { header: members(&jws.header, self.at), claims: members(&jws.claims, self.at) });
+        self.pass("form", "header, claims and signature, all well-formed");
+        self.credential(&jws)?;
+        self.times(&jws.claims)
+    }
+
+    fn credential(&mut self, jws: &Jws) -> Result<(), Failed> {
+        let algorithm = match jws.algorithm() {
+            Some(algorithm) => algorithm,
+            None => {
+                let found = jws.header.get("alg").map_or("missing", Raw::text);
+                return Err(self.fail("alg", format!("{}; no algorithm that the filter knows", printable(found))));
+            }
+        };
+        self.pass("alg", algorithm.name());
+        if let Some(name) = jws.unsupported_header() {
+            return Err(
+                self.fail("extensions", format!("the header {name} asks for one that the filter does not have"))
+            );
+        }
+
+        let name = &self.decision.policy.key_claim_name;
+        let Some(key) = jws.claim_or_header(name) else {
+            return Err(self.fail("key", format!("no {name} in claims or header")));
+        };
+        let Some(key) = key.string().filter(|key| !key.is_empty()) else {
+            return Err(self.fail("key", format!("{name} is empty or not a string")));
+        };
+        self.pass("key", format!("{name} is {key:?}"));
+
+        let authenticator = self.authenticator;
+        let credentials = authenticator.config().credentials.with_key(&key);
+        let Some(first) = credentials.first() else {
+            return Err(self.fail("credential", "none has this key"));
+        };
+        let lines: Vec<String> = self.lines_of(&key).iter().map(usize::to_string).collect();
+        let consumer = first.consumer();
+        self.pass("credential", format!("of consumer {consumer}, in line {}", lines.join(" and ")));
+
+        let fitting: Vec<&Credential> =
+            credentials.iter().map(AsRef::as_ref).filter(|credential| credential.algorithm() == algorithm).collect();
+        if fitting.is_empty() {
+            let found: Vec<&str> = credentials.iter().map(|credential| credential.algorithm().name()).collect();
+            return Err(
+                self.fail("algorithm", format!("the credential takes {}, not {algorithm}", found.join(" and ")))
+            );
+        }
+        self.pass("algorithm", format!("the credential takes {algorithm}"));
+
+        let verifies = |credential: &&Credential| {
+            credential.verification_key().verify(algorithm, jws.signing_input, jws.signature)
+        };
+        if !fitting.iter().any(verifies) {
+            let keys = if fitting.len() == 1 { "the credential's key" } else { "any of the credentials' keys" };
+            return Err(self.fail("signature", format!("not made with {keys}, or the token was changed since")));
+        }
+        self.pass("signature", format!("verified with {}", algorithm.key_in_words()));
+        Ok(())
+    }
+
+    fn times(&mut self, claims: &Members) -> Result<(), Failed> {
+        let TimeChecks { exp, nbf, maximum_expiration } = self.decision.policy.time_checks;
+        let alone = TimeChecks::default();
+        let each = [
+            ("exp", exp.then_some(TimeChecks { exp, ..alone })),
+            ("nbf", nbf.then_some(TimeChecks { nbf, ..alone })),
+            ("maximum", maximum_expiration.map(|_| TimeChecks { maximum_expiration, ..alone })),
+        ];
+        let mut result = Ok(());
+        for (name, checks) in each.into_iter().filter_map(|(name, checks)| Some((name, checks?))) {
+            let claim = if name == "nbf" { "nbf" } else { "exp" };
+            let when = claims.get(claim).and_then(Raw::number).map(|time| when(time, self.at));
+            let when = when.unwrap_or_else(|| "no number".to_owned());
+            match Times::of(claims).check(checks, self.at) {
+                Ok(()) => self.pass(name, when),
+                Err(faults) => {
+                    let faults: Vec<String> = faults.iter().map(|(_, fault)| fault.to_string()).collect();
+                    result = Err(self.fail(name, format!("{} ({when})", faults.join(", "))));
+                }
+            }
+        }
+        result
+    }
+
+    /// Tells what the decision rests on, when none of the steps has told it.
+    fn conclude(&mut self) {
+        let (Outcome::Denied(denial) | Outcome::Anonymous { denial, .. }) = &self.decision.outcome else { return };
+        if self.steps.iter().all(|step| step.passed) {
+            let Denial { reason, .. } = denial;
+            self.fail("policy", reason.to_string());
+        }
+    }
+
+    /// The lines of the credentials with a key.
+    fn lines_of(&self, key: &str) -> Vec<usize> {
+        let credentials = self.configuration.credentials();
+        credentials.into_iter().filter(|it| it.key() == Some(key)).map(|it| it.node.at.line).collect()
+    }
+}
+
+/// The places of the configuration, in words.
+fn names(places: &TokenPlaces) -> Vec<String> {
+    each_place(places).into_iter().map(|(name, _)| name).collect()
+}
+
+/// The places that hold a token: each is asked for by itself.
+fn places_with_token(request: &GivenRequest, places: &TokenPlaces) -> Vec<String> {
+    let holds = |place: &TokenPlaces| !matches!(Carriers::fetch(request, place).token(place), Err(NotOneToken::None));
+    each_place(places).into_iter().filter(|(_, place)| holds(place)).map(|(name, _)| name).collect()
+}
+
+fn each_place(places: &TokenPlaces) -> Vec<(String, TokenPlaces)> {
+    let none = || TokenPlaces { uri_param_names: Vec::new(), cookie_names: Vec::new(), header_names: Vec::new() };
+    let one = |name: &String| vec![name.clone()];
+    let headers = places
+        .header_names
+        .iter()
+        .map(|name| (format!("the header {name}"), TokenPlaces { header_names: one(name), ..none() }));
+    let parameters = places
+        .uri_param_names
+        .iter()
+        .map(|name| (format!("the query parameter {name}"), TokenPlaces { uri_param_names: one(name), ..none() }));
+    let cookies = places
+        .cookie_names
+        .iter()
+        .map(|name| (format!("the cookie {name}"), TokenPlaces { cookie_names: one(name), ..none() }));
+    headers.chain(parameters).chain(cookies).collect()
+}
+
+fn members(members: &Members, at: u64) -> Vec<Member> {
+    let member = |(name, value): (&str, Raw)| {
+        let date = DATES.contains(&name).then(|| value.number().map(|time| when(time, at))).flatten();
+        Member { name: printable(name), value: printable(value.text()), date }
+    };
+    members.iter().map(member).collect()
+}
+
+/// A time claim as a date, and how far off it is.
+fn when(time: f64, at: u64) -> String {
+    let distance = time::distance(time, at);
+    time::date(time).map_or_else(|| "in no calendar".to_owned(), |date| format!("{date}, {distance}"))
+}
+
+/// A part of a token as a terminal may show it: whoever made the token may have put anything in it.
+fn printable(text: &str) -> String {
+    let is_harmless = |c: &char| {
+        !c.is_control() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|c| if is_harmless(&c) { c } else { '\u{fffd}' }).collect()
+}
