@@ -4,6 +4,10 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use jwt_auth_filter::algorithm::Algorithm;
+use serde_json::Value;
+
+use crate::signing_key::Kind;
 
 /// Checks configurations of the JWT filter, explains its decisions, and makes tokens to try it with. Works offline.
 #[derive(Debug, Parser)]
@@ -46,6 +50,25 @@ pub enum Command {
         jwt-auth explain --config envoy.yaml --token-file token.txt --at 2026-11-24T16:00:00Z\n  \
         pbpaste | jwt-auth explain --config envoy.yaml       # a copied curl command line")]
     Explain(ExplainArguments),
+
+    /// Make a token for tests
+    ///
+    /// It holds iat, exp and the claims that are given. A value that is JSON keeps its type: 7, true, ["a"], "7" for a text
+    /// that looks like a number; everything else is a text.
+    #[command(after_help = "Examples:\n  \
+        jwt-auth token --key private.pem --claim iss=https://auth.example.com --claim 'groups=[\"a\"]'\n  \
+        jwt-auth token --secret \"$SECRET\" --alg HS512 --claim iss=client-app --exp 5m\n  \
+        jwt-auth token --key private.pem --claim iss=x --exp -1h      # one that has expired")]
+    Token(TokenArguments),
+
+    /// Make a key: the private key in PEM (PKCS#8), the public key in PEM and as a JWK; for HS256 to HS512 a secret
+    ///
+    /// token --key reads what is printed here, and so does openssl (ML-DSA from 3.5 on).
+    #[command(after_help = "Examples:\n  \
+        jwt-auth keygen ES256 > key.txt && jwt-auth token --key key.txt --claim iss=client-app\n  \
+        jwt-auth keygen RS256 --bits 4096 --kid 2026-11\n  \
+        jwt-auth keygen HS256")]
+    Keygen(KeygenArguments),
 
     /// Print the JSON Schema of the plugin configuration
     ///
@@ -130,6 +153,80 @@ pub struct ExplainArguments {
     /// How to print the explanation
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+}
+
+#[derive(Debug, Args)]
+#[group(id = "signer", required = true, args = ["key", "secret"])]
+pub struct TokenArguments {
+    /// The algorithm; without it, the usual one of the key: RS256, HS256, …
+    #[arg(long, value_name = "ALG", value_parser = algorithm)]
+    pub alg: Option<Algorithm>,
+
+    /// A file with a private key in PEM, or with a secret in its first line
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+
+    /// The secret, for HS256, HS384 and HS512; other users of the machine may see it in the list of processes
+    #[arg(long)]
+    pub secret: Option<String>,
+
+    /// The secret is in base64, as with `secret_is_base64`
+    #[arg(long)]
+    pub base64: bool,
+
+    /// A claim; may be given several times
+    #[arg(long, value_name = "NAME=VALUE", value_parser = typed_member)]
+    pub claim: Vec<(String, Value)>,
+
+    /// A parameter of the header; may be given several times
+    #[arg(long, value_name = "NAME=VALUE", value_parser = typed_member)]
+    pub header: Vec<(String, Value)>,
+
+    /// When it expires, from now: 90s, 5m, 1h, 7d, -1h; none for never
+    #[arg(long, value_name = "SPAN", default_value = "1h", allow_hyphen_values = true)]
+    pub exp: String,
+
+    /// From when on it is valid, from now
+    #[arg(long, value_name = "SPAN", allow_hyphen_values = true)]
+    pub nbf: Option<String>,
+
+    /// The id of the key, for the header
+    #[arg(long)]
+    pub kid: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct KeygenArguments {
+    /// The algorithm that the key is for; Ed25519 and Ed448 are the two curves of EdDSA
+    #[arg(value_name = "ALG", value_parser = key_kind)]
+    pub algorithm: Kind,
+
+    /// The length of an RSA key, 2048 to 8192
+    #[arg(long, default_value_t = 2048, value_parser = clap::value_parser!(u16).range(2048..=8192))]
+    pub bits: u16,
+
+    /// The id of the key, for the JWK
+    #[arg(long)]
+    pub kid: Option<String>,
+}
+
+fn algorithm(name: &str) -> Result<Algorithm, String> {
+    name.parse().map_err(|_| format!("expected one of {}", Algorithm::ALL.map(Algorithm::name).join(", ")))
+}
+
+fn key_kind(name: &str) -> Result<Kind, String> {
+    match name {
+        "Ed25519" => Ok(Kind::For(Algorithm::EdDSA)),
+        "Ed448" => Ok(Kind::Ed448),
+        name => algorithm(name).map(Kind::For).map_err(|expected| expected + ", Ed25519, Ed448"),
+    }
+}
+
+/// `name=value`, the value as JSON if it is JSON, else as a text.
+fn typed_member(text: &str) -> Result<(String, Value), String> {
+    let (name, value) =
+        text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or("expected a name and a value, name=value")?;
+    Ok((name.to_owned(), serde_json::from_str(value).unwrap_or_else(|_| value.into())))
 }
 
 /// How a result is printed.

@@ -22,9 +22,12 @@ mod convert;
 mod document;
 mod explain;
 mod input;
+mod keygen;
 mod output;
 mod schema;
+mod signing_key;
 mod time;
+mod token;
 
 use std::process::ExitCode;
 
@@ -37,6 +40,8 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Convert(arguments) => convert::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::Token(arguments) => token::run(&arguments),
+        Command::Keygen(arguments) => keygen::run(&arguments),
         Command::Schema => output::print(&schema::text()),
         Command::Completions { shell } => output::print(&cli::completions(shell)),
         Command::Man => output::print(&cli::manual()),
