@@ -210,7 +210,7 @@ impl SigningKey for ed25519_compact::KeyPair {
     }
 
     fn private_text(&self) -> Option<String> {
-        Some(with_line_break(self.to_pem()))
+        Some(with_line_break(self.sk.to_pem()))
     }
 
     fn public_pem(&self) -> Option<String> {
@@ -232,7 +232,8 @@ impl SigningKey for ed448_goldilocks::SigningKey {
     }
 
     fn private_text(&self) -> Option<String> {
-        pem(self)
+        // Without the public key beside it, which OpenSSL 3.0 cannot read.
+        pem(&ed448::pkcs8::KeypairBytes { secret_key: self.to_bytes().into(), public_key: None })
     }
 
     fn public_pem(&self) -> Option<String> {

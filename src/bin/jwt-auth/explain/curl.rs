@@ -59,9 +59,10 @@ const SHORT_FLAGS: &str = "#0123456afgijklnpqsvBGIJLMNORSZ";
 
 /// Reads a command line.
 pub fn parse(text: &str) -> Result<GivenRequest, String> {
-    // `$'…'`, which browsers use around unusual characters, is close enough to `'…'` for tokens and headers; a `$` and
-    // `\r` before a line break come with what is copied from a terminal.
-    let text = text.trim_start().trim_start_matches("$ ").replace("\\\r\n", "\\\n").replace("$'", "'");
+    // Lines that a backslash joins are one. `$'…'`, which browsers use around unusual characters, is close enough to `'…'`
+    // for tokens and headers; a `$` before the command comes with what is copied from a terminal.
+    let joined = text.replace("\\\r\n", "").replace("\\\n", "");
+    let text = joined.trim_start().trim_start_matches("$ ").replace("$'", "'");
     let words = shlex::split(&text).ok_or("is a curl command line with a quote that does not end")?;
     let mut options = Options::default();
     let mut words = words.into_iter().skip(1);

@@ -1,0 +1,674 @@
+//! The command line, run as a person runs it: what it prints, and how it ends.
+
+use std::{
+    fs,
+    io::Write,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+use jwt_auth_filter::{
+    config::{Config, FIELDS, schema::Field, schema::Shape},
+    json,
+};
+use serde_json::{Value, json};
+
+const SAMPLE: &str = "envoy/envoy.yaml";
+const SECRET: &str = "a secret of the command line's tests, long enough";
+
+/// How a run of the program ended.
+struct Run {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+fn run_with(arguments: &[&str], input: &str) -> Run {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_jwt-auth"))
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A program that refuses its arguments does not read.
+    _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    Run {
+        code: output.status.code().unwrap(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+fn run(arguments: &[&str]) -> Run {
+    run_with(arguments, "")
+}
+
+/// What a successful run prints.
+fn printed(arguments: &[&str]) -> String {
+    let Run { code, out, err } = run(arguments);
+    assert_eq!((code, err.as_str()), (0, ""), "{arguments:?}: {out}");
+    out
+}
+
+/// A file of one test.
+fn file(name: &str, content: impl AsRef<[u8]>) -> String {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::write(&path, content).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// The lines of a check of one file, its path left out.
+fn check(name: &str, content: impl AsRef<[u8]>) -> (i32, Vec<String>) {
+    let path = file(name, content);
+    let Run { code, out, err } = run(&["check", &path]);
+    assert_eq!(err, "");
+    (code, out.lines().map(|line| line.replace(&path, "F")).collect())
+}
+
+/// A configuration with one secret, strict enough to have no warnings.
+fn config(fields: Value) -> Value {
+    let mut config = json!({
+        "claims_to_verify": ["exp"],
+        "uri_param_names": [],
+        "consumers": [{"username": "joe", "jwt_secrets": [{"key": "k", "secret": SECRET}]}],
+    });
+    for (name, value) in fields.as_object().unwrap() {
+        config[name] = value.clone();
+    }
+    config
+}
+
+fn token(arguments: &[&str]) -> String {
+    printed(&[&["token", "--secret", SECRET, "--claim", "iss=k"], arguments].concat()).trim().to_owned()
+}
+
+/// The explanation of a token, as JSON, and the exit code.
+fn explain(name: &str, config: &Value, arguments: &[&str], input: &str) -> (i32, Value) {
+    let path = file(name, config.to_string());
+    let Run { code, out, err } =
+        run_with(&[&["explain", "--format", "json", "--config", &path], arguments].concat(), input);
+    (code, serde_json::from_str(&out).unwrap_or_else(|_| panic!("{code} {err}")))
+}
+
+/// The check that failed, with its detail.
+fn failed(explanation: &Value) -> String {
+    let checks = explanation["checks"].as_array().unwrap();
+    let failed: Vec<_> = checks.iter().filter(|check| check["passed"] == false).collect();
+    match failed.as_slice() {
+        [] => String::new(),
+        [check] => format!("{}: {}", check["check"].as_str().unwrap(), check["detail"].as_str().unwrap()),
+        checks => panic!("{checks:?}"),
+    }
+}
+
+#[test]
+fn every_command_says_how_it_is_used() {
+    let Run { code, out, .. } = run(&["--help"]);
+    assert_eq!(code, 0);
+    let commands = ["check", "explain", "token", "keygen", "schema", "completions", "man"];
+    for command in commands {
+        assert!(out.contains(&format!("  {command} ")), "{command} in {out}");
+        assert!(printed(&[command, "--help"]).contains("Example"), "{command}");
+    }
+    let version = printed(&["--version"]);
+    assert!(version.starts_with(&format!("jwt-auth {}", env!("CARGO_PKG_VERSION"))), "{version}");
+    for (shell, mark) in [("bash", "complete -F"), ("zsh", "#compdef jwt-auth"), ("fish", "complete -c jwt-auth")] {
+        assert!(printed(&["completions", shell]).contains(mark), "{shell}");
+    }
+    assert!(printed(&["man"]).contains(".TH jwt-auth 1"));
+}
+
+#[test]
+fn wrong_usage_ends_with_2_and_says_what_is_expected() {
+    for (arguments, tells) in [
+        (["check"].as_slice(), "<FILE>"),
+        (&["nonsense"], "nonsense"),
+        (&["check", "--format", "xml", SAMPLE], "possible values: text, json"),
+        (&["explain", "--token", "x"], "--config"),
+        (&["explain", "--config", SAMPLE, "--token", "x", "--token-file", "y"], "cannot be used with"),
+        (&["explain", "--config", SAMPLE, "--token", "x", "--at", "tomorrow"], "such as 2026-11-24T16:00:00Z"),
+        (&["explain", "--config", SAMPLE, "--token", "x", "--filter", "other"], "no configuration of the filter named"),
+        (&["keygen", "none"], "expected one of HS256"),
+        (&["keygen", "RS256", "--bits", "1024"], "2048..=8192"),
+        (&["token"], "--key"),
+        (&["token", "--secret", "s", "--claim", "x"], "name=value"),
+        (&["token", "--secret", "s", "--exp", "soon"], "such as 90s, 5m, 1h, 7d or -1h"),
+        (&["token", "--secret", "s", "--alg", "RS256"], "the key signs by HS256, HS384, HS512"),
+        (&["token", "--secret", ""], "the secret is empty"),
+        (&["token", "--key", "tests/keys/p256.pem"], "no key that can sign"),
+    ] {
+        let Run { code, out, err } = run(arguments);
+        assert_eq!((code, out.as_str()), (2, ""), "{arguments:?}: {err}");
+        assert!(err.contains(tells), "{arguments:?}: {err}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named_and_the_others_are_checked_all_the_same() {
+    let binary = file("binary", [0xff, 0xfe, 0x00, 0x01]);
+    let with_nul = file("with-nul", "a: \"\0\"");
+    let huge = file("huge", "");
+    fs::File::create(&huge).unwrap().set_len((64 << 20) + 1).unwrap();
+    let good = file("good.json", config(json!({})).to_string());
+    for (path, problem) in [
+        ("/nonexistent/x.yaml", "No such file or directory"),
+        ("src", "Is a directory"),
+        (&binary, "not a text file (UTF-8)"),
+        (&with_nul, "not a text file (UTF-8)"),
+        (&huge, "larger than 64 MiB"),
+    ] {
+        let Run { code, out, err } = run(&["check", path, &good]);
+        assert_eq!(code, 2, "{path}");
+        assert_eq!(err, format!("error: {path}: {problem}\n"));
+        assert_eq!(out, format!("{good}: 1 configuration, 0 faults, 0 warnings\n"));
+        assert_eq!(run(&["explain", "--config", path, "--token", "x"]).err, format!("error: {path}: {problem}\n"));
+    }
+    fs::remove_file(huge).unwrap();
+}
+
+#[test]
+fn what_is_no_configuration_is_a_fault_at_its_place() {
+    for (name, content, line) in [
+        ("empty", "", "F:1:1: no configuration of the filter; expected a plugin configuration, or a Wasm filter"),
+        ("comment", "# nothing\n", "F:1:1: no configuration of the filter"),
+        ("word", "hello", "F:1:1: the configuration: a string; expected an object"),
+        ("broken", "a: [1\nb: 2\n", "F:2:2: neither YAML nor JSON: "),
+        ("twice", "realm: a\nrealm: b\n", "F:2:1: neither YAML nor JSON: a member that its object already has"),
+        ("other", "static_resources: {}\n", "F:1:1: no configuration of the filter; expected"),
+        ("truncated", "{\"realm\": \"a\"", "F:1:"),
+    ] {
+        let (code, lines) = check(name, content);
+        assert_eq!(code, 1, "{name}");
+        assert!(lines[0].starts_with(line), "{name}: {lines:?}");
+    }
+}
+
+#[test]
+fn every_fault_is_printed_at_its_line_and_column() {
+    let yaml = "header_name: [x]\nclaims_to_verify:\n- exp\n- iat\nconsumers:\n- username: a\n  jwt_secrets:\n  - key: k\n    \
+                algorithm: RS256\n    rsa_public_key: |\n      -----BEGIN PUBLIC KEY-----\n  - {key: 7,\n     secret: s}\n  \
+                - key: l\nanonymous: nobody\n";
+    let (code, lines) = check("faults.yaml", yaml);
+    assert_eq!(code, 1);
+    let places: Vec<String> = lines.iter().map(|line| line.split("; expected").next().unwrap().to_owned()).collect();
+    assert_eq!(
+        places,
+        [
+            "F:1:1: header_name: an unknown field",
+            "F:4:3: claims_to_verify[1]: \"iat\"",
+            "F:11:7: consumers[0].jwt_secrets[0].rsa_public_key: PEM that is broken: it has no END line",
+            "F:12:11: consumers[0].jwt_secrets[1].key: a number",
+            "F:14:5: consumers[0].jwt_secrets[2].secret: missing",
+            "F:15:12: anonymous: \"nobody\", the name of no consumer",
+            "F: 1 configuration, 6 faults, 0 warnings",
+        ]
+    );
+}
+
+#[test]
+fn faults_are_found_in_every_form_that_a_filter_has_in_a_file() {
+    let envoy = fs::read_to_string(SAMPLE).unwrap();
+    let (code, lines) = check("envoy.yaml", envoy.replace("algorithm: RS256", "algorithm: RS255"));
+    assert_eq!(code, 1);
+    let line = 1 + envoy.lines().position(|line| line.contains("algorithm: RS256")).unwrap();
+    assert!(
+        lines[0].starts_with(&format!("F:{line}:36: consumers[0].jwt_secrets[0].algorithm: \"RS255\"")),
+        "{lines:?}"
+    );
+
+    let any = |form: &str, value: &str| {
+        format!(
+            "resources:\n- \"@type\": type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig\n  name: jwt_auth\n  \
+             typed_config:\n    \"@type\": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm\n    config:\n      \
+             configuration:\n        \"@type\": type.googleapis.com/google.protobuf.{form}\n        value: {value}\n"
+        )
+    };
+    let typed_struct = "- typed_config:\n    \"@type\": type.googleapis.com/udpa.type.v1.TypedStruct\n    \
+                        type_url: type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm\n    value:\n      config:\n        \
+                        root_id: jwt_auth\n        configuration: {realm: 7}\n";
+    let istio = "apiVersion: extensions.istio.io/v1alpha1\nkind: WasmPlugin\nmetadata: {name: x}\nspec:\n  \
+                 url: oci://r/jwt-auth:1\n  pluginConfig:\n    realm: 1.5\n";
+    let gateway = "apiVersion: gateway.envoyproxy.io/v1alpha1\nkind: EnvoyExtensionPolicy\nmetadata: {name: x}\nspec:\n  wasm:\n  \
+                   - name: other\n    config: {a: 1}\n  - name: jwt-auth\n    config:\n      realm: [x]\n";
+    for (name, content, line) in [
+        ("struct", any("Struct", "{realm: 7}"), "F:9:24: realm: a number; "),
+        (
+            "text",
+            any("StringValue", "|\n          {\"a\": 1,\n           \"realm\": 7}"),
+            "F:10:17: a: an unknown field; ",
+        ),
+        ("text2", any("StringValue", "|\n          {\n           \"realm\": 7}"), "F:11:21: realm: a number; "),
+        ("folded", any("StringValue", "\"{\\\"realm\\\":\\n 7}\""), "F:9:16: realm: a number; "),
+        (
+            "no-json",
+            any("StringValue", "|\n          {\"realm\"\n           7}"),
+            "F:11:12: the configuration: JSON that is broken",
+        ),
+        (
+            "bytes",
+            any("BytesValue", "aGk="),
+            "F:8:9: the configuration: another message; expected google.protobuf.Struct, or",
+        ),
+        ("typed-struct", typed_struct.to_owned(), "F:7:32: realm: a number; "),
+        ("istio", istio.to_owned(), "F:7:12: realm: a number; "),
+        ("gateway", gateway.to_owned(), "F:10:7: realm: a list; "),
+        ("documents", "realm: x\n---\nrealm: 7\n".to_owned(), "F:3:8: realm: a number; "),
+    ] {
+        let (code, lines) = check(name, content);
+        assert_eq!(code, 1, "{name}: {lines:?}");
+        assert!(lines[0].starts_with(line), "{name}: {lines:?}");
+    }
+}
+
+#[test]
+fn a_wasm_filter_of_somebody_else_is_passed_over() {
+    let other = "- name: coraza\n  typed_config:\n    \"@type\": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm\n    \
+                 config:\n      configuration:\n        \"@type\": type.googleapis.com/google.protobuf.StringValue\n        value: x\n";
+    let (code, lines) = check("other.yaml", other);
+    assert_eq!(code, 1);
+    let expected = "F:1:1: no configuration of the filter, only the Wasm filters coraza (line 5); expected";
+    assert!(lines[0].starts_with(expected), "{lines:?}");
+    for ours in [
+        other.replace("name: coraza", "name: my-JWT-Auth"),
+        other.replace(
+            "config:\n      ",
+            "config:\n      vm_config: {code: {local: {filename: /x/jwt-auth.wasm}}}\n      ",
+        ),
+        other.replace("value: x", "value: '{\"consumers\": [{\"username\": 7}]}'"),
+    ] {
+        let (_, lines) = check("ours.yaml", ours);
+        assert!(!lines[0].contains("no configuration"), "{lines:?}");
+    }
+}
+
+#[test]
+fn what_is_taken_and_seldom_meant_is_a_warning_and_no_fault() {
+    let (code, lines) = check("strict.json", config(json!({})).to_string());
+    assert_eq!((code, lines), (0, vec!["F: 1 configuration, 0 faults, 0 warnings".to_owned()]));
+
+    let (code, lines) =
+        check("lax.yaml", "consumers:\n- username: a\n  jwt_secrets:\n  - {key: k, secret: hush-hush}\n");
+    assert_eq!(code, 0);
+    assert_eq!(
+        lines,
+        [
+            "F:1:1: warning: claims_to_verify: without exp, a token that has expired is accepted for ever",
+            "F:1:1: warning: uri_param_names: a token is accepted in the query string, where access logs and histories keep it; [] \
+         turns it off",
+            "F:4:22: warning: consumers[0].jwt_secrets[0].secret: 9 bytes long; HS256 needs 32, or who has a token can guess it \
+         (RFC 7518, section 3.2)",
+            "F: 1 configuration, 0 faults, 3 warnings",
+        ]
+    );
+    assert!(!lines.concat().contains("hush-hush"));
+
+    let base64 = config(json!({"secret_is_base64": true, "consumers": [{"username": "a", "jwt_secrets": [
+        {"key": "k", "algorithm": "HS512", "secret": "A".repeat(84)},
+        {"key": "k", "algorithm": "HS512", "secret": "A".repeat(88)},
+    ]}]}));
+    let (_, lines) = check("base64.json", base64.to_string());
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines[0].contains("jwt_secrets[0].secret: 63 bytes long; HS512 needs 64"), "{lines:?}");
+
+    let envoy = fs::read_to_string(SAMPLE).unwrap();
+    let (_, lines) = check("policy.yaml", envoy.replace("failure_policy: FAIL_RELOAD", "vm_config_: {}"));
+    assert!(lines.iter().any(|line| line.contains("warning: failure_policy: not set")), "{lines:?}");
+    let (_, lines) = check("policy.yaml", envoy.replace("FAIL_RELOAD", "FAIL_OPEN"));
+    assert!(lines.iter().any(|line| line.contains("failure_policy: should the module fail, every request passes")));
+
+    let (_, lines) = check("nobody.yaml", "claims_to_verify: [exp]\nuri_param_names: []\n");
+    assert!(lines[0].contains("warning: consumers: no consumer has a credential"), "{lines:?}");
+}
+
+#[test]
+fn a_check_as_json_says_the_same() {
+    let path = file("as-json.yaml", "realm: 7\nconsumers: []\n");
+    let Run { code, out, .. } = run(&["check", "--format", "json", &path]);
+    let found: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(code, 1);
+    assert_eq!(
+        found,
+        json!([{
+            "file": path,
+            "configurations": 1,
+            "faults": [{"line": 1, "column": 8, "path": "realm", "found": "a number", "expected": "a string"}],
+            "warnings": [],
+        }])
+    );
+}
+
+#[test]
+fn the_samples_are_checked_as_the_filter_would() {
+    assert_eq!(run(&["check", SAMPLE]).code, 0);
+    assert!(run(&["check", SAMPLE]).out.ends_with(": 1 configuration, 0 faults, 1 warning\n"));
+    let placeholders = run(&["check", "envoy/minimal.yaml", "envoy/istio/wasmplugin.yaml"]);
+    assert_eq!(placeholders.code, 1);
+    assert!(placeholders.out.contains("envoy/minimal.yaml: 2 configurations, 2 faults"), "{}", placeholders.out);
+}
+
+#[test]
+fn a_request_that_passes_is_explained_step_by_step() {
+    let token = token(&["--claim", "sub=me", "--exp", "5m"]);
+    let path = file("explain.json", config(json!({})).to_string());
+    let out = printed(&["explain", "--config", &path, "--token", &token]);
+    for part in [
+        "Request  GET /\n",
+        "  claims  ",
+        "\"me\"",
+        " UTC, in 4 minutes\n",
+        "  ✓ token       in the header authorization\n",
+        "  ✓ key         iss is \"k\"\n",
+        "  ✓ credential  of consumer \"joe\", in line 1\n",
+        "  ✓ algorithm   the credential takes HS256\n",
+        "  ✓ signature   verified with a secret\n",
+        "  ✓ exp         ",
+        "The request goes upstream as consumer \"joe\".\n  + X-Consumer-Username: joe\n  + X-Credential-Identifier: k\n",
+    ] {
+        let out = out.replace("in 5 minutes", "in 4 minutes");
+        assert!(out.contains(part), "{part:?} in\n{out}");
+    }
+    assert!(!out.contains('\u{1b}'), "no colours where there is no terminal");
+    assert!(!out.contains(SECRET) && !out.contains(&token));
+}
+
+#[test]
+fn each_refusal_is_explained_by_the_check_that_failed() {
+    let good = token(&[]);
+    let (signing_input, _) = good.rsplit_once('.').unwrap();
+    let forged = format!("{signing_input}.AAAA");
+    let on_signature = "signature: not made with the credential's key, or the token was changed since";
+    for (token, failure, body) in [
+        ("a.b".to_owned(), "form: not three parts separated by dots", json!({"message": "Bad token; invalid JSON"})),
+        (forged, on_signature, json!({"message": "Invalid signature"})),
+        (
+            token(&["--alg", "HS512"]),
+            "algorithm: the credential takes HS256, not HS512",
+            json!({"message": "Invalid algorithm"}),
+        ),
+        (
+            token(&["--claim", "iss=x"]),
+            "credential: none has this key",
+            json!({"message": "No credentials found for given 'iss'"}),
+        ),
+        (
+            token(&["--claim", "iss=7"]),
+            "key: iss is empty or not a string",
+            json!({"message": "Invalid 'iss' in claims"}),
+        ),
+        (
+            token(&["--header", "alg=none"]),
+            "alg: \"none\"; no algorithm that the filter knows",
+            json!({"message": "Bad token; invalid alg"}),
+        ),
+        (
+            token(&["--header", "crit=[\"x\"]"]),
+            "extensions: the header crit asks for one that the filter does not have",
+            json!({"message": "Bad token; invalid crit"}),
+        ),
+        (token(&["--exp", "none"]), "exp: must be a number (no number)", json!({"exp": "must be a number"})),
+    ] {
+        let (code, explanation) = explain("refused.json", &config(json!({})), &["--token", &token], "");
+        assert_eq!(code, 1, "{explanation:#}");
+        assert_eq!(failed(&explanation), failure);
+        assert_eq!(explanation["verdict"]["body"], body, "{failure}");
+        assert_eq!(explanation["verdict"]["status"], 401);
+        assert_eq!(explanation["verdict"]["headers"]["www-authenticate"], "Bearer error=\"invalid_token\"");
+    }
+    let (code, explanation) = explain("refused.json", &config(json!({})), &[], "GET / HTTP/1.1\n\n");
+    assert_eq!((code, failed(&explanation).as_str()), (1, "token: none in the header authorization"));
+}
+
+#[test]
+fn another_moment_can_be_asked_about() {
+    let token = token(&["--claim", "exp=1700003600", "--claim", "nbf=1700000000"]);
+    let config = config(json!({"claims_to_verify": ["exp", "nbf"]}));
+    for (moment, code, failure) in [
+        ("1700000000", 0, ""),
+        ("2023-11-14T22:13:20Z", 0, ""),
+        ("2023-11-14T22:13:19Z", 1, "nbf: token not valid yet (2023-11-14 22:13:20 UTC, in 1 second)"),
+        ("2023-11-14 23:13:20", 1, "exp: token expired (2023-11-14 23:13:20 UTC, now)"),
+    ] {
+        let (found, explanation) = explain("at.json", &config, &["--token", &token, "--at", moment], "");
+        assert_eq!((found, failed(&explanation).as_str()), (code, failure), "{moment}");
+    }
+}
+
+#[test]
+fn a_request_may_be_given_in_any_form_that_people_have_at_hand() {
+    let token = token(&[]);
+    let config = config(json!({"uri_param_names": ["jwt"], "cookie_names": ["session"]}));
+    let wrapped = format!("\n  Bearer {}\n{}\n", &token[..20], &token[20..]);
+    for (name, input, place) in [
+        ("token", token.clone(), "in the header authorization"),
+        ("wrapped", wrapped, "in the header authorization"),
+        (
+            "http",
+            format!("GET /a?x=1&jwt={token} HTTP/1.1\r\nHost: a\r\n\r\nbody: not a header"),
+            "in the query parameter jwt",
+        ),
+        ("lines", format!("POST /a\nCookie: a=b; session={token}\n"), "in the cookie session"),
+        (
+            "curl",
+            format!("curl -sS 'https://a/b?c' \\\n  -H 'Authorization: Bearer {token}' --data-raw '{{}}'"),
+            "in the header authorization",
+        ),
+        (
+            "copied",
+            format!("$ curl --compressed -XPUT -H\"authorization: bearer {token}\" a.example/x"),
+            "in the header authorization",
+        ),
+        ("cookies", format!("curl https://a/ -b 'session={token}'"), "in the cookie session"),
+        ("get", format!("curl -G a -d x=1 --data-urlencode jwt={token}"), "in the query parameter jwt"),
+        ("oauth", format!("curl --oauth2-bearer {token} --max-time 5 https://a"), "in the header authorization"),
+        (
+            "twice",
+            format!("curl 'https://a/?jwt={token}' -b session={token}"),
+            "in the query parameter jwt and the cookie session",
+        ),
+    ] {
+        let (code, explanation) = explain("forms.json", &config, &[], &input);
+        assert_eq!(code, 0, "{name}: {explanation:#}");
+        assert_eq!(explanation["checks"][0]["detail"], place, "{name}");
+        assert!(!explanation.to_string().contains(&token), "{name}");
+    }
+    let request =
+        file("request.http", format!("OPTIONS /a HTTP/1.1\nAuthorization: Bearer {token}\nX-Consumer-ID: 1\n"));
+    let (_, explanation) = explain("forms.json", &config, &["--request", &request], "");
+    assert_eq!(explanation["request"], json!({"method": "OPTIONS", "path": "/a"}));
+    assert_eq!(explanation["verdict"]["upstream"]["removed"], json!(["X-Consumer-ID"]));
+
+    for (input, problem) in [
+        ("", "is empty; expected a token"),
+        ("GET / HTTP/1.1\nno header\n", "line 2 is no header"),
+        ("curl 'https://a", "with a quote that does not end"),
+        ("curl -H 'a: b'", "without a URL"),
+        ("curl https://a https://b", "several URLs"),
+        ("curl https://a -H", "that ends after -H"),
+    ] {
+        let path = file("forms.json", config.to_string());
+        let Run { code, out, err } = run_with(&["explain", "--config", &path], input);
+        assert_eq!((code, out.as_str()), (2, ""), "{input}");
+        assert!(err.starts_with("error: <stdin> ") && err.contains(problem), "{input}: {err}");
+    }
+}
+
+#[test]
+fn preflight_and_anonymous_are_explained() {
+    let config = config(json!({"run_on_preflight": false, "anonymous": "guest", "consumers": [{"username": "guest"}]}));
+    let (code, explanation) = explain("guest.json", &config, &[], "OPTIONS / HTTP/1.1\n");
+    assert_eq!((code, &explanation["verdict"]["as"]), (0, &json!("without a token, as a preflight request")));
+    let (code, explanation) = explain("guest.json", &config, &[], "GET / HTTP/1.1\n");
+    assert_eq!(code, 0);
+    assert_eq!(explanation["verdict"]["as"], "as the anonymous consumer \"guest\"");
+    assert_eq!(explanation["verdict"]["upstream"]["set"]["X-Anonymous-Consumer"], "true");
+    assert_eq!(failed(&explanation), "token: none in the header authorization");
+}
+
+#[test]
+fn a_token_cannot_write_to_the_terminal_of_who_looks_at_it() {
+    let token = token(&["--claim", "sub=\u{9b}31m\u{202e}evil", "--claim", "a\u{1b}]0;=1"]);
+    let path = file("terminal.json", config(json!({})).to_string());
+    let out = printed(&["explain", "--config", &path, "--token", &token]);
+    assert!(out.contains("evil") && !out.chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'), "{out:?}");
+}
+
+#[test]
+fn a_configuration_that_the_filter_refuses_is_not_explained() {
+    let path = file("faulty.json", json!({"realm": 7, "consumer": []}).to_string());
+    let Run { code, out, err } = run(&["explain", "--config", &path, "--token", "x"]);
+    assert_eq!((code, out.as_str()), (2, ""));
+    assert!(err.contains("refuses this configuration for 2 faults; see `jwt-auth check"), "{err}");
+}
+
+#[test]
+fn a_key_of_every_algorithm_makes_tokens_that_the_filter_takes() {
+    let names =
+        ["HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"];
+    for name in names.into_iter().chain(["EdDSA", "Ed25519", "Ed448", "ML-DSA-44", "ML-DSA-65", "ML-DSA-87"]) {
+        let algorithm = if name.starts_with("Ed") { "EdDSA" } else { name };
+        let printed_key = printed(&["keygen", name, "--kid", "1"]);
+        let key_file = file(&format!("key-{name}"), &printed_key);
+        let jwk: Value = serde_json::from_str(printed_key.lines().last().unwrap()).unwrap();
+        assert_eq!((&jwk["alg"], &jwk["kid"]), (&json!(algorithm), &json!("1")));
+        let materials = match name.strip_prefix("HS") {
+            Some(_) => vec![json!({"secret": printed_key.lines().next().unwrap()})],
+            None => {
+                let start = printed_key.find("-----BEGIN PUBLIC KEY-----").unwrap();
+                vec![
+                    json!({"rsa_public_key": jwk}),
+                    json!({"rsa_public_key": printed_key[start..].rsplit_once("{").unwrap().0}),
+                ]
+            }
+        };
+        let token = printed(&["token", "--key", &key_file, "--alg", algorithm, "--claim", "iss=k", "--kid", "1"]);
+        for mut credential in materials {
+            credential["key"] = "k".into();
+            credential["algorithm"] = algorithm.into();
+            let config = config(json!({"consumers": [{"username": "a", "jwt_secrets": [credential]}]}));
+            let (code, explanation) = explain(&format!("config-{name}"), &config, &["--token", token.trim()], "");
+            assert_eq!(code, 0, "{name}: {explanation:#}");
+            assert_eq!(explanation["token"]["header"], json!({"alg": algorithm, "typ": "JWT", "kid": "1"}));
+        }
+    }
+}
+
+#[test]
+fn claims_keep_their_types_and_base64_secrets_are_decoded() {
+    let token = token(&[
+        "--claim",
+        "n=7",
+        "--claim",
+        "t=\"7\"",
+        "--claim",
+        "l=[\"a\"]",
+        "--claim",
+        "s=a=b",
+        "--claim",
+        "exp=1",
+    ]);
+    let (_, explanation) = explain("types.json", &config(json!({})), &["--token", &token], "");
+    let claims = &explanation["token"]["claims"];
+    assert_eq!((&claims["n"], &claims["t"], &claims["l"]), (&json!(7), &json!("7"), &json!(["a"])));
+    assert_eq!((&claims["s"], &claims["exp"]), (&json!("a=b"), &json!(1)));
+
+    let secret = "c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0IHNlY3JldA==";
+    let token = printed(&["token", "--secret", secret, "--base64", "--claim", "iss=k"]);
+    let config = config(json!({"secret_is_base64": true,
+        "consumers": [{"username": "a", "jwt_secrets": [{"key": "k", "secret": secret}]}]}));
+    assert_eq!(explain("base64-secret.json", &config, &["--token", token.trim()], "").0, 0);
+    let Run { code, err, .. } = run(&["token", "--secret", "?", "--base64"]);
+    assert_eq!((code, err.as_str()), (2, "error: the secret is not base64\n"));
+}
+
+fn schema() -> Value {
+    serde_json::from_str(&printed(&["schema"])).unwrap()
+}
+
+#[test]
+fn the_committed_schema_is_the_one_that_is_generated() {
+    let committed = fs::read_to_string("envoy/jwt-auth.schema.json").unwrap_or_default();
+    assert_eq!(committed, printed(&["schema"]), "`cargo run --bin jwt-auth schema > envoy/jwt-auth.schema.json`");
+}
+
+#[test]
+fn the_schema_is_one_and_takes_what_the_filter_takes() {
+    let schema = schema();
+    jsonschema::meta::validate(&schema).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let rsa = include_str!("keys/rsa-2048.pem");
+    let good = [
+        json!({}),
+        json!({"realm": null, "consumers": null, "host_crypto": null, "token_cache_size": null}),
+        config(json!({"anonymous": "joe", "maximum_expiration": 31_536_000, "token_cache_bytes": 1.0, "realm": "é b"})),
+        json!({"header_names": ["X-Token"], "cookie_names": ["c"], "consumers": [{"id": "1", "custom_id": "2", "tags": ["t"],
+            "jwt_secrets": [{"key": "k", "algorithm": "RS256", "rsa_public_key": rsa}]}]}),
+    ];
+    for config in good {
+        Config::parse(config.to_string().as_bytes()).unwrap();
+        let errors: Vec<String> = validator.iter_errors(&config).map(|error| error.to_string()).collect();
+        assert_eq!(errors, [""; 0], "{config}");
+    }
+    let bad = [
+        json!([]),
+        json!({"header_name": []}),
+        json!({"header_names": ["a b"]}),
+        json!({"realm": " a"}),
+        json!({"realm": "a\nb"}),
+        json!({"claims_to_verify": ["iat"]}),
+        json!({"maximum_expiration": 1.5}),
+        json!({"maximum_expiration": 31_536_001}),
+        json!({"consumers": [null]}),
+        json!({"consumers": [{"username": "a", "jwt_secrets": [{"secret": "s"}]}]}),
+        json!({"consumers": [{"username": "a", "jwt_secrets": [{"key": "k", "algorithm": "none"}]}]}),
+    ];
+    for config in bad {
+        Config::parse(config.to_string().as_bytes()).unwrap_err();
+        assert!(!validator.is_valid(&config), "{config}");
+    }
+}
+
+#[test]
+fn the_schema_takes_the_samples() {
+    let validator = jsonschema::validator_for(&schema()).unwrap();
+    let envoy = fs::read_to_string("envoy/minimal.yaml").unwrap();
+    let json = envoy.split("value: |\n").nth(1).unwrap();
+    let config: Value = serde_json::from_str(json).unwrap();
+    assert!(validator.is_valid(&config));
+}
+
+#[test]
+fn defaults_and_examples_of_the_tables_fit_the_schema_and_the_filter() {
+    fn examples(fields: &[Field], visit: &mut impl FnMut(&Field)) {
+        for field in fields {
+            visit(field);
+            let mut shape = field.shape;
+            while let Shape::List(items) = shape {
+                shape = *items;
+            }
+            if let Shape::Object(fields) = shape {
+                examples(fields, visit);
+            }
+        }
+    }
+    let schema = schema();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    examples(FIELDS, &mut |field| {
+        for text in field.default.into_iter().chain([field.example]) {
+            assert!(serde_json::from_str::<Value>(text).is_ok(), "{}: {text}", field.name);
+        }
+    });
+    for field in FIELDS {
+        for text in field.default.into_iter().chain([field.example]) {
+            // What an example needs beside it.
+            let mut config = json!({"claims_to_verify": ["exp"], "consumers": [{"username": "guest"}]});
+            config[field.name] = serde_json::from_str(text).unwrap();
+            let text = config.to_string();
+            let faults = Config::of(json::Value::parse(&text).unwrap()).err().unwrap_or_default();
+            assert_eq!(faults, [], "{text}");
+            assert!(validator.is_valid(&config), "{text}");
+        }
+    }
+}
