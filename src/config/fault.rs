@@ -80,7 +80,7 @@ pub(super) enum Place<'p> {
 }
 
 impl Place<'_> {
-    fn to_path(self) -> Path {
+    pub(super) fn to_path(self) -> Path {
         let (parent, step) = match self {
             Self::Root => return Path::default(),
             Self::Field(parent, name) => (parent, Step::Field(name.to_owned())),

@@ -181,7 +181,7 @@ fn key_set(
         }
     })?;
     for (at, error) in parsed.passed_over {
-        credentials.warn(format!("{}: passed over: {error}", Place::Item(&keys, at)));
+        credentials.warn(format!("{}: passed over: {error}", Place::Item(&keys, at).to_path()));
     }
     let any = Algorithm::ALL.into_iter().any(|any| algorithm.is_none_or(|own| own == any) && parsed.set.serves(any));
     if !any {

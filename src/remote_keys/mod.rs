@@ -107,7 +107,8 @@ impl RemoteKeys {
         u32::try_from(seconds).unwrap_or(60)
     }
 
-    fn replace(&self, mut keys: KeySet) {
+    /// Takes a set that has arrived. Keys that it does not have are removed.
+    pub fn replace(&self, mut keys: KeySet) {
         let mut current = self.keys.borrow_mut();
         if let Some(old) = current.as_deref() {
             keys.succeed(old);

@@ -39,6 +39,7 @@ pub enum Command {
     #[command(after_help = "Examples:\n  jwt-auth convert kong.yaml > envoy.yaml\n  \
                             deck gateway dump -o - | jwt-auth convert --strict -")]
     Convert(ConvertArguments),
+
     /// Explain what the filter does with a token or a request, step by step
     ///
     /// The verdict comes from the same code that runs in the proxy. Nothing is sent anywhere. Without --token, --token-file
@@ -124,6 +125,8 @@ pub struct ConvertArguments {
     /// Convert nothing if anything has no counterpart
     #[arg(long)]
     pub strict: bool,
+}
+
 #[derive(Debug, Args)]
 pub struct ExplainArguments {
     /// The plugin configuration, or a file that holds the filter, such as an Envoy configuration
@@ -145,6 +148,18 @@ pub struct ExplainArguments {
     /// A file that holds an HTTP request or a curl command line
     #[arg(long, value_name = "FILE", group = "subject")]
     pub request: Option<PathBuf>,
+
+    /// The name of the Envoy route that the request takes, for rules with routes
+    #[arg(long, value_name = "NAME")]
+    pub route: Option<String>,
+
+    /// The name of the Envoy cluster that the request goes to, for rules with services
+    #[arg(long, value_name = "NAME")]
+    pub service: Option<String>,
+
+    /// A file with the key set that the issuer publishes, for credentials with remote_jwks or discovery
+    #[arg(long, value_name = "FILE")]
+    pub jwks: Option<PathBuf>,
 
     /// Another moment than now: 2026-11-24T16:00:00Z, 2026-11-24, seconds since the epoch, +5m or -1h
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]

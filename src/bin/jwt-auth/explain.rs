@@ -14,8 +14,10 @@ use std::{
 use jwt_auth_filter::{
     authenticate::{Authenticator, Decision, Outcome},
     config::Config,
-    identity,
+    json,
+    key_set::{KeySet, Origin},
     reply::Reply,
+    upstream,
     verifier::BuiltIn,
 };
 
@@ -44,7 +46,8 @@ struct Explanation {
 /// What happens to the request.
 enum Verdict {
     /// It goes upstream: as whom, and with which headers set and taken away.
-    Passes { who: String, set: Vec<(String, String)>, removed: Vec<String> },
+    /// `hides_token`: the token is taken out of the query.
+    Passes { who: String, set: Vec<(String, String)>, removed: Vec<String>, hides_token: bool },
     /// The client is answered here.
     Refused(Reply),
 }
@@ -77,7 +80,14 @@ fn explain(arguments: &ExplainArguments) -> Result<Explanation, String> {
             faults.len()
         )
     })?;
-    let request = read_request(arguments, &config)?;
+    let request = GivenRequest {
+        route: arguments.route.clone(),
+        cluster: arguments.service.clone(),
+        ..read_request(arguments, &config)?
+    };
+    if let Some(file) = &arguments.jwks {
+        supply_key_set(&config, &Input::new(file))?;
+    }
 
     let authenticator = Authenticator::new(config, BuiltIn);
     let decision = authenticator.decide(&request, at);
@@ -131,20 +141,32 @@ fn read_request(arguments: &ExplainArguments, config: &Config) -> Result<GivenRe
     GivenRequest::parse(&input.read()?, places).map_err(|problem| format!("{input} {problem}"))
 }
 
+/// Gives every credential whose keys are fetched the key set of a file.
+fn supply_key_set(config: &Config, input: &Input) -> Result<(), String> {
+    let text = input.read()?;
+    let value = json::Value::parse(&text).map_err(|error| format!("{input}: no JSON: {error}"))?;
+    for keys in config.credentials.remote().chain(config.other_credentials.remote()) {
+        let parsed = KeySet::read(&value, Origin::Fetched).map_err(|error| format!("{input}: no key set: {error}"))?;
+        keys.replace(parsed.set);
+    }
+    Ok(())
+}
+
 fn verdict(decision: &Decision, request: &GivenRequest) -> Result<Verdict, String> {
     let who = match &decision.outcome {
-        Outcome::Denied(denial) => return Ok(Verdict::Refused(Reply::unauthorized(&denial.reason, decision.policy))),
+        Outcome::Denied(denial) => return Ok(Verdict::Refused(Reply::denied(&denial.reason, decision.policy))),
         Outcome::Authenticated(authenticated) => format!("as consumer {}", authenticated.credential().consumer()),
         Outcome::Anonymous { consumer, .. } => format!("as the anonymous consumer {consumer}"),
         Outcome::Preflight => "without a token, as a preflight request".to_owned(),
+        Outcome::Disabled => "without a token, because none is asked for there".to_owned(),
     };
-    let headers = identity::headers(&decision.outcome).unwrap_or_default();
     let mut upstream = request.clone();
-    identity::apply(&headers, &mut upstream).map_err(|problem| problem.to_string())?;
+    upstream::prepare(decision, &mut upstream).map_err(|problem| problem.to_string())?;
     let is_in =
         |name: &str, request: &GivenRequest| request.headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
     let removed = request.headers.iter().map(|(name, _)| name.clone()).filter(|name| !is_in(name, &upstream)).collect();
-    Ok(Verdict::Passes { who, set: upstream.set, removed })
+    let hides_token = upstream.target != request.target;
+    Ok(Verdict::Passes { who, set: upstream.set, removed, hides_token })
 }
 
 /// Colours are for terminals, and for people who have not asked for none (https://no-color.org).

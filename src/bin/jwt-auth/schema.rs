@@ -15,6 +15,9 @@ const HEADER_TEXT: &str =
 /// A token of RFC 9110 §5.6.2.
 const TOKEN: &str = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$";
 
+/// A number and its unit.
+const DURATION: &str = r"^[0-9]*\.?[0-9]*[smh]$";
+
 /// The schema, as it is printed.
 pub fn text() -> String {
     let head = json!({
@@ -57,6 +60,13 @@ fn shape(shape: Shape) -> Value {
         Shape::PublicKey => json!({ "type": ["string", "object"] }),
         Shape::List(items) => json!({ "type": "array", "items": self::shape(*items) }),
         Shape::Object(fields) => object(fields),
+        Shape::Duration { minimum, maximum } => {
+            let seconds = |millis: u64| json!(millis as f64 / 1000.0);
+            let (minimum, maximum) = (seconds(minimum), seconds(maximum));
+            json!({ "type": ["number", "string"], "minimum": minimum, "maximum": maximum, "pattern": DURATION })
+        }
+        Shape::Uri => json!({ "type": "string", "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://[^#@]+$" }),
+        Shape::KeySet => json!({ "type": ["object", "string"] }),
         Shape::ErrorStatus => json!({ "type": "integer", "minimum": 400, "maximum": 599 }),
         Shape::Scalar => json!({ "type": ["string", "number", "boolean"] }),
     }

@@ -172,6 +172,6 @@ impl Options {
             })
             .to_owned()
         });
-        Ok(GivenRequest { method, target, headers: self.headers, set: Vec::new() })
+        Ok(GivenRequest { method, target, headers: self.headers, ..GivenRequest::default() })
     }
 }

@@ -17,6 +17,9 @@ pub struct GivenRequest {
     pub target: String,
     /// Names as they were given.
     pub headers: Vec<(String, String)>,
+    /// The names of the Envoy route and cluster, as far as they are known.
+    pub route: Option<String>,
+    pub cluster: Option<String>,
     /// The headers that the filter has set.
     pub set: Vec<(String, String)>,
 }
@@ -69,7 +72,7 @@ impl GivenRequest {
                 .ok_or_else(|| format!("line {number} is no header; expected `name: value`"))?;
             headers.push((name.to_owned(), value.to_owned()));
         }
-        Ok(Self { method, target, headers, set: Vec::new() })
+        Ok(Self { method, target, headers, ..Self::default() })
     }
 
     /// The path without the query, in which a token may stand.
@@ -126,6 +129,14 @@ impl Request for GivenRequest {
     fn cookies(&self) -> Option<Cow<'_, [u8]>> {
         joined(self, "cookie", "; ")
     }
+
+    fn route_name(&self) -> Option<Vec<u8>> {
+        self.route.clone().map(String::into_bytes)
+    }
+
+    fn cluster_name(&self) -> Option<Vec<u8>> {
+        self.cluster.clone().map(String::into_bytes)
+    }
 }
 
 impl RequestHeaders for GivenRequest {
@@ -138,6 +149,20 @@ impl RequestHeaders for GivenRequest {
     fn remove_header(&mut self, name: &str) -> bool {
         self.headers.retain(|(other, _)| !other.eq_ignore_ascii_case(name));
         true
+    }
+
+    fn header_values(&self, name: &str) -> Vec<Vec<u8>> {
+        let values = self.headers.iter().filter(|(other, _)| other.eq_ignore_ascii_case(name));
+        values.map(|(_, value)| value.as_bytes().to_vec()).collect()
+    }
+
+    fn add_header(&mut self, name: &str, value: &[u8]) {
+        // The filter adds back what it has left of a header, which was text before.
+        self.headers.push((name.to_owned(), String::from_utf8_lossy(value).into_owned()));
+    }
+
+    fn set_path(&mut self, path: &[u8]) {
+        self.target = String::from_utf8_lossy(path).into_owned();
     }
 }
 

@@ -1,11 +1,15 @@
 //! The checks that a request goes through, one by one, in the filter's order.
 
+use std::rc::Rc;
+
 use jwt_auth_filter::{
-    authenticate::{Authenticator, Decision, Denial, Outcome},
+    algorithm::Algorithm,
+    authenticate::{Authenticator, Decision, Denial, Outcome, Reason},
     claims::{TimeChecks, Times},
-    consumer::Credential,
+    consumer::{Credential, Keys},
     json::{Members, Raw},
     jws::{Compact, Jws},
+    key_set::VerificationKey,
     request::{Carriers, NotOneToken, TokenPlaces},
     verifier::BuiltIn,
 };
@@ -47,10 +51,14 @@ pub fn of(
     at: u64,
 ) -> (Option<TokenView>, Vec<Step>) {
     let mut checks = Checks { authenticator, configuration, decision, at, token: None, steps: Vec::new() };
-    if matches!(decision.outcome, Outcome::Preflight) {
-        checks.pass("preflight", "OPTIONS needs no token, because run_on_preflight is false");
-    } else {
-        _ = checks.token(request);
+    checks.rule(request);
+    match &decision.outcome {
+        Outcome::Preflight => checks.pass("preflight", "OPTIONS needs no token, because run_on_preflight is false"),
+        Outcome::Disabled => checks.pass("disabled", "the rule asks for no token"),
+        Outcome::Denied(Denial { reason: reason @ Reason::ForbiddenHeader(_), .. }) => {
+            checks.fail("headers", reason.to_string());
+        }
+        _ => _ = checks.token(request),
     }
     checks.conclude();
     (checks.token, checks.steps)
@@ -76,6 +84,19 @@ impl Checks<'_> {
     fn fail(&mut self, name: &'static str, detail: impl Into<String>) -> Failed {
         self.steps.push(Step { name, passed: false, detail: detail.into() });
         Failed
+    }
+
+    /// Which rule the decision was made by, where there are any.
+    fn rule(&mut self, request: &GivenRequest) {
+        let rules = &self.authenticator.config().rules;
+        let named =
+            |name: &Option<String>| name.as_ref().map_or_else(|| "none given".to_owned(), |it| format!("{it:?}"));
+        let places = format!("route {}, service {}", named(&request.route), named(&request.cluster));
+        match rules.iter().position(|rule| std::ptr::eq(&rule.policy, self.decision.policy)) {
+            Some(at) => self.pass("rule", format!("rules[{at}], for {places}")),
+            None if !rules.is_empty() => self.pass("rule", format!("none matches, for {places}")),
+            None => {}
+        }
     }
 
     fn token(&mut self, request: &GivenRequest) -> Result<(), Failed> {
@@ -123,39 +144,63 @@ impl Checks<'_> {
         };
         self.pass("key", format!("{name} is {key:?}"));
 
-        let authenticator = self.authenticator;
-        let credentials = authenticator.config().credentials.with_key(&key);
+        let config = self.authenticator.config();
+        let credentials = config.credentials_for(self.decision.policy).with_key(&key);
         let Some(first) = credentials.first() else {
             return Err(self.fail("credential", "none has this key"));
         };
         let lines: Vec<String> = self.lines_of(&key).iter().map(usize::to_string).collect();
         let consumer = first.consumer();
         self.pass("credential", format!("of consumer {consumer}, in line {}", lines.join(" and ")));
+        let allowing: Vec<&Credential> =
+            credentials.iter().map(AsRef::as_ref).filter(|credential| credential.allows(algorithm)).collect();
+        self.signature(jws, algorithm, credentials, &allowing)
+    }
 
-        let fitting: Vec<&Credential> =
-            credentials.iter().map(AsRef::as_ref).filter(|credential| credential.algorithm() == algorithm).collect();
-        if fitting.is_empty() {
-            let found: Vec<&str> = credentials.iter().map(|credential| credential.algorithm().name()).collect();
+    /// The signature, by the keys of the credentials that allow the algorithm.
+    fn signature(
+        &mut self,
+        jws: &Jws,
+        algorithm: Algorithm,
+        all: &[Rc<Credential>],
+        allowing: &[&Credential],
+    ) -> Result<(), Failed> {
+        let kid = jws.header.get("kid").and_then(Raw::string);
+        let missing = allowing.iter().find_map(|credential| match credential.keys() {
+            Keys::Remote(keys) if keys.keys().is_none() => Some(keys.source().uri.to_string()),
+            _ => None,
+        });
+        let sets: Vec<_> = allowing.iter().filter_map(|credential| credential.keys().current()).collect();
+        let verifies = |key: &Rc<VerificationKey>| key.key().verify(algorithm, jws.signing_input, jws.signature);
+        let is_signed = sets.iter().any(|keys| keys.candidates(algorithm, kid.as_deref()).any(verifies));
+
+        if !is_signed && let Some(uri) = missing {
+            let detail = format!("the filter fetches it from {uri}, and nothing is fetched here; give it with --jwks");
+            return Err(self.fail("key set", detail));
+        }
+        if !sets.iter().any(|keys| keys.serves(algorithm)) {
+            let own =
+                |it: &Rc<Credential>| Algorithm::ALL.into_iter().filter(|each| serves(it, *each)).collect::<Vec<_>>();
+            let mut names: Vec<&str> = all.iter().flat_map(own).map(Algorithm::name).collect();
+            names.dedup();
             return Err(
-                self.fail("algorithm", format!("the credential takes {}, not {algorithm}", found.join(" and ")))
+                self.fail("algorithm", format!("the credential takes {}, not {algorithm}", names.join(" and ")))
             );
         }
         self.pass("algorithm", format!("the credential takes {algorithm}"));
-
-        let verifies = |credential: &&Credential| {
-            credential.verification_key().verify(algorithm, jws.signing_input, jws.signature)
-        };
-        if !fitting.iter().any(verifies) {
-            let keys = if fitting.len() == 1 { "the credential's key" } else { "any of the credentials' keys" };
-            return Err(self.fail("signature", format!("not made with {keys}, or the token was changed since")));
+        if !is_signed {
+            let of_kid = kid.filter(|kid| !sets.iter().any(|keys| keys.has_kid(kid)));
+            let unknown = of_kid.map(|kid| format!("; no key has the kid {kid:?}")).unwrap_or_default();
+            let detail = format!("not made with the credential's key, or the token was changed since{unknown}");
+            return Err(self.fail("signature", detail));
         }
         self.pass("signature", format!("verified with {}", algorithm.key_in_words()));
         Ok(())
     }
 
     fn times(&mut self, claims: &Members) -> Result<(), Failed> {
-        let TimeChecks { exp, nbf, maximum_expiration } = self.decision.policy.time_checks;
-        let alone = TimeChecks::default();
+        let TimeChecks { exp, nbf, maximum_expiration, .. } = self.decision.policy.time_checks;
+        let alone = TimeChecks { exp: false, nbf: false, maximum_expiration: None, ..self.decision.policy.time_checks };
         let each = [
             ("exp", exp.then_some(TimeChecks { exp, ..alone })),
             ("nbf", nbf.then_some(TimeChecks { nbf, ..alone })),
@@ -191,6 +236,11 @@ impl Checks<'_> {
         let credentials = self.configuration.credentials();
         credentials.into_iter().filter(|it| it.key() == Some(key)).map(|it| it.node.at.line).collect()
     }
+}
+
+/// Whether a credential takes an algorithm and has a key for it.
+fn serves(credential: &Credential, algorithm: Algorithm) -> bool {
+    credential.allows(algorithm) && credential.keys().current().is_some_and(|keys| keys.serves(algorithm))
 }
 
 /// The places of the configuration, in words.

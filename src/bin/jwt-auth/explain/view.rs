@@ -69,10 +69,11 @@ impl Page {
 
     fn verdict(&self, verdict: &Verdict) -> Vec<String> {
         match verdict {
-            Verdict::Passes { who, set, removed } => {
+            Verdict::Passes { who, set, removed, hides_token } => {
                 let mut lines = vec![self.styled(GREEN, &format!("The request goes upstream {who}."))];
                 lines.extend(set.iter().map(|(name, value)| format!("  + {name}: {value}")));
                 lines.extend(removed.iter().map(|name| format!("  - {}", name.escape_debug())));
+                lines.extend(hides_token.then(|| "  - the token in the query".to_owned()));
                 lines
             }
             Verdict::Refused(reply) => {
@@ -89,9 +90,10 @@ fn row(name: &str, value: &str) -> String {
     format!("{name:<8} {value}")
 }
 
-fn headers(reply: &Reply) -> Vec<(&'static str, &str)> {
-    let challenge = reply.www_authenticate.as_deref().map(|challenge| ("www-authenticate", challenge));
-    challenge.into_iter().chain([("content-type", Reply::CONTENT_TYPE)]).collect()
+fn headers(reply: &Reply) -> Vec<(&'static str, String)> {
+    let challenge = reply.www_authenticate.clone().map(|challenge| ("www-authenticate", challenge));
+    let retry = reply.retry_after.map(|seconds| ("retry-after", seconds.to_string()));
+    challenge.into_iter().chain(retry).chain([("content-type", reply.content_type.to_string())]).collect()
 }
 
 /// For programs.
@@ -103,10 +105,10 @@ pub fn json(explanation: &Explanation) -> Value {
     let steps: Vec<Value> =
         steps.iter().map(|it| json!({ "check": it.name, "passed": it.passed, "detail": it.detail })).collect();
     let verdict = match verdict {
-        Verdict::Passes { who, set, removed } => {
+        Verdict::Passes { who, set, removed, hides_token } => {
             let set: Map<String, Value> =
                 set.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
-            json!({ "passes": true, "as": who, "upstream": { "set": set, "removed": removed } })
+            json!({ "passes": true, "as": who, "upstream": { "set": set, "removed": removed, "hides_token_in_query": hides_token } })
         }
         Verdict::Refused(reply) => {
             let headers: Map<String, Value> =
