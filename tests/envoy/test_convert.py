@@ -403,3 +403,32 @@ def test_what_has_no_counterpart_is_at_the_end(gateway, converted):
         f"# <stdin>:{route + 3}:7: services[1].routes[5].plugins[0]: the plugin key-auth has no counterpart",
         f"# <stdin>:{consumer}:3: acls: the group accounting is called group-accounting, because a consumer has its name",
     ]
+
+
+SERVICES = """
+services:
+- {name: tls, url: https://127.0.0.1:8443/api, tls_verify: true, connect_timeout: 1500, retries: 0}
+- {name: grpc, url: grpc://127.0.0.1:50051}
+- {name: grpcs, host: pool, protocol: grpcs, read_timeout: 120000}
+routes:
+- {name: tls, service: tls, paths: [/tls]}
+- {name: grpc, service: grpc, protocols: [grpc, grpcs], paths: [/echo]}
+- {name: grpcs, service: grpcs, hosts: ["grpc.example.com:8000"], preserve_host: true}
+- {name: nowhere, paths: [/nowhere]}
+upstreams:
+- {name: pool, algorithm: least-connections, targets: [{target: "127.0.0.1:1"}, {target: "[::1]:2", weight: 7}]}
+"""
+
+
+def test_envoy_starts_with_every_kind_of_service(upstream, tmp_path):
+    result = convert(SERVICES, "--strict", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--module", harness.MODULE)
+    assert (result.returncode, result.stderr) == (0, "")
+    with harness.Envoy(None, upstream, tmp_path, bootstrap=result.stdout) as envoy:
+        clusters = json.loads(envoy.admin("/clusters?format=json"))["cluster_statuses"]
+        hosts = {cluster["name"]: len(cluster["host_statuses"]) for cluster in clusters}
+        assert hosts == {"tls": 1, "grpc": 1, "grpcs": 2}
+        nowhere = envoy["http"].send(path="/nowhere")
+        assert (nowhere.status, nowhere.body) == (503, b'{"message":"no Service found with those values"}')
+        # Only gRPC matches the route that is for gRPC.
+        assert envoy["http"].send(path="/echo/Unary").status == 404
+        assert envoy["http"].send(path="/tls").status == 503
