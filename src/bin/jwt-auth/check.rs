@@ -161,15 +161,15 @@ impl Finding {
     }
 
     fn json(&self) -> Value {
-        let mut value = json!({ "line": self.at.line, "column": self.at.column, "path": self.path });
-        match &self.message {
+        let Self { at, path, message } = self;
+        match message {
             Message::Fault { found, expected } => {
-                value["found"] = found.as_str().into();
-                value["expected"] = expected.as_deref().into();
+                json!({ "line": at.line, "column": at.column, "path": path, "found": found, "expected": expected })
             }
-            Message::Warning(text) => value["message"] = text.as_str().into(),
+            Message::Warning(text) => {
+                json!({ "line": at.line, "column": at.column, "path": path, "message": text })
+            }
         }
-        value
     }
 }
 

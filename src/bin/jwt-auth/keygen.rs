@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{
     cli::KeygenArguments,
@@ -24,12 +24,9 @@ fn text(key: &dyn SigningKey, arguments: &KeygenArguments) -> Option<String> {
         Kind::For(algorithm) => algorithm.name(),
         Kind::Ed448 => "EdDSA",
     };
-    let mut about = json!({ "alg": algorithm, "use": "sig" });
-    if let Some(kid) = &arguments.kid {
-        about["kid"] = kid.as_str().into();
-    }
-    if let (Value::Object(jwk), Value::Object(about)) = (&mut jwk, about) {
-        jwk.extend(about);
+    if let Value::Object(jwk) = &mut jwk {
+        jwk.extend([("alg".to_owned(), algorithm.into()), ("use".to_owned(), "sig".into())]);
+        jwk.extend(arguments.kid.iter().map(|kid| ("kid".to_owned(), kid.as_str().into())));
     }
     Some(format!("{}{}{jwk}\n", key.private_text()?, key.public_pem().unwrap_or_default()))
 }

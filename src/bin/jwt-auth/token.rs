@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use jwt_auth_filter::base64::decode_lenient;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::{
     cli::TokenArguments,
@@ -24,8 +24,11 @@ pub fn run(arguments: &TokenArguments) -> ExitCode {
 fn token(arguments: &TokenArguments) -> Result<String, String> {
     let key = key(arguments)?;
     let algorithm = arguments.alg.or_else(|| key.algorithms().first().copied()).ok_or("the key signs nothing")?;
-    let header = merged(json!({ "alg": algorithm.name(), "typ": "JWT" }), kid(arguments), &arguments.header);
-    let claims = merged(times(arguments)?, json!({}), &arguments.claim);
+    let mut header = member("alg", algorithm.name());
+    header.extend(member("typ", "JWT"));
+    header.extend(arguments.kid.iter().flat_map(|kid| member("kid", kid.as_str())));
+    let header = with(header, &arguments.header);
+    let claims = with(times(arguments)?, &arguments.claim);
     let signing_input = format!("{}.{}", base64url(header.to_string()), base64url(claims.to_string()));
     let signature = key.sign(algorithm, signing_input.as_bytes()).ok_or_else(|| {
         let names: Vec<&str> = key.algorithms().iter().map(|algorithm| algorithm.name()).collect();
@@ -60,35 +63,30 @@ fn key(arguments: &TokenArguments) -> Result<Box<dyn SigningKey>, String> {
     if secret.is_empty() { Err("the secret is empty".to_owned()) } else { Ok(Box::new(Secret(secret))) }
 }
 
-fn kid(arguments: &TokenArguments) -> Value {
-    arguments.kid.as_ref().map_or_else(|| json!({}), |kid| json!({ "kid": kid }))
-}
-
 /// `iat`, and the times that were asked for.
-fn times(arguments: &TokenArguments) -> Result<Value, String> {
+fn times(arguments: &TokenArguments) -> Result<Map<String, Value>, String> {
     let now = time::now();
-    let mut times = json!({ "iat": now });
     let moment = |option: &str, text: &str| {
         let span = time::parse_span(text).map_err(|expected| format!("{option} {text:?}: {expected}"))?;
         now.checked_add(span).ok_or_else(|| format!("{option} {text:?}: too far off"))
     };
+    let mut times = member("iat", now);
     if arguments.exp != "none" {
-        times["exp"] = moment("--exp", &arguments.exp)?.into();
+        times.extend(member("exp", moment("--exp", &arguments.exp)?));
     }
     if let Some(nbf) = &arguments.nbf {
-        times["nbf"] = moment("--nbf", nbf)?.into();
+        times.extend(member("nbf", moment("--nbf", nbf)?));
     }
     Ok(times)
 }
 
-/// The members of all three; what comes later counts.
-fn merged(first: Value, second: Value, more: &[(String, Value)]) -> Value {
-    let mut all = Map::new();
-    for members in [first, second] {
-        if let Value::Object(members) = members {
-            all.extend(members);
-        }
-    }
-    all.extend(more.iter().cloned());
-    Value::Object(all)
+/// An object of one member.
+fn member(name: &str, value: impl Into<Value>) -> Map<String, Value> {
+    Map::from_iter([(name.to_owned(), value.into())])
+}
+
+/// The members of both, of which the later count.
+fn with(mut members: Map<String, Value>, more: &[(String, Value)]) -> Value {
+    members.extend(more.iter().cloned());
+    Value::Object(members)
 }
