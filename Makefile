@@ -1,6 +1,7 @@
 # `make` alone lists the targets. Needed: rustup, a C compiler, Python 3.10 or newer; the rest is fetched.
 
 PYTHON ?= python3
+PREFIX ?= /usr/local
 export PYTHON
 
 # A `$` inside CLAIMS='{…}' is the user's own, not a reference to a make variable.
@@ -13,7 +14,7 @@ VENV_PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
 # Each step keeps all cores busy by itself, and its closing lines should stand together.
 .NOTPARALLEL:
-.PHONY: help build image run demo-oauth token test test-unit test-envoy lint audit bench clean rust venv
+.PHONY: help build install image run demo-oauth token test test-unit test-envoy lint audit bench clean rust venv
 
 help: ## List the targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -24,6 +25,10 @@ build: rust ## Build the module, dist/jwt-auth.wasm
 	@mkdir -p $(dir $(MODULE))
 	@install -m 644 target/$(WASM_TARGET)/release/jwt_auth_filter.wasm $(MODULE)
 	@echo "$(MODULE): $$(wc -c < $(MODULE) | tr -d ' ') bytes"
+
+install: rust ## Install the program jwt-auth, with manual pages and completions [PREFIX=/usr/local DESTDIR=]
+	cargo build --locked --release --bin jwt-auth
+	@sh scripts/install.sh target/release/jwt-auth "$(DESTDIR)$(PREFIX)"
 
 image: build ## Write the module as an OCI image for Istio and Envoy Gateway [IMAGE_TAG, IMAGE_PLATFORM=linux/arm64]
 	@$(PYTHON) scripts/oci_image.py

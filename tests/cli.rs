@@ -108,7 +108,7 @@ fn failed(explanation: &Value) -> String {
 fn every_command_says_how_it_is_used() {
     let Run { code, out, .. } = run(&["--help"]);
     assert_eq!(code, 0);
-    let commands = ["check", "explain", "token", "keygen", "schema", "completions", "man"];
+    let commands = ["check", "convert", "explain", "token", "keygen", "schema", "completions", "man"];
     for command in commands {
         assert!(out.contains(&format!("  {command} ")), "{command} in {out}");
         assert!(printed(&[command, "--help"]).contains("Example"), "{command}");
@@ -119,6 +119,10 @@ fn every_command_says_how_it_is_used() {
         assert!(printed(&["completions", shell]).contains(mark), "{shell}");
     }
     assert!(printed(&["man"]).contains(".TH jwt-auth 1"));
+    for command in commands {
+        let page = printed(&["man", command]);
+        assert!(page.contains(&format!(".TH jwt-auth-{command} 1")) && page.contains("Example"), "{page}");
+    }
 }
 
 #[test]
@@ -131,6 +135,7 @@ fn wrong_usage_ends_with_2_and_says_what_is_expected() {
         (&["explain", "--config", SAMPLE, "--token", "x", "--token-file", "y"], "cannot be used with"),
         (&["explain", "--config", SAMPLE, "--token", "x", "--at", "tomorrow"], "such as 2026-11-24T16:00:00Z"),
         (&["explain", "--config", SAMPLE, "--token", "x", "--filter", "other"], "no configuration of the filter named"),
+        (&["man", "nonsense"], "no such command"),
         (&["keygen", "none"], "expected one of HS256"),
         (&["keygen", "RS256", "--bits", "1024"], "2048..=8192"),
         (&["token"], "--key"),
@@ -233,6 +238,11 @@ fn faults_are_found_in_every_form_that_a_filter_has_in_a_file() {
                  url: oci://r/jwt-auth:1\n  pluginConfig:\n    realm: 1.5\n";
     let gateway = "apiVersion: gateway.envoyproxy.io/v1alpha1\nkind: EnvoyExtensionPolicy\nmetadata: {name: x}\nspec:\n  wasm:\n  \
                    - name: other\n    config: {a: 1}\n  - name: jwt-auth\n    config:\n      realm: [x]\n";
+    let in_config_map = format!(
+        "apiVersion: v1\nkind: ConfigMap\ndata:\n  other: x\n  envoy.yaml: |\n    # as in Envoy's file\n    admin: {{}}\n    \
+         typed_config:\n      \"@type\": type.googleapis.com/{}\n      config: {{name: jwt_auth, configuration: {{realm: 7}}}}\n",
+        "envoy.extensions.filters.http.wasm.v3.Wasm"
+    );
     for (name, content, line) in [
         ("struct", any("Struct", "{realm: 7}"), "F:9:24: realm: a number; "),
         (
@@ -255,6 +265,7 @@ fn faults_are_found_in_every_form_that_a_filter_has_in_a_file() {
         ("typed-struct", typed_struct.to_owned(), "F:7:32: realm: a number; "),
         ("istio", istio.to_owned(), "F:7:12: realm: a number; "),
         ("gateway", gateway.to_owned(), "F:10:7: realm: a list; "),
+        ("config-map", in_config_map, "F:10:55: realm: a number; "),
         ("documents", "realm: x\n---\nrealm: 7\n".to_owned(), "F:3:8: realm: a number; "),
     ] {
         let (code, lines) = check(name, content);
@@ -342,6 +353,14 @@ fn a_check_as_json_says_the_same() {
 
 #[test]
 fn the_samples_are_checked_as_the_filter_would() {
+    let plugin = "envoy/jwt-auth.yaml";
+    assert_eq!(printed(&["check", plugin]), format!("{plugin}: 1 configuration, 0 faults, 0 warnings\n"));
+    let token = printed(&["token", "--key", "envoy/demo/private-key.pem", "--claim", "iss=https://auth.example.com"]);
+    let explanation = printed(&["explain", "--config", plugin, "--token", &token]);
+    assert!(explanation.contains("The request goes upstream as consumer \"ClientApp\"."), "{explanation}");
+    let modeline = "# yaml-language-server: $schema=jwt-auth.schema.json\n";
+    assert!(fs::read_to_string(plugin).unwrap().starts_with(modeline));
+    assert!(fs::exists("envoy/jwt-auth.schema.json").unwrap());
     assert_eq!(run(&["check", SAMPLE]).code, 0);
     assert!(run(&["check", SAMPLE]).out.ends_with(": 1 configuration, 0 faults, 1 warning\n"));
     let placeholders = run(&["check", "envoy/minimal.yaml", "envoy/istio/wasmplugin.yaml"]);
@@ -660,15 +679,136 @@ fn defaults_and_examples_of_the_tables_fit_the_schema_and_the_filter() {
             assert!(serde_json::from_str::<Value>(text).is_ok(), "{}: {text}", field.name);
         }
     });
+    let fields_of = |name: &str| {
+        let field = FIELDS.iter().find(|field| field.name == name).unwrap();
+        let Shape::List(Shape::Object(fields)) = field.shape else { panic!("{name}") };
+        *fields
+    };
+    let consumers = fields_of("consumers");
+    let secrets = consumers.iter().find(|field| field.name == "jwt_secrets").unwrap();
+    let Shape::List(Shape::Object(credential)) = secrets.shape else { panic!() };
+    let example = |field: &Field| serde_json::from_str::<Value>(field.example).unwrap();
+    // What an example needs beside it: those that it names, and `exp`.
+    let base = || {
+        json!({"claims_to_verify": ["exp"],
+            "consumers": [{"username": "guest"}, {"username": "ClientApp", "groups": ["partners", "suspended"]}]})
+    };
+    let mut configs = Vec::new();
     for field in FIELDS {
         for text in field.default.into_iter().chain([field.example]) {
-            // What an example needs beside it.
-            let mut config = json!({"claims_to_verify": ["exp"], "consumers": [{"username": "guest"}]});
+            let mut config = base();
             config[field.name] = serde_json::from_str(text).unwrap();
-            let text = config.to_string();
-            let faults = Config::of(json::Value::parse(&text).unwrap()).err().unwrap_or_default();
-            assert_eq!(faults, [], "{text}");
-            assert!(validator.is_valid(&config), "{text}");
+            configs.push(config);
         }
     }
+    for field in fields_of("rules") {
+        let mut config = base();
+        config["rules"] = json!([{"routes": ["r"]}]);
+        config["rules"][0][field.name] = example(field);
+        configs.push(config);
+    }
+    for field in consumers {
+        let mut config = json!({"consumers": [{"username": "a"}]});
+        config["consumers"][0][field.name] = example(field);
+        configs.push(config);
+    }
+    // The example of a PEM key is cut short; the algorithm's needs one.
+    for field in
+        credential.iter().filter(|field| !["rsa_public_key", "algorithm", "key", "secret"].contains(&field.name))
+    {
+        let mut config =
+            json!({"consumers": [{"username": "a", "jwt_secrets": [{"key": "https://auth.example.com"}]}]});
+        config["consumers"][0]["jwt_secrets"][0][field.name] = example(field);
+        configs.push(config);
+    }
+    for config in configs {
+        let text = config.to_string();
+        let faults = Config::of(json::Value::parse(&text).unwrap()).err().unwrap_or_default();
+        assert_eq!(faults, [], "{text}");
+        let errors: Vec<String> = validator.iter_errors(&config).map(|error| error.to_string()).collect();
+        assert_eq!(errors, [""; 0], "{text}");
+    }
+}
+
+#[test]
+fn the_rule_of_a_route_and_what_the_upstream_gets_are_explained() {
+    let config = config(json!({
+        "claims_to_headers": [{"claim": "sub", "header": "X-Sub"}],
+        "hide_credentials": true,
+        "uri_param_names": ["jwt"],
+        "rules": [{"routes": ["health"], "disabled": true}, {"services": ["admin"], "deny": ["joe"]}],
+    }));
+    let token = token(&["--claim", "sub=me"]);
+    let request = format!("GET /a?jwt={token} HTTP/1.1\n");
+    let (code, explanation) = explain("rules.json", &config, &[], &request);
+    assert_eq!(code, 0);
+    assert_eq!(explanation["checks"][0]["detail"], "none matches, for route none given, service none given");
+    assert_eq!(explanation["verdict"]["upstream"]["set"]["x-sub"], "me");
+    assert_eq!(explanation["verdict"]["upstream"]["hides_token_in_query"], true);
+
+    let (code, explanation) = explain("rules.json", &config, &["--route", "health"], "GET / HTTP/1.1\n");
+    assert_eq!((code, &explanation["checks"][1]["check"]), (0, &json!("disabled")));
+    let (code, explanation) = explain("rules.json", &config, &["--service", "admin"], &request);
+    assert_eq!((code, failed(&explanation).as_str()), (1, "policy: the consumer is not allowed"));
+    assert_eq!(explanation["checks"][0]["detail"], "rules[1], for route none given, service \"admin\"");
+    assert_eq!(explanation["verdict"]["status"], 403);
+    let forged = format!("{}X-Consumer-ID: 1\n", request);
+    let (code, explanation) = explain("rules.json", &config, &[], &forged);
+    assert_eq!((code, failed(&explanation).as_str()), (1, "headers: the client sent the header x-consumer-id"));
+}
+
+#[test]
+fn a_key_set_is_taken_from_a_file_and_never_fetched() {
+    let key = printed(&["keygen", "ES256", "--kid", "1"]);
+    let jwk: Value = serde_json::from_str(key.lines().last().unwrap()).unwrap();
+    let key = file("set-key", key);
+    let sign = |kid: &str| printed(&["token", "--key", &key, "--claim", "iss=k", "--kid", kid]).trim().to_owned();
+    let credential = |source: Value| config(json!({"consumers": [{"username": "a", "jwt_secrets": [source]}]}));
+    let inline = credential(json!({"key": "k", "jwks": {"keys": [jwk]}}));
+    assert_eq!(explain("inline.json", &inline, &["--token", &sign("1")], "").0, 0);
+    let (_, explanation) = explain("inline.json", &inline, &["--token", &sign("2")], "");
+    assert!(failed(&explanation).ends_with("; no key has the kid \"2\""), "{explanation:#}");
+
+    let remote = credential(json!({"key": "k", "remote_jwks": {"uri": "http://127.0.0.1:1/jwks", "cluster": "c"}}));
+    let (code, explanation) = explain("remote.json", &remote, &["--token", &sign("1")], "");
+    assert_eq!((code, &explanation["verdict"]["status"]), (1, &json!(503)));
+    assert!(failed(&explanation).starts_with("key set: the filter fetches it from http://127.0.0.1:1/jwks"));
+    let set = file("jwks.json", json!({"keys": [jwk]}).to_string());
+    assert_eq!(explain("remote.json", &remote, &["--token", &sign("1"), "--jwks", &set], "").0, 0);
+    let (_, lines) = check("remote.json", remote.to_string());
+    assert!(lines[0].contains("warning: consumers[0].jwt_secrets[0].remote_jwks.uri: over plain HTTP"), "{lines:?}");
+}
+
+#[test]
+fn a_rule_has_the_warnings_of_what_it_sets_itself() {
+    let rules = json!({"rules": [
+        {"routes": ["a"], "claims_to_verify": []},
+        {"routes": ["b"], "uri_param_names": ["t"]},
+        {"routes": ["c"], "disabled": true},
+        {"routes": ["d"]},
+    ]});
+    let (code, lines) = check("rules.json", config(rules).to_string());
+    assert_eq!(code, 0);
+    let paths: Vec<&str> = lines.iter().filter_map(|line| line.split("warning: ").nth(1)?.split(": ").next()).collect();
+    assert_eq!(paths, ["rules[0].claims_to_verify", "rules[1].uri_param_names"]);
+}
+
+#[test]
+fn the_readme_shows_what_is_printed() {
+    let readme = fs::read_to_string("README.md").unwrap();
+    let envoy = fs::read_to_string(SAMPLE).unwrap();
+    let faulty =
+        envoy.replace("algorithm: RS256", "algorithm: ES256").replace("to_verify: [exp]", "to_verify: [exp, iat]");
+    let (_, lines) = check("readme.yaml", faulty);
+    let shown = lines.iter().map(|line| line.replacen('F', "envoy.yaml", 1)).collect::<Vec<_>>().join("\n");
+    assert!(readme.contains(&format!("$ jwt-auth check envoy.yaml\n{shown}\n")), "{shown}");
+
+    let sign = ["token", "--key", "envoy/demo/private-key.pem", "--kid", "2026-11", "--claim", "sub=demo"];
+    let claims = ["--claim", "iss=https://auth.example.com", "--claim", "iat=1795543769", "--claim", "exp=1795543469"];
+    let token = file("readme-token", printed(&[sign.as_slice(), &claims].concat()));
+    let Run { out, .. } = run(&["explain", "--config", SAMPLE, "--token-file", &token, "--at", "1795543769"]);
+    assert!(
+        readme.contains(&format!("$ jwt-auth explain --config {SAMPLE} --token-file token.txt\n{out}```\n")),
+        "{out}"
+    );
 }

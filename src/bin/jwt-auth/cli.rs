@@ -21,8 +21,8 @@ pub struct Cli {
 pub enum Command {
     /// Check configurations: every fault with its line, and what is worth a second look
     ///
-    /// Takes plugin configurations (YAML or JSON) and files that hold the filter: an Envoy configuration, an ECDS file, an
-    /// EnvoyFilter, a WasmPlugin, an EnvoyExtensionPolicy. A Wasm filter is taken for this one if its name, root_id or
+    /// Takes plugin configurations (YAML or JSON) and files that hold the filter: an Envoy configuration, an ECDS file, a
+    /// ConfigMap with one of these, an EnvoyFilter, a WasmPlugin, an EnvoyExtensionPolicy. A Wasm filter is taken for this one if its name, root_id or
     /// module has jwt-auth or jwt_auth in it, or its configuration the field consumers.
     ///
     /// Exit codes: 0 without faults, 1 with faults, 2 when a file cannot be read.
@@ -86,9 +86,12 @@ pub enum Command {
         shell: Shell,
     },
 
-    /// Print the manual page
-    #[command(after_help = "Example:\n  jwt-auth man | man -l -")]
-    Man,
+    /// Print a manual page
+    #[command(after_help = "Examples:\n  jwt-auth man | man -l -\n  jwt-auth man check | man -l -")]
+    Man {
+        /// The command that the page is on; without it, the program as a whole
+        command: Option<String>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -261,10 +264,17 @@ pub fn completions(shell: Shell) -> String {
     String::from_utf8_lossy(&script).into_owned()
 }
 
-/// The manual page.
-pub fn manual() -> String {
+/// The manual page of the program, or of one of its commands; `None` if it has no such command.
+pub fn manual(command: Option<&str>) -> Option<String> {
+    let mut program = Cli::command();
+    program.build();
+    let command = match command {
+        Some(name) => program.find_subcommand(name)?.clone(),
+        None => program,
+    };
+    // The name that is shown is `jwt-auth check`, and that of its file `jwt-auth-check`.
+    let name = command.get_bin_name().unwrap_or("jwt-auth").replace(' ', "-");
     let mut page = Vec::new();
-    // Writing to memory does not fail.
-    _ = clap_mangen::Man::new(Cli::command()).render(&mut page);
-    String::from_utf8_lossy(&page).into_owned()
+    clap_mangen::Man::new(command).title(name).render(&mut page).ok()?;
+    Some(String::from_utf8_lossy(&page).into_owned())
 }

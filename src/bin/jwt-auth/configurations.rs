@@ -1,7 +1,7 @@
 //! Where in a file the filter's configurations stand.
 //!
 //! A file is a plugin configuration itself, or something that holds Wasm filters: an Envoy configuration, an ECDS file,
-//! an EnvoyFilter, a WasmPlugin, an EnvoyExtensionPolicy. Of the Wasm filters those are ours that say so by a name, a
+//! a ConfigMap with one of these, an EnvoyFilter, a WasmPlugin, an EnvoyExtensionPolicy. Of the Wasm filters those are ours that say so by a name, a
 //! `root_id`, or the file or address of their module, in which `jwt-auth` or `jwt_auth` stands, and those whose
 //! configuration has a field `consumers`, which no other filter is likely to have.
 
@@ -65,6 +65,9 @@ pub fn find(text: &str) -> Result<Findings, Unreadable> {
     for (at, document) in documents.iter().enumerate() {
         let document = if is_resource(document) { in_go.get(at).unwrap_or(document) } else { document };
         let before = findings.configurations.len().saturating_add(findings.others.len());
+        if let Some(files) = document.get("data").filter(|_| is_config_map(document)) {
+            walk_files(files, &mut findings)?;
+        }
         walk(document, &[], &mut findings);
         let found_none = before == findings.configurations.len().saturating_add(findings.others.len());
         if found_none && !holds_filters(document) {
@@ -72,6 +75,27 @@ pub fn find(text: &str) -> Result<Findings, Unreadable> {
         }
     }
     Ok(findings)
+}
+
+fn is_config_map(document: &Node) -> bool {
+    document.get("kind").and_then(Node::text) == Some("ConfigMap")
+}
+
+/// Looks at the files of a ConfigMap that Envoy would read and that hold a Wasm filter.
+fn walk_files(files: &Node, findings: &mut Findings) -> Result<(), Unreadable> {
+    for file in files.members() {
+        let Content::Text(text) = &file.value.content else { continue };
+        if !text.text.contains(WASM) {
+            continue;
+        }
+        let place = |at| text.first.map_or(file.value.at, |first| first.of_inner(at));
+        let documents = document::read(&text.text, Dialect::Envoy)
+            .map_err(|error| Unreadable { at: place(error.at), problem: error.problem })?;
+        for document in documents {
+            walk(&document.relocated(text.first, file.value.at), &[], findings);
+        }
+    }
+    Ok(())
 }
 
 /// Whether a document is of a kind that may hold filters, rather than a plugin configuration.

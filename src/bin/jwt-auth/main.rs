@@ -44,6 +44,9 @@ fn main() -> ExitCode {
         Command::Keygen(arguments) => keygen::run(&arguments),
         Command::Schema => output::print(&schema::text()),
         Command::Completions { shell } => output::print(&cli::completions(shell)),
-        Command::Man => output::print(&cli::manual()),
+        Command::Man { command } => match cli::manual(command.as_deref()) {
+            Some(page) => output::print(&page),
+            None => output::fail("no such command; see `jwt-auth --help`"),
+        },
     }
 }

@@ -57,7 +57,8 @@ pub fn of(configuration: &Configuration, config: &Config) -> Vec<Finding> {
     warnings
 }
 
-fn on_failure(on_failure: OnFailure) -> Option<Finding> {
+/// What is to be said about the filter around a configuration, whether or not that has faults.
+pub fn on_failure(on_failure: OnFailure) -> Option<Finding> {
     let (at, text) = match on_failure {
         OnFailure::Settled => return None,
         OnFailure::Unset(at) => {
