@@ -90,6 +90,14 @@ fn plain_words_are_read_as_envoy_reads_them() {
     });
 }
 
+/// What Envoy 1.40 shows of such a file in `/server_info`.
+#[test]
+fn tags_and_merge_keys_are_read_as_envoy_reads_them() {
+    let yaml = "a: !!str 7\nb: !!int \"7\"\nc: !x yes\nd: ! yes\ne: &e {x: 1}\nf: {<<: *e, y: 2}\ng: |\n  7\nyes: 08\n";
+    let json = r#"{"a":7,"b":7,"c":true,"d":"yes","e":{"x":1},"f":{"<<":{"x":1},"y":2},"g":"7\n","yes":"08"}"#;
+    assert_eq!(one(yaml).to_value(), Value::parse(json).unwrap());
+}
+
 #[test]
 fn plain_words_are_read_as_go_reads_them() {
     let words = ["yes", "off", "y", "010", "0o10", "0b11", "2147483648", "1.5", "1e3", "1_0", "inf", ".5", "1.2.3"];
