@@ -784,7 +784,7 @@ fn a_rule_has_the_warnings_of_what_it_sets_itself() {
     let rules = json!({"rules": [
         {"routes": ["a"], "claims_to_verify": []},
         {"routes": ["b"], "uri_param_names": ["t"]},
-        {"routes": ["c"], "disabled": true},
+        {"routes": ["c"], "disabled": true, "claims_to_verify": []},
         {"routes": ["d"]},
     ]});
     let (code, lines) = check("rules.json", config(rules).to_string());
