@@ -14,7 +14,7 @@ VENV_PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
 # Each step keeps all cores busy by itself, and its closing lines should stand together.
 .NOTPARALLEL:
-.PHONY: help build install image run demo-oauth token test test-unit test-envoy lint audit bench clean rust venv
+.PHONY: help build install image run demo-oauth token test test-unit test-envoy lint audit bench bench-features clean rust venv
 
 help: ## List the targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -64,6 +64,10 @@ audit: rust ## Check the dependencies with cargo-deny: licences, bans, sources, 
 bench: build venv ## Measure what a request costs, beside Envoy's own jwt_authn [QUICK=1: within two minutes, and rough]
 	@sh benches/ensure-wrk.sh
 	@$(VENV_PYTHON) benches/bench.py $(if $(QUICK),--quick)
+
+bench-features: build venv ## Measure what each setting beyond authentication adds to a returning token
+	@sh benches/ensure-wrk.sh
+	@$(VENV_PYTHON) benches/features.py
 
 clean: ## Remove everything that make has made here
 	rm -rf target dist .run .venv .tools tests/oauth/node_modules
