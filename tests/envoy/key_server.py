@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from upstream import LOOPBACK
@@ -17,10 +18,12 @@ def jwk(key, kid=None, **members):
 
 
 class KeyServer:
-    """Answers GETs of the paths that were `set`; all others with 404. `requests[path]` counts them as they come in."""
+    """Answers GETs of the paths that were `set`; all others with 404. `arrivals[path]` has the time of each as it came in,
+    by the monotonic clock.
+    """
 
     def __init__(self):
-        self.requests = {}
+        self.arrivals = {}
         self.hosts = {}
         self._answers = {}
         self._changing = threading.Lock()
@@ -51,11 +54,11 @@ class KeyServer:
             return self._answers[path].gate
 
     def count(self, path):
-        return self.requests.get(path, 0)
+        return len(self.arrivals.get(path, []))
 
     def answer(self, path, host):
         with self._changing:
-            self.requests[path] = self.count(path) + 1
+            self.arrivals.setdefault(path, []).append(time.monotonic())
             self.hosts[path] = host
             return self._answers.get(path) or _Answer(404, b"", {})
 
