@@ -19,7 +19,7 @@ from tokens import ALGORITHMS, ISSUER, Key, b64, key
 RSA, EC, ED = key("RS256"), key("ES256"), key("Ed25519")
 OLD, NEW = key("ES256", "old"), key("ES256", "new")
 WORKERS = 4
-WARM = 24  # connections, so that every worker gets some
+WARM = 48  # connections, so that every worker gets some: that one gets none has odds of 4 × 0.75⁴⁸, one in 250,000
 
 
 @pytest.fixture
