@@ -8,7 +8,6 @@ Environment:
 from __future__ import annotations
 
 import contextlib
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -62,25 +61,10 @@ def demo(stop: run.StopRequest) -> None:
             print(f"Ready: http://{listener}/, until Ctrl-C. In another terminal, get a token and use it:\n")
             print(trials(listener, auth))
             print("\nEnvoy's log:", flush=True)
-            envoy.show_log()
-            run.wait_while(lambda: envoy.running() and not stop.made)
-            if not stop.made:
-                raise run.Problem(f"Envoy has ended by itself, with status {envoy.process.returncode}.")
+            run.follow(envoy, stop)
         finally:
             envoy.stop()
 
 
-def main() -> int:
-    os.chdir(run.ROOT)
-    stop = run.StopRequest()
-    try:
-        demo(stop)
-    except run.Problem as problem:
-        print(problem, file=sys.stderr)
-        return 1
-    print("\nStopped.")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run.main(demo))

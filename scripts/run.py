@@ -288,10 +288,7 @@ def run(stop: StopRequest) -> None:
             print(f"Ready:    http://{listener}/, until Ctrl-C. To try in another terminal, in the same directory:\n")
             print(trials(listener, echoes=not named))
             print("\nEnvoy's log, where refusals appear:", flush=True)
-            envoy.show_log()
-            wait_while(lambda: envoy.running() and not stop.made)
-            if not stop.made:
-                raise Problem(f"Envoy has ended by itself, with status {envoy.process.returncode}.")
+            follow(envoy, stop)
         finally:
             envoy.stop()
 
@@ -307,11 +304,20 @@ def start(envoy: Envoy, admin: Address, stop: StopRequest, seconds: float) -> No
         raise Problem(f"Envoy was not ready after {seconds} seconds; http://{admin}/ready says so.")
 
 
-def main() -> int:
+def follow(envoy: Envoy, stop: StopRequest) -> None:
+    """Shows Envoy's log until a stop is asked for."""
+    envoy.show_log()
+    wait_while(lambda: envoy.running() and not stop.made)
+    if not stop.made:
+        raise Problem(f"Envoy has ended by itself, with status {envoy.process.returncode}.")
+
+
+def main(demo: Callable[[StopRequest], None]) -> int:
+    """Runs a demo until it is stopped; the exit status."""
     os.chdir(ROOT)  # every path here is relative to it, as in the sample
     stop = StopRequest()
     try:
-        run(stop)
+        demo(stop)
     except Problem as problem:
         print(problem, file=sys.stderr)
         return 1
@@ -320,4 +326,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(run))
