@@ -663,7 +663,7 @@ fn defaults_and_examples_of_the_tables_fit_the_schema_and_the_filter() {
     fn examples(fields: &[Field], visit: &mut impl FnMut(&Field)) {
         for field in fields {
             visit(field);
-            let mut shape = field.shape;
+            let mut shape = field.about.shape;
             while let Shape::List(items) = shape {
                 shape = *items;
             }
@@ -675,19 +675,19 @@ fn defaults_and_examples_of_the_tables_fit_the_schema_and_the_filter() {
     let schema = schema();
     let validator = jsonschema::validator_for(&schema).unwrap();
     examples(FIELDS, &mut |field| {
-        for text in field.default.into_iter().chain([field.example]) {
+        for text in field.about.default.into_iter().chain([field.about.example]) {
             assert!(serde_json::from_str::<Value>(text).is_ok(), "{}: {text}", field.name);
         }
     });
     let fields_of = |name: &str| {
         let field = FIELDS.iter().find(|field| field.name == name).unwrap();
-        let Shape::List(Shape::Object(fields)) = field.shape else { panic!("{name}") };
+        let Shape::List(Shape::Object(fields)) = field.about.shape else { panic!("{name}") };
         *fields
     };
     let consumers = fields_of("consumers");
     let secrets = consumers.iter().find(|field| field.name == "jwt_secrets").unwrap();
-    let Shape::List(Shape::Object(credential)) = secrets.shape else { panic!() };
-    let example = |field: &Field| serde_json::from_str::<Value>(field.example).unwrap();
+    let Shape::List(Shape::Object(credential)) = secrets.about.shape else { panic!() };
+    let example = |field: &Field| serde_json::from_str::<Value>(field.about.example).unwrap();
     // What an example needs beside it: those that it names, and `exp`.
     let base = || {
         json!({"claims_to_verify": ["exp"],
@@ -695,7 +695,7 @@ fn defaults_and_examples_of_the_tables_fit_the_schema_and_the_filter() {
     };
     let mut configs = Vec::new();
     for field in FIELDS {
-        for text in field.default.into_iter().chain([field.example]) {
+        for text in field.about.default.into_iter().chain([field.about.example]) {
             let mut config = base();
             config[field.name] = serde_json::from_str(text).unwrap();
             configs.push(config);

@@ -1,45 +1,35 @@
 //! What the configuration may hold, as data: its reader takes the names of the fields from here, and its documentation
 //! takes everything.
 
-/// A field of an object in the configuration. The module for a proxy knows only its name: the rest is for people.
+/// A field of an object in the configuration.
 #[derive(Debug, Clone, Copy)]
 pub struct Field {
     /// Its name.
     pub name: &'static str,
-    /// What its value looks like.
+    /// What is said about it. The module for a proxy has no use for that and goes without.
     #[cfg(not(target_arch = "wasm32"))]
+    pub about: About,
+}
+
+/// What is said about a field.
+#[derive(Debug, Clone, Copy)]
+pub struct About {
+    /// What its value looks like.
     pub shape: Shape,
     /// Whether it must be there.
-    #[cfg(not(target_arch = "wasm32"))]
     pub required: bool,
     /// What it means, in a sentence or two.
-    #[cfg(not(target_arch = "wasm32"))]
     pub description: &'static str,
     /// The value that it has when it is absent, as JSON; `None` when its absence has a meaning of its own.
-    #[cfg(not(target_arch = "wasm32"))]
     pub default: Option<&'static str>,
     /// A value that it may have, as JSON.
-    #[cfg(not(target_arch = "wasm32"))]
     pub example: &'static str,
 }
 
-#[cfg_attr(target_arch = "wasm32", allow(unused_variables))]
 impl Field {
     /// A field without a default that need not be there.
     pub const fn optional(name: &'static str, shape: Shape, description: &'static str, example: &'static str) -> Self {
-        Self {
-            name,
-            #[cfg(not(target_arch = "wasm32"))]
-            shape,
-            #[cfg(not(target_arch = "wasm32"))]
-            required: false,
-            #[cfg(not(target_arch = "wasm32"))]
-            description,
-            #[cfg(not(target_arch = "wasm32"))]
-            default: None,
-            #[cfg(not(target_arch = "wasm32"))]
-            example,
-        }
+        Self::new(name, About { shape, required: false, description, default: None, example })
     }
 
     /// A field with a default.
@@ -50,19 +40,20 @@ impl Field {
         default: &'static str,
         example: &'static str,
     ) -> Self {
-        Self {
-            #[cfg(not(target_arch = "wasm32"))]
-            default: Some(default),
-            ..Self::optional(name, shape, description, example)
-        }
+        Self::new(name, About { shape, required: false, description, default: Some(default), example })
     }
 
     /// A field that must be there.
     pub const fn required(name: &'static str, shape: Shape, description: &'static str, example: &'static str) -> Self {
+        Self::new(name, About { shape, required: true, description, default: None, example })
+    }
+
+    #[cfg_attr(target_arch = "wasm32", allow(unused_variables))]
+    const fn new(name: &'static str, about: About) -> Self {
         Self {
+            name,
             #[cfg(not(target_arch = "wasm32"))]
-            required: true,
-            ..Self::optional(name, shape, description, example)
+            about,
         }
     }
 }

@@ -30,7 +30,7 @@ pub fn text() -> String {
 
 fn object(fields: &[Field]) -> Value {
     let properties: Map<String, Value> = fields.iter().map(|field| (field.name.to_owned(), property(field))).collect();
-    let required: Vec<&str> = fields.iter().filter(|field| field.required).map(|field| field.name).collect();
+    let required: Vec<&str> = fields.iter().filter(|field| field.about.required).map(|field| field.name).collect();
     let mut schema = json!({ "type": "object", "additionalProperties": false, "properties": properties });
     if !required.is_empty() {
         schema = merged(schema, json!({ "required": required }));
@@ -39,12 +39,12 @@ fn object(fields: &[Field]) -> Value {
 }
 
 fn property(field: &Field) -> Value {
-    let mut about = json!({ "description": field.description });
-    if let Some(default) = field.default {
+    let mut about = json!({ "description": field.about.description });
+    if let Some(default) = field.about.default {
         about = merged(about, json!({ "default": parsed(default) }));
     }
-    about = merged(about, json!({ "examples": [parsed(field.example)] }));
-    merged(about, if field.required { shape(field.shape) } else { or_null(shape(field.shape)) })
+    about = merged(about, json!({ "examples": [parsed(field.about.example)] }));
+    merged(about, if field.about.required { shape(field.about.shape) } else { or_null(shape(field.about.shape)) })
 }
 
 fn shape(shape: Shape) -> Value {
