@@ -97,3 +97,14 @@ pub(crate) fn write(name: &str, value: Option<&str>, request: &mut impl RequestH
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_header_that_is_written_is_among_the_names() {
+        let written = headers(&Outcome::Preflight).map(|(name, _)| name.to_ascii_lowercase());
+        assert_eq!(written, NAMES);
+    }
+}

@@ -21,7 +21,7 @@ use self::worker::Worker;
 use crate::{config::Config, reply::Reply};
 
 proxy_wasm::main! {{
-    // The host filters by its own level; what it would drop is not worth a call, see `on_configure`.
+    // The host filters by its own level, and not every host can be asked for it.
     proxy_wasm::set_log_level(LogLevel::Trace);
     proxy_wasm::set_root_context(|context_id| Box::new(Root { context_id, worker: None }));
 }}
