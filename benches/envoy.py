@@ -21,19 +21,33 @@ WHO = "/who"
 USERNAME = "%REQ(x-consumer-username?x-token-sub)%"
 CREDENTIAL = "%REQ(x-credential-identifier?x-token-iss)%"
 
+# The name of the cluster that reaches whoever publishes key sets.
+KEYS_CLUSTER = "keys"
+
 
 class Ended(Exception):
     """Envoy ended instead of starting; the text is the end of its log."""
 
 
 class Envoy:
-    """An Envoy with the given listeners, each a list of HTTP filters; running inside `with`."""
+    """An Envoy with the given listeners, each a list of HTTP filters; running inside `with`.
 
-    def __init__(self, listeners: dict[str, list[dict]], directory: Path, concurrency: int = 1, unread: str = ""):
+    `keys_port` is where key sets are published. `unread` is a text that Envoy has to take in as it takes in a plugin
+    configuration, and that nothing uses.
+    """
+
+    def __init__(
+        self,
+        listeners: dict[str, list[dict]],
+        directory: Path,
+        concurrency: int = 1,
+        unread: str = "",
+        keys_port: int | None = None,
+    ):
         self._admin_path = directory / "admin"
         self._log_path = directory / "envoy.log"
         config_path = directory / "envoy.json"
-        config_path.write_text(json.dumps(_bootstrap(listeners, unread)))
+        config_path.write_text(json.dumps(_bootstrap(listeners, unread, keys_port)))
         self._command = [
             *[sys.executable, "-IS", "-c", LAUNCHER, ENVOY, "--config-path", str(config_path)],
             *["--admin-address-path", str(self._admin_path), "--log-level", "warning"],
@@ -102,16 +116,24 @@ def version() -> str:
     return re.search(r"/(\d+\.\d+\.\d+)/", text)[1]
 
 
-def _bootstrap(listeners: dict[str, list[dict]], unread: str) -> dict:
-    """`unread` is a text that Envoy has to take in as it takes in a plugin configuration, and that nothing uses."""
+def _bootstrap(listeners: dict[str, list[dict]], unread: str, keys_port: int | None) -> dict:
     return {
-        "admin": {"address": _any_port()},
-        "static_resources": {"listeners": [_listener(name, filters, unread) for name, filters in listeners.items()]},
+        "admin": {"address": _address(0)},
+        "static_resources": {
+            "listeners": [_listener(name, filters, unread) for name, filters in listeners.items()],
+            "clusters": [_cluster(KEYS_CLUSTER, keys_port)] if keys_port else [],
+        },
     }
 
 
-def _any_port() -> dict:
-    return {"socket_address": {"address": LOOPBACK, "port_value": 0}}
+def _cluster(name: str, port: int) -> dict:
+    endpoint = {"endpoint": {"address": _address(port)}}
+    return {"name": name, "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]}}
+
+
+def _address(port: int) -> dict:
+    """Of this machine; 0 is any port that is free."""
+    return {"socket_address": {"address": LOOPBACK, "port_value": port}}
 
 
 def _listener(name: str, filters: list[dict], unread: str) -> dict:
@@ -123,7 +145,7 @@ def _listener(name: str, filters: list[dict], unread: str) -> dict:
     }
     chain = {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
     metadata = {"typed_filter_metadata": {"unread": _string(unread)}}
-    return {"name": name, "address": _any_port(), "filter_chains": [chain], "metadata": metadata}
+    return {"name": name, "address": _address(0), "filter_chains": [chain], "metadata": metadata}
 
 
 def _who_route() -> dict:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from figures import Figure, costs
 from rounds import Cell, Samples
 from startup import Starts
-from subjects import IN_WASM, JWT_AUTH, JWT_AUTHN, JWT_AUTHN_CACHE, NO_CACHE
-from workload import ALGORITHMS, FIRST_SEEN, RETURNING
+from subjects import FETCHED_KEY_SET, IN_WASM, JWT_AUTH, JWT_AUTHN, JWT_AUTHN_CACHE, KEY_SET, NO_CACHE
+from workload import ALGORITHMS, FIRST_SEEN, PUBLISHABLE, RETURNING
 
 TIMES = "×"
 # Stands for an algorithm where none matters.
@@ -61,6 +61,12 @@ def of_requests(samples: Samples) -> Iterator[Goal]:
     def returning_among_many(algorithm: str) -> Figure:
         return Figure.ratio(returning(algorithm, most), returning(algorithm))
 
+    def of_key_set(algorithm: str) -> Figure:
+        return Figure.ratio(cost(KEY_SET, algorithm, RETURNING), returning(algorithm))
+
+    def of_fetched_key_set(algorithm: str) -> Figure:
+        return Figure.ratio(cost(FETCHED_KEY_SET, algorithm, RETURNING), returning(algorithm))
+
     def against_no_cache(algorithm: str) -> Figure:
         return Figure.difference(first_seen(algorithm), cost(NO_CACHE, algorithm, FIRST_SEEN))
 
@@ -71,6 +77,10 @@ def of_requests(samples: Samples) -> Iterator[Goal]:
     among_many = f"{most:,} consumers against 1"
     yield Goal(f"first-seen token, {among_many}", 1.05, TIMES, _each(first_seen_among_many))
     yield Goal(f"returning token, {among_many}", 1.05, TIMES, _each(returning_among_many))
+
+    yield Goal("returning token, key set against key", 1.05, TIMES, _each(of_key_set))
+    fetched = _each(of_fetched_key_set, PUBLISHABLE)
+    yield Goal("returning token, fetched key set against key", 1.05, TIMES, fetched)
 
     measured = {cell.subject for cell in samples}
     if NO_CACHE in measured:
@@ -92,5 +102,5 @@ def of_loading(starts: Starts, module_bytes: int) -> Iterator[Goal]:
     yield Goal("size of the module", 1.2, "MB", {ANY: Figure.of([module_bytes / 1e6])})
 
 
-def _each(figure: Callable[[str], Figure]) -> dict[str, Figure]:
-    return {algorithm: figure(algorithm) for algorithm in ALGORITHMS}
+def _each(figure: Callable[[str], Figure], algorithms: tuple[str, ...] = ALGORITHMS) -> dict[str, Figure]:
+    return {algorithm: figure(algorithm) for algorithm in algorithms}

@@ -11,7 +11,18 @@ from pathlib import Path
 from envoy import WHO, Envoy
 from load import Slice, send
 from subjects import Subject
-from workload import ACTIVE_CONSUMERS, ALGORITHMS, FIRST_SEEN, RETURNING, Tokens, issuer, username, write_tokens
+from suite import KeyServer
+from workload import (
+    ACTIVE_CONSUMERS,
+    ALGORITHMS,
+    FIRST_SEEN,
+    RETURNING,
+    Tokens,
+    issuer,
+    published,
+    username,
+    write_tokens,
+)
 
 
 @dataclass(frozen=True)
@@ -47,7 +58,7 @@ def measure(subjects: list[Subject], rounds: int, seconds: float, directory: Pat
     turns = list(_turns(subjects, directory))
     listeners = {name: filters for subject in subjects for name, filters in subject.listeners.items()}
     say(f"starting Envoy with {len(listeners)} listeners")
-    with Envoy(listeners, directory) as envoy:
+    with _publisher() as keys, Envoy(listeners, directory, keys_port=keys.port) as envoy:
         for turn in turns:
             _check(envoy, turn)
         say("warming up")
@@ -59,6 +70,14 @@ def measure(subjects: list[Subject], rounds: int, seconds: float, directory: Pat
             for turn in turns:
                 samples[turn.cell].append(send(envoy, turn.listener, turn.tokens, seconds))
     return samples
+
+
+def _publisher() -> KeyServer:
+    """The server of the issuers whose key sets are fetched."""
+    server = KeyServer()
+    for path, key_set in published().items():
+        server.set(path, key_set)
+    return server
 
 
 def _turns(subjects: list[Subject], directory: Path) -> Iterator[Turn]:

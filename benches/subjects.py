@@ -7,13 +7,25 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from envoy import Ended, Envoy, jwt_authn, wasm
-from workload import ALGORITHMS, FIRST_SEEN, RETURNING, consumers, issuer, jwks
+from envoy import KEYS_CLUSTER, Ended, Envoy, jwt_authn, wasm
+from workload import (
+    ALGORITHMS,
+    FIRST_SEEN,
+    PUBLISHABLE,
+    RETURNING,
+    consumer_with_fetched_key_sets,
+    consumer_with_key_sets,
+    consumers,
+    issuer,
+    jwks,
+)
 
 NO_FILTER = "no filter"
 JWT_AUTHN = "jwt_authn"
 JWT_AUTHN_CACHE = "jwt_authn, with cache"
 JWT_AUTH = "this filter"
+KEY_SET = "this filter, key set"
+FETCHED_KEY_SET = "this filter, fetched key set"
 NO_CACHE = "this filter, no cache"
 IN_WASM = "this filter, no cache, all in Wasm"
 
@@ -48,14 +60,16 @@ def all_subjects(consumer_counts: tuple[int, ...]) -> list[Subject]:
         Subject(NO_FILTER, {NO_FILTER: []}),
         _native(JWT_AUTHN, {}),
         _native(JWT_AUTHN_CACHE, {"jwt_cache_config": {"jwt_cache_size": JWT_AUTHN_CACHED_TOKENS}}),
-        *[_ours(JWT_AUTH, count) for count in consumer_counts],
+        *[_ours(JWT_AUTH, consumers(count)) for count in consumer_counts],
+        _ours(KEY_SET, [consumer_with_key_sets()]),
+        _ours(FETCHED_KEY_SET, [consumer_with_fetched_key_sets(KEYS_CLUSTER)], algorithms=PUBLISHABLE),
     ]
     if _is_accepted(WITHOUT_CACHE):
-        subjects.append(_ours(NO_CACHE, fields=WITHOUT_CACHE, tokens=(FIRST_SEEN,)))
+        subjects.append(_ours(NO_CACHE, consumers(1), WITHOUT_CACHE, tokens=(FIRST_SEEN,)))
     if _is_accepted(WITHOUT_HOST_CRYPTO):
         # The host verifies no other algorithms.
         algorithms = ("RS256", "ES256")
-        subjects.append(_ours(IN_WASM, fields=WITHOUT_HOST_CRYPTO, tokens=(FIRST_SEEN,), algorithms=algorithms))
+        subjects.append(_ours(IN_WASM, consumers(1), WITHOUT_HOST_CRYPTO, tokens=(FIRST_SEEN,), algorithms=algorithms))
     return subjects
 
 
@@ -69,11 +83,11 @@ def _of_algorithm(name: str, algorithm: str) -> str:
     return f"{name}, {algorithm}"
 
 
-def _ours(name: str, consumer_count: int = 1, fields: dict | None = None, **sent: tuple[str, ...]) -> Subject:
+def _ours(name: str, some_consumers: list[dict], fields: dict | None = None, **sent: tuple[str, ...]) -> Subject:
     """This filter; one listener, since it looks a token's key up among all."""
-    listener = f"{name}, {consumer_count}"
-    plugin = plugin_text(consumers(consumer_count), fields or {})
-    return Subject(name, {listener: [wasm(plugin, vm_id=listener)]}, consumer_count, **sent)
+    listener = f"{name}, {len(some_consumers)}"
+    plugin = plugin_text(some_consumers, fields or {})
+    return Subject(name, {listener: [wasm(plugin, vm_id=listener)]}, len(some_consumers), **sent)
 
 
 def plugin_text(some_consumers: list[dict], fields: dict) -> str:

@@ -13,6 +13,8 @@ from pathlib import Path
 from suite import Key, as_json, b64, key
 
 ALGORITHMS = ("HS256", "RS256", "ES256", "EdDSA")
+# Nobody publishes a shared secret.
+PUBLISHABLE = ALGORITHMS[1:]
 
 FIRST_SEEN = "first-seen"
 RETURNING = "returning"
@@ -41,6 +43,28 @@ def consumers(count: int) -> list[dict]:
 
 def consumer(index: int) -> dict:
     return {"username": username(index), "jwt_secrets": [credential(name, index) for name in algorithms_of(index)]}
+
+
+def consumer_with_key_sets() -> dict:
+    """The first consumer, whose keys stand in sets of one key each."""
+    credentials = [{"key": issuer(name, 0), "jwks": jwks(name)} for name in ALGORITHMS]
+    return {"username": username(0), "jwt_secrets": credentials}
+
+
+def consumer_with_fetched_key_sets(cluster: str) -> dict:
+    """The first consumer, whose issuers publish such sets."""
+    places = {name: {"uri": f"http://{cluster}{_path(name)}", "cluster": cluster} for name in PUBLISHABLE}
+    credentials = [{"key": issuer(name, 0), "remote_jwks": place} for name, place in places.items()]
+    return {"username": username(0), "jwt_secrets": credentials}
+
+
+def published() -> dict[str, dict]:
+    """The key sets that are fetched, by path."""
+    return {_path(name): jwks(name) for name in PUBLISHABLE}
+
+
+def _path(algorithm: str) -> str:
+    return f"/{algorithm.lower()}/jwks.json"
 
 
 def rs256_consumers(count: int) -> list[dict]:
