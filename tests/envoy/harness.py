@@ -44,12 +44,16 @@ def until(condition, what, seconds=20):
 
 @dataclass
 class Listen:
-    """A plugin configuration with routes of its own, filters behind it, and further settings of the connection manager."""
+    """A plugin configuration with routes of its own, filters behind it, and further settings of the connection manager.
+
+    With `switched_off`, Envoy passes the filter by but on routes that switch it on.
+    """
 
     plugin: dict | str | None
     routes: list = field(default_factory=lambda: ROUTES)
     behind: list = field(default_factory=list)
     manager: dict = field(default_factory=dict)
+    switched_off: bool = False
 
 
 class Envoy:
@@ -218,7 +222,7 @@ def _listener(name, listen, wasm):
         "codec_type": "AUTO",
         "max_request_headers_kb": 96,
         "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": listen.routes}]},
-        "http_filters": [] if listen.plugin is None else [_filter(listen.plugin, wasm)],
+        "http_filters": [] if listen.plugin is None else [_filter(listen.plugin, wasm, listen.switched_off)],
         **listen.manager,
     }
     router = {"@type": _type("envoy.extensions.filters.http.router.v3.Router")}
@@ -228,10 +232,11 @@ def _listener(name, listen, wasm):
     return {"name": name, "address": _address(0), "filter_chains": [chain]}
 
 
-def _filter(plugin, wasm):
+def _filter(plugin, wasm, switched_off):
     form = "google.protobuf.StringValue" if isinstance(plugin, str) else "google.protobuf.Struct"
     return {
         "name": "envoy.filters.http.wasm",
+        "disabled": switched_off,
         "typed_config": {
             "@type": _type("envoy.extensions.filters.http.wasm.v3.Wasm"),
             "config": {

@@ -1,12 +1,18 @@
-"""Rules per route and cluster: they go by what Envoy's router chose, and no request can talk them into another."""
+"""Rules per route and cluster: they go by what Envoy's router chose, and no request can talk them into another.
+
+And Envoy's own switch per route, as the README has it.
+"""
 
 import http.client
+import re
+from pathlib import Path
 
 import pytest
+import yaml
 
 import client
 from consumers import CLIENT_APP, GUEST, HS256, PARTNER, PARTNER_ISSUER, RS256, plugin
-from expect import IDENTITY, forbidden, passed, passed_as_anonymous, passed_unauthenticated, refused, unauthorized
+from expect import IDENTITY, forbidden, identity, passed, passed_as_anonymous, passed_unauthenticated, refused, unauthorized
 from harness import Listen
 from tokens import Key
 
@@ -31,6 +37,9 @@ ROUTES = [
     route("http2", {"prefix": "/http2"}, "http2"),
     route("", {"prefix": "/"}),
 ]
+README = (Path(__file__).resolve().parents[2] / "README.md").read_text()
+SWITCH = yaml.safe_load(re.search(r"Envoy itself can switch.*?```yaml\n(.*?)```", README, re.DOTALL)[1])
+SWITCHED_ON = {"typed_per_filter_config": SWITCH["routes"][0]["typed_per_filter_config"]}
 RULES = [
     {"routes": ["health", "root"], "disabled": True},
     {"routes": ["partners"], "allow": ["partners"], "claims_to_verify": None},
@@ -50,6 +59,11 @@ LISTENERS = {
     "claims": Listen(plugin(GOLD, claims_to_headers=[{"claim": "role", "header": "x-role"}], rules=RULES[:1]), ROUTES),
     "encoded": Listen(plugin(BASE64, rules=[{"routes": ["encoded"], "secret_is_base64": True}]), ROUTES),
     "hidden": Listen(plugin(GOLD, hide_credentials=True, rules=RULES[:1]), ROUTES),
+    "switched by Envoy": Listen(
+        plugin(GOLD, claims_to_verify=["exp"]),
+        [route("health", {"prefix": "/health"}), {**route("other", {"prefix": "/"}), **SWITCHED_ON}],
+        switched_off=SWITCH["http_filters"][0]["disabled"],
+    ),
     "stripped early": Listen(
         PLUGIN,
         ROUTES,
@@ -146,7 +160,7 @@ WAYS = [
 ]
 
 
-@pytest.mark.parametrize("listener", ["as it comes", "tidied up"])
+@pytest.mark.parametrize("listener", ["as it comes", "tidied up", "switched by Envoy"])
 @pytest.mark.parametrize("path, using", WAYS, ids=[f"{path} {using.__name__}" for path, using in WAYS])
 def test_no_trick_with_the_path_gets_a_request_to_a_route_that_is_not_disabled(envoy, listener, path, using):
     """Whatever Envoy makes of the path, what passes without a token has gone to the route that is disabled."""
@@ -174,6 +188,15 @@ def test_envoy_can_strip_such_headers_before_it_chooses_a_route(envoy):
     unauthorized(envoy["stripped early"].send(headers=spoofed))
     passed(envoy["stripped early"].bearer(LASTING, headers=spoofed), GOLD)
     passed_unauthenticated(envoy["stripped early"].send(path="/health", headers=spoofed))
+
+
+def test_envoys_own_switch_does_the_same_but_for_identity_headers(envoy):
+    listener = envoy["switched by Envoy"]
+    unauthorized(listener.send())
+    passed(listener.bearer(LASTING, headers=[("x-consumer-username", "root")]), GOLD)
+    passed_unauthenticated(listener.send(path="/health"))
+    spoofed = listener.send(path="/health", headers=[("x-consumer-username", "root")])
+    assert identity(spoofed) == {"x-consumer-username": ["root"]}
 
 
 def test_a_disabled_route_leaves_tokens_alone(envoy):
