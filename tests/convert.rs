@@ -331,7 +331,7 @@ const NOTES: &[&str] = &[
     "24:3: services[1].protocol: has no counterpart; the service is left out",
     "28:3: plugins[0]: the plugin rate-limiting has no counterpart",
     "29:3: plugins[1]: the plugin custom-auth has no counterpart",
-    "30:3: plugins[2]: the plugin jwt of a consumer has no counterpart; the consumer's credentials are left out",
+    "30:3: plugins[2]: the plugin jwt of a consumer has no counterpart; nobody passes as this consumer",
     "33:26: consumers[0].basicauth_credentials: has no counterpart",
     "35:5: consumers[0].jwt_secrets[0]: is left out: the gateway made up its key or secret, which is nowhere in this \
      file",
@@ -391,6 +391,70 @@ fn a_consumer_that_loses_a_plugin_that_may_keep_it_out_stays_out() {
         assert_eq!(run.out.contains("secret: "), comes_in, "{}", run.out);
         assert_eq!(run.notes().len(), 1);
     }
+}
+
+/// "Multiple authentication" as the gateway's documentation has it: who has no token is taken for a consumer, and that
+/// consumer is turned away.
+#[test]
+fn nobody_passes_as_an_anonymous_consumer_that_is_turned_away() {
+    let source = |plugin: &str| {
+        let anonymous = NESTED.replace("maximum_expiration: 600", "maximum_expiration: 600, anonymous: guest");
+        format!("{anonymous}- username: guest\n  plugins:\n  - name: {plugin}\n")
+    };
+    for (plugin, comes_in) in [("request-termination", false), ("rate-limiting", true)] {
+        let run = convert(&source(plugin));
+        assert_eq!(run.out.contains("anonymous: guest"), comes_in, "{}", run.out);
+        assert!(run.out.contains("cluster: orders"), "{}", run.out);
+        assert_eq!(run.notes().len(), 1);
+    }
+}
+
+#[test]
+fn what_kept_a_consumer_group_out_closes_the_routes_that_it_was_for() {
+    let nested = |plugin: &str| format!("{NESTED}consumer_groups:\n- name: gold\n  plugins:\n  - name: {plugin}\n");
+    let flat = |plugin: &str| format!("{NESTED}plugins:\n- name: {plugin}\n  consumer_group: gold\n");
+    for (plugin, closes) in [("request-termination", true), ("jwt", true), ("rate-limiting-advanced", false)] {
+        for (source, notes) in [(nested(plugin), 2), (flat(plugin), 1)] {
+            let run = convert(&source);
+            assert_eq!(run.out.contains("cluster: orders"), !closes, "{}", run.out);
+            assert!(run.out.contains(&format!("the plugin {plugin} of a consumer group has no counterpart")));
+            assert_eq!(run.notes().len(), notes + usize::from(closes), "{}", run.out);
+        }
+    }
+}
+
+#[test]
+fn an_acl_that_goes_by_consumer_groups_closes_its_route() {
+    let run = convert(&NESTED.replace("allow: [staff]", "deny: [gold], include_consumer_groups: true"));
+    assert!(!run.out.contains("cluster: orders"), "{}", run.out);
+    assert!(run.out.contains("the plugin acl with include_consumer_groups has no counterpart"), "{}", run.out);
+}
+
+/// Rules go by names: what opens one route would open the other.
+#[test]
+fn no_two_routes_share_a_name() {
+    let unnamed = r#"
+services:
+- url: http://a.example.com
+  routes:
+  - paths: [/open]
+  - {name: route-1, paths: [/closed], plugins: [{name: jwt}]}
+  - paths: [/open-too]
+"#;
+    let converted = convert(unnamed).converted().to_owned();
+    let (_, disabled) = converted.split_once("rules:\n").unwrap();
+    let (disabled, _) = disabled.split_once("disabled: true").unwrap();
+    let open: Vec<&str> = disabled.lines().filter_map(|line| line.trim().strip_prefix("- ")).collect();
+    assert_eq!(open, ["routes:", "route-2", "route-3", "no-route"]);
+    assert_eq!(
+        convert(&unnamed.replace("- paths", "- name: route-1\n    paths")).faults(),
+        [
+            "7:5: services[0].routes[1]: \"route-1\" is the name of another route too",
+            "8:5: services[0].routes[2]: \"route-1\" is the name of another route too"
+        ]
+    );
+    let twice = "services: [{name: a, host: a}, {name: a, host: b}]";
+    assert_eq!(convert(twice).faults(), ["1:32: services[1]: \"a\" is the name of another service too"]);
 }
 
 #[test]

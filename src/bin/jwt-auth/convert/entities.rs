@@ -7,7 +7,7 @@ use super::{
 };
 
 /// A kind of thing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     Service,
     Route,
@@ -15,18 +15,20 @@ pub enum Kind {
     Consumer,
     JwtSecret,
     Acl,
+    ConsumerGroup,
     Upstream,
     Target,
 }
 
 impl Kind {
-    const ALL: [(Self, &str, &str); 8] = [
+    const ALL: [(Self, &str, &str); 9] = [
         (Self::Service, "services", "service"),
         (Self::Route, "routes", "route"),
         (Self::Plugin, "plugins", "plugin"),
         (Self::Consumer, "consumers", "consumer"),
         (Self::JwtSecret, "jwt_secrets", "jwt_secret"),
         (Self::Acl, "acls", "acl"),
+        (Self::ConsumerGroup, "consumer_groups", "consumer_group"),
         (Self::Upstream, "upstreams", "upstream"),
         (Self::Target, "targets", "target"),
     ];
@@ -47,6 +49,7 @@ impl Kind {
             (Self::Service, Self::Route | Self::Plugin)
                 | (Self::Route, Self::Plugin)
                 | (Self::Consumer, Self::JwtSecret | Self::Acl | Self::Plugin)
+                | (Self::ConsumerGroup, Self::Plugin)
                 | (Self::Upstream, Self::Target)
         )
     }
@@ -82,6 +85,15 @@ pub struct Entity<'s> {
     tilde: bool,
 }
 
+/// The fields by which one thing names another.
+const NAMES: [&str; 3] = ["id", "name", "username"];
+
+impl Entity<'_> {
+    fn is_named(&self, name: &str) -> bool {
+        NAMES.iter().any(|field| self.node.member(field).and_then(Node::text) == Some(name))
+    }
+}
+
 /// All things, each with a number: its place in the order in which they stand.
 #[derive(Debug, Default)]
 pub struct Entities<'s> {
@@ -109,16 +121,21 @@ impl<'s> Entities<'s> {
         self.all.get(number).map(|entity| entity.kind)
     }
 
+    /// Whether it stands in one of the kind.
+    pub fn is_within(&self, entity: &Entity, kind: Kind) -> bool {
+        entity.within.is_some_and(|number| self.kind(number) == Some(kind))
+    }
+
     /// What a reference means: a name, an id, or a map with one of them.
     pub fn find(&self, kind: Kind, reference: &Node) -> Option<usize> {
-        const NAMES: [&str; 3] = ["id", "name", "username"];
-
-        let named = |entity: &Entity, name: &str| {
-            NAMES.iter().any(|field| entity.node.member(field).and_then(Node::text) == Some(name))
-        };
         let names = NAMES.iter().filter_map(|field| reference.member(field)?.text());
         let name = reference.text().or_else(|| names.into_iter().next())?;
-        self.of(kind).find(|(_, entity)| named(entity, name)).map(|(number, _)| number)
+        self.of(kind).find(|(_, entity)| entity.is_named(name)).map(|(number, _)| number)
+    }
+
+    /// Whether one of the kind has the name or id.
+    pub fn has(&self, kind: Kind, name: &str) -> bool {
+        self.of(kind).any(|(_, entity)| entity.is_named(name))
     }
 
     /// How to tell a path that is a regular expression.

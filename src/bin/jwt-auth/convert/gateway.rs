@@ -67,7 +67,7 @@ pub struct Plugin {
 pub enum PluginKind {
     Jwt(Jwt),
     Acl(Acl),
-    /// One without a counterpart that decides who may call, or that may do so for all that is known of it.
+    /// One without a counterpart that decides who may call, or that may do so for all that is known of it, in words.
     Guard(String),
 }
 
@@ -92,6 +92,8 @@ pub struct Consumer {
     pub tags: Vec<String>,
     pub groups: Vec<String>,
     pub credentials: Vec<Credential>,
+    /// Whether a plugin without a counterpart may have kept it out, so that nothing may let it in.
+    pub is_barred: bool,
 }
 
 /// A credential of the `jwt` plugin.

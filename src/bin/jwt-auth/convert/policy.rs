@@ -61,11 +61,11 @@ fn judge(gateway: &Gateway, index: usize, route: &Route, groups: &Groups) -> (De
         _ => None,
     });
     let guard = plugins.iter().find_map(|plugin| match &plugin.kind {
-        PluginKind::Guard(name) => Some(format!("the plugin {name} has no counterpart")),
+        PluginKind::Guard(plugin) => Some(format!("{plugin} has no counterpart")),
         _ => None,
     });
     let (demand, nobody) = match (jwt, acl) {
-        (Some(jwt), acl) => demand(jwt, acl, groups),
+        (Some(jwt), acl) => demand(jwt, acl, gateway, groups),
         (None, Some(_)) => {
             let message = "the plugin acl without the plugin jwt has no counterpart";
             return (None, Some(Closed { status: 503, message: message.to_owned() }));
@@ -81,8 +81,9 @@ fn applies(plugin: &Plugin, index: usize, route: &Route) -> bool {
     to_route && to_service
 }
 
-fn demand(Jwt(fields): &Jwt, acl: Option<&Acl>, groups: &Groups) -> (Demand, Option<Closed>) {
+fn demand(Jwt(fields): &Jwt, acl: Option<&Acl>, gateway: &Gateway, groups: &Groups) -> (Demand, Option<Closed>) {
     let mut fields = fields.clone();
+    fields.retain(|(name, value)| name != "anonymous" || !is_barred(value, gateway));
     let Some(acl) = acl else { return (Some(fields), None) };
     let allow = groups.known(&acl.allow);
     let deny = groups.known(&acl.deny);
@@ -94,6 +95,13 @@ fn demand(Jwt(fields): &Jwt, acl: Option<&Acl>, groups: &Groups) -> (Demand, Opt
         }
     }
     (Some(fields), nobody)
+}
+
+/// Whether a name is that of a consumer that must not come in, not even for want of a token.
+fn is_barred(name: &Yaml, gateway: &Gateway) -> bool {
+    let barred = gateway.consumers.iter().filter(|consumer| consumer.is_barred);
+    let mut names = barred.flat_map(|consumer| [&consumer.username, &consumer.id]).flatten();
+    names.any(|barred| Yaml::from(barred.as_str()) == *name)
 }
 
 /// The demands as top level and rules.

@@ -1,7 +1,7 @@
 //! Reading the gateway's declarative configuration: nested or flat, formats 1.1, 2.1 and 3.0, what `deck` dumps, and the
 //! answers of the Admin API.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{
     entities::{Entities, Entity, Kind},
@@ -20,7 +20,13 @@ use jwt_auth_filter::config::Config;
 /// What the files say together.
 pub fn read(files: &[Node], report: &mut Report) -> Gateway {
     let entities = Entities::collect(files, report);
-    let mut reader = Reader { entities: &entities, index: HashMap::new(), gateway: Gateway::default(), report };
+    let mut reader = Reader {
+        entities: &entities,
+        index: HashMap::new(),
+        names: HashSet::new(),
+        gateway: Gateway::default(),
+        report,
+    };
     // In this order, so that what is referred to has been read.
     for kind in [
         Kind::Upstream,
@@ -30,6 +36,7 @@ pub fn read(files: &[Node], report: &mut Report) -> Gateway {
         Kind::Consumer,
         Kind::JwtSecret,
         Kind::Acl,
+        Kind::ConsumerGroup,
         Kind::Plugin,
     ] {
         for (number, entity) in entities.of(kind) {
@@ -43,6 +50,8 @@ struct Reader<'s, 'r> {
     entities: &'s Entities<'s>,
     /// What became of an entity, by its number: its index in the gateway's list. Some become nothing.
     index: HashMap<usize, usize>,
+    /// The names of the services and routes so far.
+    names: HashSet<(Kind, String)>,
     gateway: Gateway,
     report: &'r mut Report,
 }
@@ -66,6 +75,7 @@ impl<'s> Reader<'s, '_> {
             Kind::Consumer => self.consumer(entity),
             Kind::JwtSecret => self.jwt_secret(entity),
             Kind::Acl => self.acl(entity),
+            Kind::ConsumerGroup => self.consumer_group(entity),
             Kind::Plugin => self.plugin(entity),
         };
         if let Some(index) = read {
@@ -91,6 +101,21 @@ impl<'s> Reader<'s, '_> {
             }),
         };
         number.and_then(|number| self.index.get(&number)).map_or(Reference::Lost, |index| Reference::To(*index))
+    }
+
+    /// A service or a route by its name, or by one that no other has. Rules and clusters go by it: with one name for two
+    /// routes, what opens one would open the other.
+    fn unique_name(&mut self, entity: &Entity, name: Option<String>) -> Option<String> {
+        let kind = entity.kind;
+        let unused = |name: &String| !self.names.contains(&(kind, name.clone())) && !self.entities.has(kind, name);
+        let made_up = || (1_u64..).map(|number| format!("{}-{number}", kind.as_reference())).find(unused);
+        let name = name.or_else(made_up)?;
+        if self.names.insert((kind, name.clone())) {
+            return Some(name);
+        }
+        let message = format!("{name:?} is the name of another {} too", kind.as_reference());
+        self.report.fault(entity.node.place, &entity.path, message);
+        None
     }
 
     fn upstream(&mut self, entity: &'s Entity<'s>) -> Option<usize> {
@@ -142,9 +167,8 @@ impl<'s> Reader<'s, '_> {
     }
 
     fn service(&mut self, entity: &'s Entity<'s>) -> Option<usize> {
-        let unnamed = format!("service-{}", self.gateway.services.len().saturating_add(1));
         let mut fields = self.fields(entity);
-        let name = fields.name("name").or_else(|| fields.name("id")).unwrap_or(unnamed);
+        let name = fields.name("name").or_else(|| fields.name("id"));
         let url = fields.take("url").and_then(|node| {
             let url = node.text().and_then(Url::parse);
             fields.expect("url", node, url, "scheme://host:port/path")
@@ -178,7 +202,7 @@ impl<'s> Reader<'s, '_> {
             return None;
         };
         let service = Service {
-            name,
+            name: self.unique_name(entity, name)?,
             enabled,
             scheme,
             host,
@@ -194,10 +218,9 @@ impl<'s> Reader<'s, '_> {
 
     fn route(&mut self, entity: &'s Entity<'s>) -> Option<usize> {
         let service = self.reference(entity, Kind::Service);
-        let unnamed = format!("route-{}", self.gateway.routes.len().saturating_add(1));
         let is_regex = self.entities.regex_test(entity);
         let mut fields = self.fields(entity);
-        let name = fields.name("name").or_else(|| fields.name("id")).unwrap_or(unnamed);
+        let name = fields.name("name").or_else(|| fields.name("id"));
         let protocols = protocols(&mut fields);
         let narrowed = ["snis", "sources", "destinations", "expression"].map(|name| {
             let node = fields.take(name).filter(|node| !node.is_empty())?;
@@ -236,7 +259,7 @@ impl<'s> Reader<'s, '_> {
         let (grpc_only, paths, headers) = (protocols?, paths?, headers?);
         let route = Route {
             place,
-            name,
+            name: self.unique_name(entity, name)?,
             service,
             methods,
             hosts,
@@ -258,7 +281,8 @@ impl<'s> Reader<'s, '_> {
         fields.finish(&["jwt_secrets", "acls", "plugins"], &[("type", "0")]);
         let place = entity.node.place;
         let credentials = Vec::new();
-        let consumer = Consumer { place, username, id, custom_id, tags, groups: Vec::new(), credentials };
+        let consumer =
+            Consumer { place, username, id, custom_id, tags, groups: Vec::new(), credentials, is_barred: false };
         if consumer.username.is_none() && consumer.id.is_none() && consumer.custom_id.is_none() {
             self.report.fault(place, &entity.path, "a consumer without a username, an id and a custom_id");
             return None;
@@ -302,6 +326,11 @@ impl<'s> Reader<'s, '_> {
         Some(push(&mut consumer.groups, group))
     }
 
+    fn consumer_group(&mut self, entity: &'s Entity<'s>) -> Option<usize> {
+        self.report.note(entity.node.place, &entity.path, "has no counterpart");
+        None
+    }
+
     fn owner(&mut self, entity: &'s Entity<'s>, consumer: Reference) -> Option<&mut Consumer> {
         match consumer {
             Reference::To(index) => self.gateway.consumers.get_mut(index),
@@ -321,17 +350,18 @@ impl<'s> Reader<'s, '_> {
         let mut fields = self.fields(entity);
         let name = fields.name("name").unwrap_or_default();
         let enabled = fields.flag("enabled").unwrap_or(true);
-        let group = fields.take("consumer_group");
+        let names_group = fields.take("consumer_group").is_some();
         let config = fields.take("config");
         let scopes = ["service", "route", "consumer", "protocols", "_config", "instance_name"];
         fields.finish(&scopes, &[]);
         if !enabled {
             return None;
         }
-        if group.is_some() || !matches!(consumer, Reference::Nothing) {
+        if !matches!(consumer, Reference::Nothing) {
             self.plugin_of_consumer(entity, &name, consumer);
             return None;
         }
+        let is_of_group = names_group || self.entities.is_within(entity, Kind::ConsumerGroup);
         let scope = |reference| match reference {
             Reference::Nothing => Some(None),
             Reference::To(index) => Some(Some(index)),
@@ -341,14 +371,16 @@ impl<'s> Reader<'s, '_> {
         let subject = format!("{}.config", entity.path);
         let configs = [config, shared];
         let kind = match name.as_str() {
-            "jwt" => PluginKind::Jwt(jwt(&subject, configs, self.report)),
-            "acl" => PluginKind::Acl(acl_groups(&subject, configs, self.report)),
+            "jwt" if !is_of_group => PluginKind::Jwt(jwt(&subject, configs, self.report)),
+            "acl" if !is_of_group => acl(&subject, configs, self.report),
             _ => {
-                self.report.note(entity.node.place, &entity.path, format!("the plugin {name} has no counterpart"));
+                let whose = if is_of_group { " of a consumer group" } else { "" };
+                let plugin = format!("the plugin {name}{whose}");
+                self.report.note(entity.node.place, &entity.path, format!("{plugin} has no counterpart"));
                 if LETS_ALL_IN.contains(&name.as_str()) {
                     return None;
                 }
-                PluginKind::Guard(name)
+                PluginKind::Guard(plugin)
             }
         };
         Some(push(&mut self.gateway.plugins, Plugin { kind, service, route }))
@@ -362,7 +394,8 @@ impl<'s> Reader<'s, '_> {
             && let Some(consumer) = self.gateway.consumers.get_mut(index)
         {
             consumer.credentials.clear();
-            message.push_str("; the consumer's credentials are left out");
+            consumer.is_barred = true;
+            message.push_str("; nobody passes as this consumer");
         }
         self.report.note(entity.node.place, &entity.path, message);
     }
@@ -534,19 +567,22 @@ fn jwt(path: &str, configs: Configs, report: &mut Report) -> Jwt {
     Jwt(members)
 }
 
-fn acl_groups(path: &str, configs: Configs, report: &mut Report) -> Acl {
+const BY_CONSUMER_GROUP: &str = "include_consumer_groups";
+
+fn acl(path: &str, configs: Configs, report: &mut Report) -> PluginKind {
     let list = |names: [&str; 2]| {
         let nodes = configs.into_iter().flatten().flat_map(|config| names.map(|name| config.member(name)));
         nodes.flatten().find_map(texts_of).unwrap_or_default()
     };
+    let by_consumer_group = configs.into_iter().flatten().find_map(|config| config.member(BY_CONSUMER_GROUP));
     let acl = Acl { allow: list(["allow", "whitelist"]), deny: list(["deny", "blacklist"]) };
-    let defaults = [
-        ("hide_groups_header", "false"),
-        ("always_use_authenticated_groups", "false"),
-        ("include_consumer_groups", "false"),
-    ];
+    let defaults =
+        [("hide_groups_header", "false"), ("always_use_authenticated_groups", "false"), (BY_CONSUMER_GROUP, "false")];
     finish(path, configs, &["allow", "whitelist", "deny", "blacklist"], &defaults, report);
-    acl
+    if by_consumer_group.is_some_and(|node| !node.is("false")) {
+        return PluginKind::Guard(format!("the plugin acl with {BY_CONSUMER_GROUP}"));
+    }
+    PluginKind::Acl(acl)
 }
 
 fn finish(path: &str, configs: Configs, read: &[&str], defaults: &[(&str, &str)], report: &mut Report) {
