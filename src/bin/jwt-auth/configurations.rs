@@ -3,9 +3,12 @@
 //! A file is a plugin configuration itself, or something that holds Wasm filters: an Envoy configuration, an ECDS file,
 //! a ConfigMap with one of these, an EnvoyFilter, a WasmPlugin, an EnvoyExtensionPolicy. Of the Wasm filters those are ours that say so by a name, a
 //! `root_id`, or the file or address of their module, in which `jwt-auth` or `jwt_auth` stands, and those whose
-//! configuration has a field `consumers`, which no other filter is likely to have.
+//! configuration has a field `consumers`, which no other filter is likely to have. Where Envoy is to discover a filter's
+//! configuration, that is somewhere else.
 
 mod credentials;
+
+use std::fmt;
 
 use jwt_auth_filter::config::{Config, FIELDS, Fault};
 
@@ -15,6 +18,7 @@ use crate::document::{self, Content, Dialect, Node, Position, Text, Unreadable};
 
 const WASM: &str = "envoy.extensions.filters.http.wasm.v3.Wasm";
 const TYPED_STRUCTS: [&str; 2] = ["udpa.type.v1.TypedStruct", "xds.type.v3.TypedStruct"];
+const NAMELESS: &str = "without a name";
 const STRUCT: &str = "google.protobuf.Struct";
 const STRING_VALUE: &str = "google.protobuf.StringValue";
 
@@ -50,6 +54,33 @@ pub struct Findings {
     pub configurations: Vec<Configuration>,
     /// The Wasm filters that are others', by their names.
     pub others: Vec<(String, Position)>,
+    /// The Wasm filters whose configuration is somewhere else.
+    pub discovered: Vec<Discovered>,
+}
+
+impl Findings {
+    fn count(&self) -> usize {
+        [self.configurations.len(), self.others.len(), self.discovered.len()].into_iter().sum()
+    }
+}
+
+/// A Wasm filter that Envoy discovers (ECDS): its configuration is in another file, or comes from a server.
+#[derive(Debug)]
+pub struct Discovered {
+    pub at: Position,
+    pub name: String,
+    /// The file, as Envoy is told of it.
+    pub file: Option<String>,
+}
+
+impl fmt::Display for Discovered {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        write!(formatter, "the configuration of {} is ", self.name)?;
+        match &self.file {
+            Some(file) => write!(formatter, "in {file}"),
+            None => formatter.write_str("what a server gives Envoy"),
+        }
+    }
 }
 
 /// Finds every configuration in a file.
@@ -64,13 +95,12 @@ pub fn find(text: &str) -> Result<Findings, Unreadable> {
     let in_go = if documents.iter().any(is_resource) { document::read(text, Dialect::Go)? } else { Vec::new() };
     for (at, document) in documents.iter().enumerate() {
         let document = if is_resource(document) { in_go.get(at).unwrap_or(document) } else { document };
-        let before = findings.configurations.len().saturating_add(findings.others.len());
+        let before = findings.count();
         if let Some(files) = document.get("data").filter(|_| is_config_map(document)) {
             walk_files(files, &mut findings)?;
         }
         walk(document, &[], &mut findings);
-        let found_none = before == findings.configurations.len().saturating_add(findings.others.len());
-        if found_none && !holds_filters(document) {
+        if before == findings.count() && !holds_filters(document) {
             findings.configurations.push(bare(document));
         }
     }
@@ -124,6 +154,9 @@ fn walk(node: &Node, names: &[&str], findings: &mut Findings) {
         let form = Form { fields: plugin.get("configuration"), policy: Policy::Envoy };
         return consider(plugin, form, names, findings);
     }
+    if let Some(discovered) = discovered(node) {
+        return findings.discovered.push(discovered);
+    }
     let kind = node.get("kind").and_then(Node::text).unwrap_or_default();
     let names = match node.get("metadata").filter(|_| !kind.is_empty()) {
         Some(metadata) => texts(metadata, &["name"]),
@@ -164,6 +197,19 @@ fn wasm_filter(node: &Node) -> Option<&Node> {
     (is_typed_struct && is(node, "type_url", WASM)).then(|| node.get("value")?.get("config")).flatten()
 }
 
+/// A Wasm filter that Envoy is to discover.
+fn discovered(node: &Node) -> Option<Discovered> {
+    let member = node.member("config_discovery")?;
+    let is_wasm = |url: &Node| url.text().and_then(|url| url.rsplit('/').next()) == Some(WASM);
+    if !member.value.get("type_urls")?.items().iter().any(is_wasm) {
+        return None;
+    }
+    let file = ["config_source", "path_config_source", "path"];
+    let file = file.into_iter().try_fold(&member.value, Node::get).and_then(Node::text);
+    let name = node.get("name").and_then(Node::text).unwrap_or(NAMELESS);
+    Some(Discovered { at: member.at, name: name.to_owned(), file: file.map(str::to_owned) })
+}
+
 /// Where a filter has its configuration, and how it says what happens when the module fails.
 struct Form<'d> {
     fields: Option<&'d Node>,
@@ -193,7 +239,7 @@ fn consider(filter: &Node, form: Form, names: Vec<&str>, findings: &mut Findings
         let on_failure = on_failure(filter, &form.policy);
         findings.configurations.push(Configuration { names, at: root.at, root, broken, on_failure });
     } else {
-        findings.others.push((names.pop().unwrap_or_else(|| "without a name".to_owned()), filter.at));
+        findings.others.push((names.pop().unwrap_or_else(|| NAMELESS.to_owned()), filter.at));
     }
 }
 

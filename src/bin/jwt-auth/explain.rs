@@ -111,7 +111,9 @@ fn choose(input: &Input, name: Option<&str>) -> Result<Configuration, String> {
         .into_iter()
         .filter(|configuration| name.is_none_or(|name| configuration.names.iter().any(|other| other == name)));
     let of_name = name.map(|name| format!(" named {name:?}")).unwrap_or_default();
-    let first = matching.next().ok_or_else(|| format!("{input}: no configuration of the filter{of_name}"))?;
+    let elsewhere = found.discovered.first().map(|discovered| format!(": {discovered}")).unwrap_or_default();
+    let none = || format!("{input}: no configuration of the filter{of_name}{elsewhere}");
+    let first = matching.next().ok_or_else(none)?;
     if !first.broken.is_empty() {
         return Err(format!("{input}:{}: the configuration cannot be read; see `jwt-auth check {input}`", first.at));
     }
