@@ -164,7 +164,6 @@ impl Credential {
 pub struct Credentials {
     by_key: HashMap<HeaderText, Vec<Rc<Credential>>>,
     remote: HashMap<Source, Rc<RemoteKeys>>,
-    warnings: Vec<String>,
 }
 
 impl Credentials {
@@ -203,16 +202,6 @@ impl Credentials {
     /// All keys that are fetched.
     pub fn remote(&self) -> impl Iterator<Item = &Rc<RemoteKeys>> {
         self.remote.values()
-    }
-
-    /// Notes what whoever wrote the configuration should know, although it is no fault.
-    pub fn warn(&mut self, warning: String) {
-        self.warnings.push(warning);
-    }
-
-    /// What was noted, a line each; never a secret or a key.
-    pub fn warnings(&self) -> &[String] {
-        &self.warnings
     }
 }
 

@@ -128,6 +128,17 @@ pub struct Parsed {
     pub passed_over: Vec<(usize, KeyError)>,
 }
 
+impl Parsed {
+    /// The keys that were passed over, in one line however many there are.
+    pub fn passed_over_in_words(&self) -> Option<String> {
+        let (at, error) = self.passed_over.first()?;
+        Some(match self.passed_over.len() {
+            1 => format!("keys[{at}] is passed over: {error}"),
+            several => format!("{several} keys are passed over, the first of them keys[{at}]: {error}"),
+        })
+    }
+}
+
 /// Why a value is no key set.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum KeySetError {

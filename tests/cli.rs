@@ -144,6 +144,7 @@ fn wrong_usage_ends_with_2_and_says_what_is_expected() {
         (&["token", "--secret", "s", "--alg", "RS256"], "the key signs by HS256, HS384, HS512"),
         (&["token", "--secret", ""], "the secret is empty"),
         (&["token", "--key", "tests/keys/p256.pem"], "no key that can sign"),
+        (&["token", "--key", "envoy/jwt-auth.schema.json"], "no key that can sign"),
     ] {
         let Run { code, out, err } = run(arguments);
         assert_eq!((code, out.as_str()), (2, ""), "{arguments:?}: {err}");
@@ -296,6 +297,31 @@ fn a_wasm_filter_of_somebody_else_is_passed_over() {
 }
 
 #[test]
+fn a_configuration_that_envoy_discovers_is_said_to_be_elsewhere() {
+    let filter = |source: Value| {
+        let wasm = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
+        let discovery = json!({ "type_urls": [wasm], "config_source": source });
+        json!({ "static_resources": { "http_filters": [{ "name": "auth", "config_discovery": discovery }] } })
+    };
+    let file = json!({ "path_config_source": { "path": "/etc/envoy/jwt-auth.yaml" } });
+    for (source, place) in [(file, "in /etc/envoy/jwt-auth.yaml"), (json!({ "ads": {} }), "what a server gives Envoy")]
+    {
+        let text = filter(source).to_string();
+        let (code, lines) = check("discovered.json", &text);
+        assert_eq!(code, 0);
+        let warning = format!(": warning: the configuration of auth is {place}; check that too");
+        assert!(lines[0].starts_with("F:1:") && lines[0].ends_with(&warning), "{lines:?}");
+        assert_eq!(lines[1], "F: 0 configurations, 0 faults, 1 warning");
+        let path = self::file("discovered.json", text);
+        let Run { code, err, .. } = run(&["explain", "--config", &path, "--token", "x"]);
+        let elsewhere = format!("no configuration of the filter: the configuration of auth is {place}\n");
+        assert_eq!((code, err), (2, format!("error: {path}: {elsewhere}")));
+    }
+    let other = r#"{"static_resources": {"name": "a", "config_discovery": {"type_urls": ["x/envoy.Lua"]}}}"#;
+    assert_eq!(check("other.json", other).0, 1);
+}
+
+#[test]
 fn what_is_taken_and_seldom_meant_is_a_warning_and_no_fault() {
     let (code, lines) = check("strict.json", config(json!({})).to_string());
     assert_eq!((code, lines), (0, vec!["F: 1 configuration, 0 faults, 0 warnings".to_owned()]));
@@ -330,6 +356,13 @@ fn what_is_taken_and_seldom_meant_is_a_warning_and_no_fault() {
     let (_, lines) = check("policy.yaml", envoy.replace("FAIL_RELOAD", "FAIL_OPEN"));
     assert!(lines.iter().any(|line| line.contains("failure_policy: should the module fail, every request passes")));
 
+    let set = json!({"keys": [{"kty": "later"}, {"kty": "oct", "k": "A".repeat(43)}]});
+    let credential = json!({"key": "k", "jwks": set});
+    let (code, lines) =
+        check("later.json", config(json!({"consumers": [{"username": "a", "jwt_secrets": [credential]}]})).to_string());
+    let warning = "warning: consumers[0].jwt_secrets[0].jwks: keys[0] is passed over: a JWK of an unsupported type";
+    assert!(code == 0 && lines[0].contains(warning), "{lines:?}");
+
     let (_, lines) = check("nobody.yaml", "claims_to_verify: [exp]\nuri_param_names: []\n");
     assert!(lines[0].contains("warning: consumers: no consumer has a credential"), "{lines:?}");
 }
@@ -363,6 +396,8 @@ fn the_samples_are_checked_as_the_filter_would() {
     assert!(fs::exists("envoy/jwt-auth.schema.json").unwrap());
     assert_eq!(run(&["check", SAMPLE]).code, 0);
     assert!(run(&["check", SAMPLE]).out.ends_with(": 1 configuration, 0 faults, 1 warning\n"));
+    let discovered = run(&["check", "envoy/ecds/envoy.yaml", "envoy/ecds/jwt-auth.yaml"]);
+    assert_eq!(discovered.code, 0, "{}", discovered.out);
     let placeholders = run(&["check", "envoy/minimal.yaml", "envoy/istio/wasmplugin.yaml"]);
     assert_eq!(placeholders.code, 1);
     assert!(placeholders.out.contains("envoy/minimal.yaml: 2 configurations, 2 faults"), "{}", placeholders.out);

@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, and where.
+//! What is wrong with a configuration, or seldom meant, and where.
 
 use std::{cell::RefCell, fmt};
 
@@ -16,6 +16,21 @@ pub struct Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
         write!(formatter, "{}: {}; expected {}", self.path, self.found, self.expected)
+    }
+}
+
+/// What whoever wrote the configuration should know of a field, although it is no fault. Never holds a secret or a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// The field.
+    pub path: Path,
+    /// What about it.
+    pub text: String,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        write!(formatter, "{}: {}", self.path, self.text)
     }
 }
 
@@ -92,20 +107,32 @@ impl Place<'_> {
     }
 }
 
-/// Collects faults, so that one look at the log shows them all.
+/// Collects faults, so that one look at the log shows them all, and warnings.
 #[derive(Default)]
-pub(super) struct Faults(RefCell<Vec<Fault>>);
+pub(super) struct Faults {
+    faults: RefCell<Vec<Fault>>,
+    warnings: RefCell<Vec<Warning>>,
+}
 
 impl Faults {
     pub(super) fn report(&self, place: Place, problem: Problem) -> Reported {
         let Problem { found, expected } = problem;
-        self.0.borrow_mut().push(Fault { path: place.to_path(), found, expected });
+        self.faults.borrow_mut().push(Fault { path: place.to_path(), found, expected });
         Reported
+    }
+
+    pub(super) fn warn(&self, place: Place, text: String) {
+        self.warnings.borrow_mut().push(Warning { path: place.to_path(), text });
+    }
+
+    /// The warnings so far.
+    pub(super) fn take_warnings(&self) -> Vec<Warning> {
+        self.warnings.take()
     }
 
     /// The value, if no fault was reported.
     pub(super) fn unless_any<T>(self, value: T) -> Result<T, Vec<Fault>> {
-        let faults = self.0.into_inner();
+        let faults = self.faults.into_inner();
         if faults.is_empty() { Ok(value) } else { Err(faults) }
     }
 }

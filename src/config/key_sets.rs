@@ -125,40 +125,28 @@ pub(super) fn read(
         return Err(fields.report("algorithm", problem));
     }
     let keys = fields.within(name, |value, place, faults| match way {
-        Way::Inline => inline(&value, place, faults, algorithm, credentials).map(Keys::Fixed),
+        Way::Inline => inline(&value, place, faults, algorithm).map(Keys::Fixed),
         Way::Remote => remote(value, place, faults, None, credentials).map(Keys::Remote),
         Way::Discovery => remote(value, place, faults, Some(issuer.unwrap_or_default()), credentials).map(Keys::Remote),
     })?;
     keys.ok_or(Reported)
 }
 
-fn inline(
-    value: &Value,
-    place: Place,
-    faults: &Faults,
-    algorithm: Option<Algorithm>,
-    credentials: &mut Credentials,
-) -> Result<Rc<KeySet>, Reported> {
+fn inline(value: &Value, place: Place, faults: &Faults, algorithm: Option<Algorithm>) -> Result<Rc<KeySet>, Reported> {
     match value {
         Value::String(json) if json.len() > MAX_BYTES => {
             let problem = Problem::new(format!("a text of {} bytes", json.len()), format!("at most {MAX_BYTES}"));
             Err(faults.report(place, problem))
         }
         Value::String(json) => match Value::parse(json) {
-            Ok(value) => key_set(&value, place, faults, algorithm, credentials),
+            Ok(value) => key_set(&value, place, faults, algorithm),
             Err(_) => Err(faults.report(place, Problem::new("a text that is not JSON", "a JWK set"))),
         },
-        value => key_set(value, place, faults, algorithm, credentials),
+        value => key_set(value, place, faults, algorithm),
     }
 }
 
-fn key_set(
-    value: &Value,
-    place: Place,
-    faults: &Faults,
-    algorithm: Option<Algorithm>,
-    credentials: &mut Credentials,
-) -> Result<Rc<KeySet>, Reported> {
+fn key_set(value: &Value, place: Place, faults: &Faults, algorithm: Option<Algorithm>) -> Result<Rc<KeySet>, Reported> {
     let keys = Place::Field(&place, "keys");
     let parsed = KeySet::read(value, Origin::Inline).map_err(|error| match error {
         KeySetError::NoKeys => {
@@ -180,8 +168,8 @@ fn key_set(
             Reported
         }
     })?;
-    for (at, error) in parsed.passed_over {
-        credentials.warn(format!("{}: passed over: {error}", Place::Item(&keys, at).to_path()));
+    if let Some(text) = parsed.passed_over_in_words() {
+        faults.warn(place, text);
     }
     let any = Algorithm::ALL.into_iter().any(|any| algorithm.is_none_or(|own| own == any) && parsed.set.serves(any));
     if !any {

@@ -15,7 +15,7 @@ pub mod schema;
 
 use std::{collections::HashSet, rc::Rc};
 
-pub use self::fault::{Fault, Path, Step};
+pub use self::fault::{Fault, Path, Step, Warning};
 use self::{
     consumers::Consumers,
     fault::{Faults, Place, Problem, Reported},
@@ -102,6 +102,8 @@ pub struct Config {
     pub token_cache: CacheLimits,
     /// Whether the time of verifying is measured.
     pub measure_verification: bool,
+    /// What was noticed that is no fault.
+    pub warnings: Vec<Warning>,
 }
 
 /// `host_crypto`: whether the host may check signatures, where it has shown that it can.
@@ -160,6 +162,7 @@ impl Config {
             host_crypto: host_crypto?,
             token_cache: token_cache?,
             measure_verification: measure_verification?,
+            warnings: faults.take_warnings(),
         })
     }
 

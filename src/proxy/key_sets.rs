@@ -217,9 +217,8 @@ impl KeySetHost for Host {
                     return debug!("key set {source}: unchanged");
                 }
                 info!("key set {source}: {keys} keys");
-                if let Some((at, error)) = passed_over.first() {
-                    let count = passed_over.len();
-                    warn!("key set {source}: {count} keys passed over, the first of them keys[{at}]: {error}");
+                if let Some(passed_over) = passed_over {
+                    warn!("key set {source}: {passed_over}");
                 }
             }
             Event::Failed { error, retry_in } => {

@@ -59,7 +59,7 @@ impl RootContext for Root {
                 if config.credentials.is_empty() {
                     warn!("no consumer has a credential: no token will be accepted");
                 }
-                config.credentials.warnings().iter().for_each(|warning| warn!("{warning}"));
+                config.warnings.iter().for_each(|warning| warn!("{warning}"));
                 info!("configured with {} credential keys", config.credentials.len());
                 self.worker = Some(Rc::new(Worker::new(self.context_id, config)));
                 true

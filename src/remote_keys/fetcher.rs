@@ -14,7 +14,7 @@ use super::{
     answer::{self},
     schedule::Schedule,
 };
-use crate::{key::KeyError, key_set::Parsed};
+use crate::key_set::Parsed;
 
 /// How often a change of what workers share is tried again after another worker was faster.
 const MAX_CONTENTION: usize = 16;
@@ -49,8 +49,8 @@ pub enum Event {
         keys: usize,
         /// Whether it differs from the one before.
         is_new: bool,
-        /// The keys that were passed over: the place of each among the set's, and why.
-        passed_over: Vec<(usize, KeyError)>,
+        /// Which keys were passed over, and why, in words.
+        passed_over: Option<String>,
     },
     /// None arrived.
     Failed {
@@ -286,7 +286,7 @@ impl<H: KeySetHost> Fetcher<H> {
         });
         if shared.is_some() {
             self.sync(set, now);
-            let event = Event::Arrived { keys: parsed.set.len(), is_new, passed_over: parsed.passed_over };
+            let event = Event::Arrived { keys: parsed.set.len(), is_new, passed_over: parsed.passed_over_in_words() };
             self.host.report(set.source(), &event);
         }
     }

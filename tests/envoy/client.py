@@ -63,15 +63,41 @@ def http1_raw(address, request, method="GET"):
             return Response(answer.status, headers, answer.read())
 
 
+class Streams:
+    """Many requests at a time on one HTTP/2 connection, of which only the statuses are of interest."""
+
+    def __init__(self, address):
+        self._transport = socket.create_connection(address, TIMEOUT)
+        self._connection = _h2_connection()
+
+    def send(self, tokens):
+        """GETs / once for each token, or without one for None."""
+        for token in tokens:
+            headers = [("authorization", f"Bearer {token}")] if token else []
+            stream = self._connection.get_next_available_stream_id()
+            self._connection.send_headers(stream, _h2_head("GET", "/", headers), end_stream=True)
+        self._transport.sendall(self._connection.data_to_send())
+
+    def answers(self, until_status):
+        """The statuses that arrive, up to one that is awaited."""
+        statuses = []
+        while until_status not in statuses:
+            received = self._transport.recv(65536)
+            assert received, "the connection ended before the answer did"
+            events = self._connection.receive_data(received)
+            heads = [dict(event.headers) for event in events if isinstance(event, h2.events.ResponseReceived)]
+            statuses += [int(head[":status"]) for head in heads]
+            self._transport.sendall(self._connection.data_to_send())
+        return statuses
+
+    def close(self):
+        self._transport.close()
+
+
 def http2(address, method, path, headers, body=b""):
     """One request on a connection of its own. Nothing is checked or tidied up on the way out."""
-    config = h2.config.H2Configuration(
-        header_encoding="latin-1", validate_outbound_headers=False, normalize_outbound_headers=False
-    )
-    connection = h2.connection.H2Connection(config)
-    connection.initiate_connection()
-    pseudo = [(":method", method), (":scheme", "http"), (":authority", "service.example.com"), (":path", path)]
-    head = [(octets(name), octets(value)) for name, value in [*pseudo, *headers]]
+    connection = _h2_connection()
+    head = _h2_head(method, path, headers)
     stream = connection.get_next_available_stream_id()
     connection.send_headers(stream, head, end_stream=not body)
     if body:
@@ -92,3 +118,17 @@ def http2(address, method, path, headers, body=b""):
                 elif isinstance(event, (h2.events.StreamEnded, h2.events.StreamReset)):
                     assert answer is not None, f"no answer: {event}"
                     return answer
+
+
+def _h2_connection():
+    config = h2.config.H2Configuration(
+        header_encoding="latin-1", validate_outbound_headers=False, normalize_outbound_headers=False
+    )
+    connection = h2.connection.H2Connection(config)
+    connection.initiate_connection()
+    return connection
+
+
+def _h2_head(method, path, headers):
+    pseudo = [(":method", method), (":scheme", "http"), (":authority", "service.example.com"), (":path", path)]
+    return [(octets(name), octets(value)) for name, value in [*pseudo, *headers]]

@@ -86,6 +86,21 @@ def test_openssl_s_keys_sign_and_its_tokens_are_explained(jwt_auth, tmp_path, na
     assert "✗ signature" in explanation
 
 
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_a_private_jwk_signs(jwt_auth, tmp_path, name):
+    own = key(name, "command line")
+    (tmp_path / "key.json").write_text(json.dumps(own.private_jwk))
+    token = jwt_auth("token", "--key", tmp_path / "key.json", "--alg", own.alg).strip()
+    signing_input, signature = token.rsplit(".", 1)
+    if name.startswith("HS"):
+        assert decoded(signature) == own.sign(signing_input.encode())
+    else:
+        verify(own.alg, own.public, signing_input.encode(), decoded(signature))
+    broken = {member: value[: len(value) // 2] for member, value in own.private_jwk.items()}
+    (tmp_path / "key.json").write_text(json.dumps({**broken, "kty": own.private_jwk["kty"]}))
+    assert name.startswith("HS") or jwt_auth("token", "--key", tmp_path / "key.json", code=2) == ""
+
+
 @pytest.mark.parametrize("name", ["HS256", "HS384", "HS512"])
 def test_macs_are_those_of_another_implementation(jwt_auth, name):
     own = key(name, "command line")

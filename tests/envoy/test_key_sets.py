@@ -4,11 +4,14 @@ import json
 import re
 import socket
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 
 import pytest
 
 import harness
+from client import Streams
 from conftest import check_log
 from consumers import GUEST, plugin
 from expect import BAD_SIGNATURE, WRONG_ALGORITHM, passed, passed_as_anonymous, refused
@@ -215,6 +218,28 @@ def test_a_client_that_goes_away_while_waiting_leaves_nothing_behind(keys, start
     assert set(statuses(envoy["main"], token(RSA, "1"))) == {200}
 
 
+MOST_WAITING = 4096
+
+
+def test_no_more_requests_wait_than_a_worker_has_room_for(keys, start):
+    """What comes beyond is answered at once, and those that wait can all go away together."""
+    keys.set("/jwks", key_set((RSA, "1")))
+    gate = keys.hold("/jwks")
+    envoy = start(one(remote(timeout="60s")), workers=1)
+    until(lambda: keys.count("/jwks"), "the fetch")
+    waits, is_answered = token(RSA, "1"), None
+    connections = [Streams(envoy["main"].address) for _ in range(MOST_WAITING // 512 + 1)]
+    for connection in connections:
+        connection.send([waits] * 512 + [is_answered])
+    # A worker takes the requests of a connection in their order: with the last one answered, it has seen them all.
+    answers = [connection.answers(until_status=401) for connection in connections]
+    assert Counter(chain(*answers)) == {503: 512, 401: len(connections)}
+    for connection in connections:
+        connection.close()
+    gate.set()
+    passed(envoy["main"].bearer(waits), APP)
+
+
 @pytest.mark.parametrize("credential", [remote(cluster="dead"), remote(cluster="none")], ids=["dead", "no cluster"])
 def test_without_anybody_to_ask_the_answer_is_503_at_once(start, credential):
     envoy = start(one(credential))
@@ -320,7 +345,7 @@ def test_a_bad_key_does_not_take_the_good_ones_away(keys, start):
     keys.set("/jwks", key_set(*bad, (NEW, "new")))
     envoy = start(one(remote()))
     passed(envoy["main"].bearer(token(NEW, "new")), APP)
-    envoy.wait_for_log(r"\[warning\]\[wasm\] .*2 keys passed over, the first of them keys\[0\]")
+    envoy.wait_for_log(r"\[warning\]\[wasm\] .*2 keys are passed over, the first of them keys\[0\]")
     assert envoy.log().count("passed over") == 1
 
 
@@ -363,6 +388,14 @@ def test_metadata_that_is_not_the_issuers_gives_no_keys(keys, start, metadata):
 
 def inline(*keys, **fields):
     return {"jwks": key_set(*keys), **fields}
+
+
+def test_a_key_of_an_unknown_type_is_passed_over_with_one_warning(start):
+    envoy = start({"main": plugin(consumer(inline({"kty": "new"}, {"kty": "newer"}, (NEW, "new"))))})
+    passed(envoy["main"].bearer(token(NEW, "new")), APP)
+    path = r"consumers\[0\]\.jwt_secrets\[0\]\.jwks"
+    warnings = re.findall(rf"\[warning\]\[wasm\] .*{path}: 2 keys are passed over, .* keys\[0\]: ", envoy.log())
+    assert len(warnings) == envoy.log().count("are passed over") == len(re.findall("configured with", envoy.log()))
 
 
 @pytest.mark.parametrize("alg", [alg for alg in ALGORITHMS if not alg.startswith("HS")])

@@ -160,6 +160,18 @@ class Key:
         SECRETS.update(value for value in jwk.values() if len(value) >= 32)
         return jwk
 
+    @cached_property
+    def private_jwk(self):
+        """The private key, or the secret, as a JWK."""
+        if self.alg.startswith("HS"):
+            return {"kty": "oct", "k": b64(self.private)}
+        if isinstance(self.private, rsa.RSAPrivateKey):
+            numbers = self.private.private_numbers()
+            return {**self.jwk, **{name: _number(getattr(numbers, name)) for name in ("d", "p", "q")}}
+        if isinstance(self.private, ec.EllipticCurvePrivateKey):
+            return {**self.jwk, "d": _number(self.private.private_numbers().private_value, self._octets)}
+        return {**self.jwk, "priv" if self.alg in ML_DSA else "d": b64(self.private.private_bytes_raw())}
+
     def credential(self, key=ISSUER, public=None):
         """The key as an entry of `jwt_secrets`."""
         if self.alg.startswith("HS"):

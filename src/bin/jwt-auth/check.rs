@@ -73,12 +73,17 @@ fn check(file: String, text: &str) -> Report {
         }),
         Ok(found) => {
             report.configurations = found.configurations.len();
-            if found.configurations.is_empty() {
+            if found.configurations.is_empty() && found.discovered.is_empty() {
                 report.findings.push(nothing_found(&found.others));
             }
             for configuration in &found.configurations {
                 report.findings.extend(findings(configuration));
             }
+            report.findings.extend(found.discovered.iter().map(|discovered| Finding {
+                at: discovered.at,
+                path: None,
+                message: Message::Warning(format!("{discovered}; check that too")),
+            }));
         }
     }
     report.findings.sort_by_key(|finding| (!finding.is_fault(), finding.at));

@@ -180,7 +180,7 @@ pub struct TokenArguments {
     #[arg(long, value_name = "ALG", value_parser = algorithm)]
     pub alg: Option<Algorithm>,
 
-    /// A file with a private key in PEM, or with a secret in its first line
+    /// A file with a private key in PEM or as a JWK, or with a secret in its first line
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
 

@@ -8,7 +8,7 @@ use ml_dsa::{
     pkcs8::{DecodePrivateKey, EncodePrivateKey, EncodePublicKey, LineEnding},
     signature::{Keypair, Signer},
 };
-use rsa::{Generate, pkcs1::DecodeRsaPrivateKey, traits::PublicKeyParts};
+use rsa::{BoxedUint, Generate, pkcs1::DecodeRsaPrivateKey, traits::PublicKeyParts};
 use serde_json::{Value, json};
 use sha2::{Sha256, Sha384, Sha512};
 
@@ -78,6 +78,36 @@ pub fn from_pem(text: &str) -> Option<Box<dyn SigningKey>> {
         .or_else(|| read(ml_dsa::SigningKey::<ml_dsa::MlDsa44>::from_pkcs8_pem(&pem)))
         .or_else(|| read(ml_dsa::SigningKey::<ml_dsa::MlDsa65>::from_pkcs8_pem(&pem)))
         .or_else(|| read(ml_dsa::SigningKey::<ml_dsa::MlDsa87>::from_pkcs8_pem(&pem)))
+}
+
+/// Reads a private JWK (RFC 7517, RFC 8037, RFC 9964), or a secret as one.
+pub fn from_jwk(text: &str) -> Option<Box<dyn SigningKey>> {
+    let jwk: Value = serde_json::from_str(text).ok()?;
+    let text = |name: &str| jwk.get(name)?.as_str();
+    let bytes = |name: &str| URL_SAFE_NO_PAD.decode(text(name)?).ok();
+    match (text("kty")?, text("crv").or_else(|| text("alg")).unwrap_or_default()) {
+        ("oct", _) => bytes("k").filter(|secret| !secret.is_empty()).map(|secret| Box::new(Secret(secret)) as _),
+        ("RSA", _) => {
+            let number = |name: &str| Some(BoxedUint::from_be_slice_vartime(&bytes(name)?));
+            let primes = vec![number("p")?, number("q")?];
+            read(rsa::PrivateKey::from_components(number("n")?, number("e")?, number("d")?, primes))
+        }
+        ("EC", "P-256") => read(p256::ecdsa::SigningKey::from_slice(&bytes("d")?)),
+        ("EC", "P-384") => read(p384::ecdsa::SigningKey::from_slice(&bytes("d")?)),
+        ("EC", "P-521") => read(p521::ecdsa::SigningKey::from_slice(&bytes("d")?)),
+        ("OKP", "Ed25519") => {
+            read(ed25519_compact::Seed::from_slice(&bytes("d")?).map(ed25519_compact::KeyPair::from_seed))
+        }
+        ("OKP", "Ed448") => read(ed448_goldilocks::SigningKey::try_from(&bytes("d")?)),
+        ("AKP", "ML-DSA-44") => read(from_seed::<ml_dsa::MlDsa44>(&bytes("priv")?)),
+        ("AKP", "ML-DSA-65") => read(from_seed::<ml_dsa::MlDsa65>(&bytes("priv")?)),
+        ("AKP", "ML-DSA-87") => read(from_seed::<ml_dsa::MlDsa87>(&bytes("priv")?)),
+        _ => None,
+    }
+}
+
+fn from_seed<P: ml_dsa::MlDsaParams>(seed: &[u8]) -> Result<ml_dsa::SigningKey<P>, impl Sized> {
+    ml_dsa::Seed::try_from(seed).map(|seed| ml_dsa::SigningKey::from_seed(&seed))
 }
 
 fn read<K: SigningKey + 'static, E>(key: Result<K, E>) -> Option<Box<dyn SigningKey>> {

@@ -37,18 +37,20 @@ fn token(arguments: &TokenArguments) -> Result<String, String> {
     Ok(format!("{signing_input}.{}", base64url(signature)))
 }
 
-/// The key that was given: a private key in PEM, or a secret.
+/// The key that was given: a private key in PEM or as a JWK, or a secret.
 fn key(arguments: &TokenArguments) -> Result<Box<dyn SigningKey>, String> {
     let secret = match (&arguments.secret, &arguments.key) {
         (Some(secret), _) => secret.clone(),
         (None, Some(file)) => {
             let input = Input::new(file);
             let text = input.read()?;
-            if let Some(key) = signing_key::from_pem(&text) {
+            if let Some(key) = signing_key::from_pem(&text).or_else(|| signing_key::from_jwk(&text)) {
                 return Ok(key);
             }
-            if text.contains("-----BEGIN ") {
-                let expected = "an unencrypted private key in PEM: RSA, P-256, P-384, P-521, Ed25519, Ed448 or ML-DSA";
+            // Neither is anybody's secret.
+            if text.contains("-----BEGIN ") || text.trim_start().starts_with('{') {
+                let expected =
+                    "an unencrypted private key in PEM or as a JWK: RSA, P-256, P-384, P-521, Ed25519, Ed448 or ML-DSA";
                 return Err(format!("{input}: no key that can sign; expected {expected}"));
             }
             // What `keygen` prints of a secret: the secret, and its JWK in a line of its own.

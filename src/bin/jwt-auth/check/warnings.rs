@@ -21,7 +21,8 @@ pub fn of(configuration: &Configuration, config: &Config) -> Vec<Finding> {
         message: Message::Warning(text.to_owned()),
     };
     let field = |name: &str| vec![Step::Field(name.to_owned())];
-    let mut warnings = Vec::new();
+    let mut warnings: Vec<Finding> =
+        config.warnings.iter().map(|warning| warn(warning.path.0.clone(), &warning.text)).collect();
 
     if config.credentials.is_empty() {
         warnings.push(warn(field("consumers"), "no consumer has a credential, so no token is accepted"));
