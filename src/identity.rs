@@ -3,8 +3,8 @@
 use thiserror::Error;
 
 use crate::{
-    authenticate::Outcome,
     consumer::{Consumer, HeaderText},
+    decision::Outcome,
     request::Request,
 };
 

@@ -7,10 +7,12 @@
 //! - [`jws`], [`claims`], [`claim_path`], [`claim_checks`]: a token, its time claims, and its other claims
 //! - [`request`]: finding the token
 //! - [`remote_keys`]: key sets that an issuer publishes, and keeping them fresh
-//! - [`consumer`], [`access`], [`policy`], [`config`]: who may call, what is demanded, and reading both
+//! - [`consumer`], [`access`], [`forwarding`], [`reply_format`], [`policy`]: who may call, and what a policy says
+//! - [`decision`]: what is decided about a request
 //! - [`verifier`], [`host_crypto`]: who checks a signature
-//! - [`token_cache`], [`authenticate`]: the decision, and what it remembers
-//! - [`reply`], [`identity`], [`upstream`], [`hiding`]: what the client and the upstream are told of it
+//! - [`reply`], [`identity`], [`hiding`], [`upstream`]: what the client and the upstream are told of it
+//! - [`config`]: reading all that can be configured
+//! - [`token_cache`], [`authenticate`]: deciding, and what is remembered for it
 //! - [`token_names`], [`throttle`]: what operators are told of it, and how often
 //!
 //! Compiled to `wasm32-wasip1` the crate is a module for Envoy and other proxy-wasm hosts; `proxy` alone names them.
@@ -40,6 +42,8 @@ pub mod claim_path;
 pub mod claims;
 pub mod config;
 pub mod consumer;
+pub mod decision;
+pub mod forwarding;
 pub mod hiding;
 pub mod host_crypto;
 pub mod identity;
@@ -52,6 +56,7 @@ pub mod policy;
 mod proxy;
 pub mod remote_keys;
 pub mod reply;
+pub mod reply_format;
 pub mod request;
 pub mod throttle;
 pub mod token_cache;

@@ -7,9 +7,9 @@ use crate::{
     claim_checks::RequiredClaim,
     claims::TimeChecks,
     consumer::{Consumer, HeaderText},
-    reply::ReplyFormat,
+    forwarding::Forwarding,
+    reply_format::ReplyFormat,
     request::TokenPlaces,
-    upstream::Forwarding,
 };
 
 /// The plugin's settings, as they stand at the top of the configuration or in a rule. Field names are those of the

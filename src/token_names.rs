@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::{
-    authenticate::UntrustedText,
+    decision::UntrustedText,
     json::Raw,
     jws::Compact,
     request::{Carriers, Request, TokenPlaces},

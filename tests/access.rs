@@ -4,9 +4,10 @@ mod support;
 
 use hmac::{Hmac, KeyInit, Mac};
 use jwt_auth_filter::{
-    authenticate::{Authenticator, CacheUse, Outcome, Reason},
+    authenticate::{Authenticator, CacheUse},
     base64::encode_url,
     config::Config,
+    decision::{Outcome, Reason},
     reply::Reply,
     token_names::TokenNames,
     verifier::BuiltIn,

@@ -2,7 +2,7 @@
 
 mod support;
 
-use jwt_auth_filter::{authenticate::Outcome, identity};
+use jwt_auth_filter::{decision::Outcome, identity};
 use proptest::prelude::*;
 use serde_json::json;
 use support::{EXP, FakeRequest, TOKEN, answer, authenticator};

@@ -11,8 +11,8 @@ use std::{
 
 use jwt_auth_filter::{
     algorithm::Algorithm,
-    authenticate::Outcome,
     config::Config,
+    decision::Outcome,
     remote_keys::{Advice, Answer, Event, FetchError, Fetcher, KeySetHost, Millis, Need, RemoteKeys, Source, Uri},
 };
 use serde_json::{Value as Json, json};

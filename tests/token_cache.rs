@@ -6,8 +6,9 @@ use std::cell::Cell;
 
 use jwt_auth_filter::{
     algorithm::Algorithm,
-    authenticate::{Authenticator, Outcome},
+    authenticate::Authenticator,
     config::Config,
+    decision::Outcome,
     key::Key,
     token_cache::{CacheLimits, TokenCache},
     verifier::{BuiltIn, Verifier},

@@ -10,10 +10,10 @@ use super::{
     schema::{Field, Shape},
 };
 use crate::{
+    forwarding::{ClaimHeader, Forwarding},
     identity,
     json::{Value, repeated},
     policy::Policy,
-    upstream::{ClaimHeader, Forwarding},
 };
 
 /// The fields of an item of `claims_to_headers`.

@@ -7,8 +7,8 @@ use super::{
     metrics::Metrics,
 };
 use crate::{
-    authenticate::{Decision, Denial, Outcome, UntrustedText},
     claims::Timestamp,
+    decision::{Decision, Denial, Outcome, UntrustedText},
     policy::Policy,
     request::Request,
     throttle::Throttle,

@@ -8,7 +8,8 @@ use proxy_wasm::{hostcalls, types::MetricType};
 
 use crate::{
     algorithm::Algorithm,
-    authenticate::{CacheUse, Outcome, Reason},
+    authenticate::CacheUse,
+    decision::{Outcome, Reason},
     key::Key,
     verifier::Verifier,
 };

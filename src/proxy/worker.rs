@@ -12,8 +12,9 @@ use super::{
     metrics::{INTERNAL_ERROR, Metrics, Timed},
 };
 use crate::{
-    authenticate::{Authenticator, Decision, Outcome},
+    authenticate::Authenticator,
     config::Config,
+    decision::{Decision, Outcome},
     remote_keys::Millis,
     reply::Reply,
     upstream,

@@ -5,17 +5,8 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use jwt_auth_filter::{
-    algorithm::Algorithm,
-    authenticate::{Authenticator, Outcome},
-    base64::decode_url,
-    config::Config,
-    identity::RequestHeaders,
-    json::Value,
-    key::Key,
-    reply::Reply,
-    request::Request,
-    upstream,
-    verifier::BuiltIn,
+    algorithm::Algorithm, authenticate::Authenticator, base64::decode_url, config::Config, decision::Outcome,
+    identity::RequestHeaders, json::Value, key::Key, reply::Reply, request::Request, upstream, verifier::BuiltIn,
 };
 use prost::Message;
 use serde_json::Value as Json;

@@ -12,8 +12,9 @@ use std::{
 };
 
 use jwt_auth_filter::{
-    authenticate::{Authenticator, Decision, Outcome},
+    authenticate::Authenticator,
     config::Config,
+    decision::{Decision, Outcome},
     json,
     key_set::{KeySet, Origin},
     reply::Reply,

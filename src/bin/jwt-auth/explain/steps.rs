@@ -4,9 +4,10 @@ use std::rc::Rc;
 
 use jwt_auth_filter::{
     algorithm::Algorithm,
-    authenticate::{Authenticator, Decision, Denial, Outcome, Reason},
+    authenticate::Authenticator,
     claims::{TimeChecks, Times},
     consumer::{Credential, Keys},
+    decision::{Decision, Denial, Outcome, Reason},
     json::{Members, Raw},
     jws::{Compact, Jws},
     key_set::VerificationKey,
