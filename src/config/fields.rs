@@ -7,7 +7,10 @@ use super::{
     fault::{Faults, Place, Problem, Reported},
     schema::Field,
 };
-use crate::json::{Member, Value};
+use crate::{
+    claim_path::ClaimPath,
+    json::{Member, Value},
+};
 
 /// The fields of one object that are still to be read.
 pub(super) struct Fields<'a, 'p> {
@@ -151,6 +154,11 @@ impl<'a, 'p> Fields<'a, 'p> {
         }
     }
 
+    /// Reads `true` or `false`; without the field, `false`.
+    pub(super) fn flag_or_false(&mut self, name: &str) -> Result<bool, Reported> {
+        self.or_default(name, flag, false)
+    }
+
     /// Reads an object; without the field, `None`.
     pub(super) fn object<T>(
         &mut self,
@@ -235,4 +243,11 @@ pub(super) fn number_within(minimum: u32, maximum: u32) -> impl Fn(Value) -> Res
             other => Err(Problem::new(in_words(&other), expected())),
         }
     }
+}
+
+/// Reads the path of a claim.
+pub(super) fn claim_path(value: Value) -> Result<ClaimPath, Problem> {
+    let expected = r"names with a dot between them, a dot within a name written \.";
+    let text = text(value)?;
+    ClaimPath::parse(&text).ok_or_else(|| Problem::new(in_words(&Value::String(text)), expected))
 }

@@ -4,9 +4,8 @@ use std::rc::Rc;
 
 use super::{
     fault::{Faults, Place, Problem, Reported},
-    fields::{Fields, flag, in_words, printable, text},
+    fields::{Fields, claim_path, in_words, printable, text},
     header_name,
-    policy::claim_path,
     schema::{Field, Shape},
 };
 use crate::{
@@ -54,7 +53,6 @@ const RESERVED: &[&str] = &[
 
 /// Reads the four fields.
 pub(super) fn read(fields: &mut Fields, parent: Option<&Forwarding>) -> Result<Forwarding, Reported> {
-    let or_false = |fields: &mut Fields, field: &str| fields.or_default(field, flag, false);
     let claims = fields.inherited("claims_to_headers", parent.map(|it| &it.claims_to_headers), |fields, field| {
         Ok(fields.list(field, claim_header)?.unwrap_or_default())
     });
@@ -62,8 +60,8 @@ pub(super) fn read(fields: &mut Fields, parent: Option<&Forwarding>) -> Result<F
         fields.inherited("forward_payload_header", parent.map(|it| &it.payload_header), |fields, field| {
             fields.optional(field, written_header)
         });
-    let hide = fields.inherited("hide_credentials", parent.map(|it| &it.hide_credentials), or_false);
-    let clear = fields.inherited("clear_route_cache", parent.map(|it| &it.clear_route_cache), or_false);
+    let hide = fields.inherited("hide_credentials", parent.map(|it| &it.hide_credentials), Fields::flag_or_false);
+    let clear = fields.inherited("clear_route_cache", parent.map(|it| &it.clear_route_cache), Fields::flag_or_false);
     Ok(Forwarding {
         claims_to_headers: claims?,
         payload_header: payload_header?,

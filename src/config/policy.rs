@@ -6,14 +6,13 @@ use super::{
     consumers::ConsumerList,
     cookie_name,
     fault::{Faults, Place, Problem, Reported},
-    fields::{Fields, flag, in_words, name, number_up_to, printable, text},
+    fields::{Fields, claim_path, flag, in_words, name, number_up_to, printable, text},
     forwarding, header_name, header_text, response,
     schema::{Field, Shape},
 };
 use crate::{
     access::Access,
     claim_checks::{Condition, RequiredClaim, Scalar},
-    claim_path::ClaimPath,
     claims::TimeChecks,
     consumer::HeaderText,
     json::Value,
@@ -197,7 +196,8 @@ impl<'c> PolicyReader<'c> {
             fields.inherited("key_claim_name", parent.map(|it| &it.key_claim_name), |fields, field| {
                 fields.or_default(field, name, "iss".to_owned())
             });
-        let secret_is_base64 = fields.inherited("secret_is_base64", parent.map(|it| &it.secret_is_base64), or_false);
+        let secret_is_base64 =
+            fields.inherited("secret_is_base64", parent.map(|it| &it.secret_is_base64), Fields::flag_or_false);
         let time_checks = time_checks(fields, parent);
         let audiences = fields.inherited("audiences", parent.map(|it| &it.audiences), |fields, field| {
             let read = |item: Value, place: Place, faults: &Faults| {
@@ -227,7 +227,7 @@ impl<'c> PolicyReader<'c> {
             fields.inherited("realm", parent.map(|it| &it.realm), |fields, field| fields.optional(field, header_text));
         let forwarding = forwarding::read(fields, parent.map(|it| &it.forwarding));
         let response = fields.inherited("response", parent.map(|it| &it.response), response::read);
-        let filter_state = fields.inherited("filter_state", parent.map(|it| &it.filter_state), or_false);
+        let filter_state = fields.inherited("filter_state", parent.map(|it| &it.filter_state), Fields::flag_or_false);
 
         let policy = Policy {
             disabled: false,
@@ -271,10 +271,6 @@ impl<'c> PolicyReader<'c> {
         let found = format!("\"{}\", the name of no consumer and no group", printable(name.as_str()));
         Err(Problem::new(found, "a username, an id or a group of those in consumers"))
     }
-}
-
-fn or_false(fields: &mut Fields, field: &str) -> Result<bool, Reported> {
-    fields.or_default(field, flag, false)
 }
 
 fn token_places(fields: &mut Fields, parent: Option<&Policy>) -> Result<TokenPlaces, Reported> {
@@ -344,13 +340,6 @@ fn required_claim(value: Value, place: Place, faults: &Faults) -> Result<Rc<Requ
         }
     };
     Ok(Rc::new(RequiredClaim { claim: claim?, condition: condition? }))
-}
-
-/// Reads the path of a claim.
-pub(super) fn claim_path(value: Value) -> Result<ClaimPath, Problem> {
-    let expected = r"names with a dot between them, a dot within a name written \.";
-    let text = text(value)?;
-    ClaimPath::parse(&text).ok_or_else(|| Problem::new(in_words(&Value::String(text)), expected))
 }
 
 fn scalar(value: Value) -> Result<Scalar, Problem> {
