@@ -366,6 +366,27 @@ fn garbage_in_shared_memory_is_fetched_anew() {
 }
 
 #[test]
+fn a_text_that_is_shared_too_late_is_nobody_s_keys_and_is_replaced() {
+    let (world, workers) = start(source());
+    tick(&workers);
+    answer(&world, &workers, &set(&["1"]));
+    workers[0].fetcher.tick();
+    // A worker that stopped halfway has left its text and not said so.
+    let late = [2_u64.to_le_bytes().as_slice(), &set(&["late"]).body].concat();
+    for (_, value) in world.shared.borrow_mut().iter_mut().filter(|(name, _)| name.ends_with("text")) {
+        *value = (late.clone(), value.1 + 1);
+    }
+    let newcomer = worker(&world, source());
+    for _ in 0..2 {
+        assert_eq!(newcomer.advice(Need::Set), Advice::Wait(1), "and not to try again for ever");
+    }
+    newcomer.fetcher.tick();
+    answer(&world, std::slice::from_ref(&newcomer), &set(&["late"]));
+    tick(&workers);
+    assert!(newcomer.has("late") && workers.iter().all(|worker| worker.has("late") && !worker.has("1")));
+}
+
+#[test]
 fn a_call_that_cannot_be_made_is_a_failure_and_unknown_calls_are_ignored() {
     let (world, workers) = start(source());
     world.refuses_calls.set(true);

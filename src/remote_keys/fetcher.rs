@@ -210,7 +210,7 @@ impl<H: KeySetHost> Fetcher<H> {
             set.version.set(0);
             return (schedule, had_keys);
         }
-        let is_changed = schedule.version != set.version.get() && self.load(set);
+        let is_changed = schedule.version != set.version.get() && self.load(set, schedule.version);
         (schedule, is_changed)
     }
 
@@ -219,8 +219,10 @@ impl<H: KeySetHost> Fetcher<H> {
         (Schedule::decode(bytes.as_slice()).unwrap_or_default(), change)
     }
 
-    fn load(&self, set: &Tracked) -> bool {
-        let Some((version, text)) = self.text(set) else { return false };
+    /// Takes the keys of a version, unless the text that is shared is that of another: whoever wrote it came too late, or
+    /// has yet to say so.
+    fn load(&self, set: &Tracked, version: u64) -> bool {
+        let Some((_, text)) = self.text(set).filter(|(own, _)| *own == version) else { return false };
         let Ok(parsed) = answer::key_set(&text) else { return false };
         set.remote.replace(parsed.set);
         set.version.set(version);
@@ -274,7 +276,8 @@ impl<H: KeySetHost> Fetcher<H> {
         if schedule.holder != holder {
             return;
         }
-        let is_new = schedule.version == 0 || self.text(set).is_none_or(|(_, text)| text != answer.body);
+        let is_known = |(version, text): (u64, Vec<u8>)| version == schedule.version && text == answer.body;
+        let is_new = !self.text(set).is_some_and(is_known);
         if is_new {
             let version = schedule.version.saturating_add(1).to_le_bytes();
             self.host.share(&set.text_name, &[&version, answer.body.as_slice()].concat(), None);
