@@ -92,9 +92,10 @@ fn cookie_values<'r>(cookies: &'r [u8], names: &'r [String]) -> impl Iterator<It
     names.iter().filter_map(|name| cookies.split(|byte| *byte == b';').find_map(|cookie| cookie_value(cookie, name)))
 }
 
-/// The value of a cookie `name=value`, if it has this name.
+/// The value of a cookie `name=value`, if it has this name. Services strip space around both (RFC 6265 §5.2).
 pub(crate) fn cookie_value<'r>(cookie: &'r [u8], name: &str) -> Option<&'r [u8]> {
-    cookie.trim_ascii().strip_prefix(name.as_bytes())?.strip_prefix(b"=")
+    let value = cookie.trim_ascii().strip_prefix(name.as_bytes())?.trim_ascii_start().strip_prefix(b"=")?;
+    Some(value.trim_ascii_start())
 }
 
 /// The token of a header `Bearer <token>`, the scheme in any case (RFC 9110 §11.1).

@@ -149,7 +149,7 @@ def cookie(*values):
     "value",
     [f"session={TOKEN}", f"a=b; session={TOKEN}; c=d", f"a=b;session={TOKEN};c", f"  session={TOKEN} ;"]
     + [f"Other={TOKEN}", f"session={TOKEN};Other=", f"session={TOKEN}; Other={TOKEN}"]
-    + [f"flag; =x; ;; session={TOKEN}", f"session={TOKEN}; session={OTHER}"],
+    + [f"session = {TOKEN}", f"session\t={TOKEN}; a", f"flag; =x; ;; session={TOKEN}", f"session={TOKEN}; session={OTHER}"],
 )
 def test_a_token_in_a_cookie_passes(envoy, value):
     response = envoy["custom"].send(headers=cookie(value))

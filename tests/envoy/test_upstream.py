@@ -164,6 +164,7 @@ def test_the_query_keeps_its_other_parameters(envoy, query, left):
         (['a=1; session={}; b="2"'], ['a=1; b="2"']),
         (["session={};a=1"], ["a=1"]),
         (["session={}; SESSION=x"], ["SESSION=x"]),
+        (["a=1; session ={}; session\t= {}"], ["a=1"]),
     ],
 )
 def test_the_cookies_keep_their_others(envoy, cookies, left):
