@@ -11,7 +11,6 @@ use crate::{
     config::Config,
     consumer::{Consumer, Credential, Keys},
     decision::{Authenticated, Decision, Denial, Outcome, Reason, UntrustedText},
-    identity,
     json::{Members, Raw},
     jws::{Compact, JwsError, Part},
     key_set::{KeySet, VerificationKey},
@@ -131,8 +130,7 @@ impl<V: Verifier> Authenticator<V> {
         if self.config.rules.is_empty() {
             return Ok(());
         }
-        let names = identity::NAMES.into_iter().chain(self.config.claim_headers.iter().map(AsRef::as_ref));
-        match names.into_iter().find(|name| request.header(name).is_some()) {
+        match self.config.own_headers().find(|name| request.header(name).is_some()) {
             Some(name) => Err(Reason::ForbiddenHeader(name.to_owned()).into()),
             None => Ok(()),
         }

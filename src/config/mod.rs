@@ -25,6 +25,7 @@ use self::{
 };
 use crate::{
     consumer::{Credentials, HeaderText},
+    identity,
     json::Value,
     policy::{Policy, Rule},
     request::Request,
@@ -180,6 +181,11 @@ impl Config {
     pub fn credentials_for(&self, policy: &Policy) -> &Credentials {
         let is_usual = policy.secret_is_base64 == self.policy.secret_is_base64;
         if is_usual { &self.credentials } else { &self.other_credentials }
+    }
+
+    /// The names that only the filter may write, in lower case: identity headers, and those that any policy fills.
+    pub fn own_headers(&self) -> impl Iterator<Item = &str> {
+        identity::NAMES.into_iter().chain(self.claim_headers.iter().map(AsRef::as_ref))
     }
 
     /// Whether any policy needs more of a token's claims than the time.

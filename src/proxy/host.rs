@@ -88,6 +88,11 @@ impl RequestHeaders for HostRequest {
     }
 }
 
+/// Removes every occurrence of a field from the trailers of the request that the host is calling about.
+pub(super) fn remove_trailer(name: &str) {
+    _ = hostcalls::remove_map_value(MapType::HttpRequestTrailers, name);
+}
+
 /// The address of the client, as far as the host knows it.
 pub(super) fn client_address() -> Option<Vec<u8>> {
     property(&["source", "address"])

@@ -134,6 +134,9 @@ impl HttpContext for Filter {
     }
 
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
+        if let Some(worker) = &self.worker {
+            worker.clean_trailers();
+        }
         self.hold_back()
     }
 }

@@ -92,6 +92,11 @@ impl Worker {
         self.key_sets.choose_tick();
     }
 
+    /// Takes the names that only the filter may write out of the trailers: some services merge them into the headers.
+    pub(super) fn clean_trailers(&self) {
+        self.authenticator.config().own_headers().for_each(host::remove_trailer);
+    }
+
     /// Does what was decided with the request that the host is calling about, or is told to mean: tells the operators,
     /// and either changes the request for the upstream or answers it.
     pub(super) fn conclude(&self, decision: &Decision, request: &mut HostRequest) -> Action {

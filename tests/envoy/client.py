@@ -30,7 +30,7 @@ class Response:
 
     @cached_property
     def upstream(self):
-        """What the upstream received: {protocol, method, path, headers: [[name, value]]}."""
+        """What the upstream received: {protocol, method, path, headers: [[name, value]], trailers}."""
         assert (self.status, self.reached) == (200, 1), f"not answered by the upstream: {self}"
         return json.loads(self.body)
 
@@ -94,14 +94,16 @@ class Streams:
         self._transport.close()
 
 
-def http2(address, method, path, headers, body=b""):
+def http2(address, method, path, headers, body=b"", trailers=()):
     """One request on a connection of its own. Nothing is checked or tidied up on the way out."""
     connection = _h2_connection()
     head = _h2_head(method, path, headers)
     stream = connection.get_next_available_stream_id()
-    connection.send_headers(stream, head, end_stream=not body)
+    connection.send_headers(stream, head, end_stream=not (body or trailers))
     if body:
-        connection.send_data(stream, body, end_stream=True)
+        connection.send_data(stream, body, end_stream=not trailers)
+    if trailers:
+        connection.send_headers(stream, trailers, end_stream=True)
     with socket.create_connection(address, TIMEOUT) as transport:
         answer = None
         while True:

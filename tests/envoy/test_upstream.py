@@ -1,10 +1,12 @@
 """What the upstream gets beside the identity: claims as headers, groups, no credentials, and another route."""
 
+from functools import partial
+
 import pytest
 
 import client
 from consumers import CLIENT_APP, GUEST, HS256, PARTNER, PARTNER_ISSUER, RS256, plugin
-from expect import passed, passed_as_anonymous, passed_unauthenticated
+from expect import IDENTITY, passed, passed_as_anonymous, passed_unauthenticated
 from harness import Listen
 from tokens import as_json, b64
 
@@ -107,6 +109,19 @@ def test_no_client_can_supply_such_a_header(envoy):
     passed(authenticated, CLIENT_APP)
     assert [sent(anonymous), sent(preflight)] == [{}, {}]
     assert list(sent(authenticated)) == ["x-claims"] and len(sent(authenticated)["x-claims"]) == 1
+
+
+def test_no_client_can_supply_such_a_header_as_a_trailer(envoy):
+    """Some services merge trailers into the headers (RFC 9110 section 6.5.1 asks them not to)."""
+    trailers = [(name, "supplied") for name in [*NAMES, *IDENTITY, *NAMES, "x-other"]]
+    using = partial(client.http2, trailers=trailers)
+    authenticated = envoy["claims"].bearer(HS256.token(), method="POST", path="/http2", body=b"x", using=using)
+    passed(authenticated, CLIENT_APP)
+    anonymous = envoy["claims"].send("POST", path="/http2", body=b"x", using=using)
+    passed_as_anonymous(anonymous, GUEST)
+    preflight = envoy["claims"].send("OPTIONS", path="/http2", using=using)
+    for response in [authenticated, anonymous, preflight]:
+        assert response.upstream["trailers"] == [["x-other", "supplied"]]
 
 
 def test_groups_are_told(envoy):

@@ -40,11 +40,11 @@ class Upstream:
         self._http.server_close()
         self._grpc.stop(grace=None).wait()
 
-    def record(self, protocol, method, path, headers):
+    def record(self, protocol, method, path, headers, trailers=()):
         """Counts a request and gives what it is answered with; octets become characters one to one (ISO 8859-1)."""
         with self._counting:
             self.requests += 1
-        seen = {"protocol": protocol, "method": method, "path": path, "headers": headers}
+        seen = {"protocol": protocol, "method": method, "path": path, "headers": headers, "trailers": trailers}
         return json.dumps(seen).encode()
 
 
@@ -92,17 +92,20 @@ class _HttpHandler(socketserver.StreamRequestHandler):
         config = h2.config.H2Configuration(client_side=False, header_encoding="latin-1")
         connection = h2.connection.H2Connection(config)
         connection.initiate_connection()
-        received, heads = preface, {}
+        received, heads, trailers = preface, {}, {}
         while received:
             for event in connection.receive_data(received):
                 if isinstance(event, h2.events.RequestReceived):
                     heads[event.stream_id] = [list(header) for header in event.headers]
                 elif isinstance(event, h2.events.DataReceived):
                     connection.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+                elif isinstance(event, h2.events.TrailersReceived):
+                    trailers[event.stream_id] = [list(header) for header in event.headers]
                 elif isinstance(event, h2.events.StreamEnded):
                     headers = heads.pop(event.stream_id)
                     pseudo = dict(headers)
-                    body = self.server.upstream.record("HTTP/2", pseudo[":method"], pseudo[":path"], headers)
+                    seen = ("HTTP/2", pseudo[":method"], pseudo[":path"], headers, trailers.pop(event.stream_id, []))
+                    body = self.server.upstream.record(*seen)
                     connection.send_headers(event.stream_id, [(":status", "200"), ("content-type", "application/json")])
                     connection.send_data(event.stream_id, body, end_stream=True)
             self.wfile.write(connection.data_to_send())
