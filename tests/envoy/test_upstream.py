@@ -22,6 +22,7 @@ HIDING = {
     "header_names": ["authorization", "x-token"],
     "cookie_names": ["session"],
     "anonymous": "guest",
+    "run_on_preflight": False,
 }
 
 
@@ -210,6 +211,12 @@ def test_a_refused_token_is_hidden_from_the_service_too(envoy):
     passed_as_anonymous(response, GUEST)
     assert response.upstream_headers("authorization") == []
     assert response.upstream["path"] == "/?a"
+
+
+def test_a_token_is_hidden_in_a_preflight_request_too(envoy):
+    response = envoy["hiding"].bearer("whatever", method="OPTIONS", path="/?jwt=another&a")
+    passed_unauthenticated(response)
+    assert (response.upstream_headers("authorization"), response.upstream["path"]) == ([], "/?a")
 
 
 def test_other_credentials_stay(envoy):
