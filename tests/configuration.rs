@@ -3,7 +3,7 @@
 mod support;
 
 use jwt_auth_filter::{
-    config::{Config, HostCryptoUse},
+    config::{Config, FIELDS, HostCryptoUse},
     key::{Key, KeyError},
     token_cache::CacheLimits,
 };
@@ -429,6 +429,41 @@ fn a_rule_inherits_what_it_leaves_out_and_null_is_the_default() {
             "rules[0].claims_to_verify: without exp, but maximum_expiration is set; expected 0, or exp in claims_to_verify"
         ]
     );
+}
+
+/// Every field of a policy, with a value that is not its default.
+fn every_policy_field() -> Json {
+    json!({
+        "header_names": ["x-t"], "uri_param_names": ["t"], "cookie_names": ["t"], "key_claim_name": "kid",
+        "secret_is_base64": true, "claims_to_verify": ["exp"], "maximum_expiration": 60, "clock_skew_seconds": 5,
+        "audiences": ["x"], "required_claims": [{"claim": "a", "present": true}], "allow": ["a"], "deny": ["a"],
+        "anonymous": "a", "run_on_preflight": false, "realm": "api", "forward_payload_header": "x-p",
+        "claims_to_headers": [{"claim": "sub", "header": "x-sub"}], "hide_credentials": true, "clear_route_cache": true,
+        "response": {"detail": false}, "filter_state": true,
+    })
+}
+
+#[test]
+fn a_rule_may_set_inherit_and_reset_every_field_of_a_policy() {
+    let policies = |mut top: Json, mut rule: Json| {
+        top["consumers"] = json!([{"username": "a"}]);
+        rule["routes"] = json!(["r"]);
+        top["rules"] = json!([rule]);
+        let Config { mut policy, mut rules, .. } = Config::parse(top.to_string().as_bytes()).unwrap();
+        (policy.lookup, rules[0].policy.lookup) = (0, 0);
+        [format!("{policy:?}"), format!("{:?}", rules[0].policy)]
+    };
+    let every = every_policy_field();
+    let fields = FIELDS.iter().map(|field| field.name).take_while(|name| *name != "rules");
+    let mut names: Vec<_> = every.as_object().unwrap().keys().map(String::as_str).collect();
+    names.sort_by_key(|name| FIELDS.iter().position(|field| field.name == *name));
+    assert_eq!(names, fields.collect::<Vec<_>>());
+
+    let [default, set] = policies(json!({}), every.clone());
+    assert_eq!(policies(every.clone(), json!({})), [set.clone(), set.clone()]);
+    let nulls: Json =
+        names.iter().map(|name| ((*name).to_owned(), Json::Null)).collect::<serde_json::Map<_, _>>().into();
+    assert_eq!(policies(every, nulls), [set, default]);
 }
 
 #[test]
