@@ -182,6 +182,16 @@ fn the_first_rule_that_matches_counts_and_else_the_top() {
 }
 
 #[test]
+fn without_rules_the_proxy_is_not_asked_for_a_route() {
+    for (fields, asked) in [(json!({}), 0), (json!({"rules": [{"routes": ["health"], "disabled": true}]}), 2)] {
+        for request in [FakeRequest::get("/"), bearing(&token(&json!({"iss": "a"})))] {
+            authenticator(fields.clone()).decide(&request, NOW);
+            assert_eq!(request.asked_for_route.get(), asked, "{fields}");
+        }
+    }
+}
+
+#[test]
 fn a_token_known_under_one_rule_is_no_pass_under_another() {
     // Under `by_sub` the same token is another consumer's, under `base64` its signature is wrong.
     let authenticator = authenticator(json!({

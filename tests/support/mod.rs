@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "each test uses a part of it")]
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{borrow::Cow, cell::Cell, collections::BTreeMap};
 
 use jwt_auth_filter::{
     algorithm::Algorithm, authenticate::Authenticator, base64::decode_url, config::Config, decision::Outcome,
@@ -28,6 +28,8 @@ pub struct FakeRequest {
     pub headers: BTreeMap<String, Vec<Vec<u8>>>,
     pub route: Option<String>,
     pub cluster: Option<String>,
+    /// How often it was asked for one of these two.
+    pub asked_for_route: Cell<u32>,
     /// Answers that a header was removed and leaves it there, as some hosts do.
     pub keeps_removed_headers: bool,
 }
@@ -73,10 +75,12 @@ impl Request for FakeRequest {
     }
 
     fn route_name(&self) -> Option<Vec<u8>> {
+        self.asked_for_route.set(self.asked_for_route.get() + 1);
         self.route.clone().map(String::into_bytes)
     }
 
     fn cluster_name(&self) -> Option<Vec<u8>> {
+        self.asked_for_route.set(self.asked_for_route.get() + 1);
         self.cluster.clone().map(String::into_bytes)
     }
 }
