@@ -45,7 +45,9 @@ RULES = [
     {"routes": ["partners"], "allow": ["partners"], "claims_to_verify": None},
     {"routes": ["by kid"], "key_claim_name": "kid"},
     {"routes": ["open"], "anonymous": "guest"},
+    {"routes": ["open"], "services": ["http2"], "disabled": True},
     {"services": ["http2"], "realm": "two", "response": {"unauthorized": {"status": 403}}},
+    {"routes": ["http2", "partners"], "disabled": True},
 ]
 OUTSIDER = {**PARTNER, "groups": ["partners"]}
 GOLD = {**CLIENT_APP, "groups": ["gold"]}
@@ -53,11 +55,17 @@ FIELDS = {"claims_to_verify": ["exp"], "rules": RULES}
 PLUGIN = plugin(GOLD, OUTSIDER, GUEST, **FIELDS)
 TIDY = {"normalize_path": True, "merge_slashes": True, "path_with_escaped_slashes_action": "UNESCAPE_AND_FORWARD"}
 
+SPLIT = {"clusters": [{"name": name, "weight": 1} for name in ("http1", "http2")]}
+
 LISTENERS = {
     "as it comes": Listen(PLUGIN, ROUTES),
     "tidied up": Listen(PLUGIN, ROUTES, manager=TIDY),
     "claims": Listen(plugin(GOLD, claims_to_headers=[{"claim": "role", "header": "x-role"}], rules=RULES[:1]), ROUTES),
     "encoded": Listen(plugin(BASE64, rules=[{"routes": ["encoded"], "secret_is_base64": True}]), ROUTES),
+    "split": Listen(
+        plugin(GOLD, GUEST, rules=[{"routes": ["split"], "services": ["http2"], "anonymous": "guest"}]),
+        [{"name": "split", "match": {"prefix": "/"}, "route": {"weighted_clusters": SPLIT}}],
+    ),
     "hidden": Listen(plugin(GOLD, hide_credentials=True, rules=RULES[:1]), ROUTES),
     "switched by Envoy": Listen(
         plugin(GOLD, claims_to_verify=["exp"]),
@@ -106,10 +114,21 @@ def test_a_rule_sets_fields_and_inherits_the_others(envoy):
     passed(listener.bearer(LASTING, path="/open"), GOLD)
 
 
-def test_a_rule_may_go_by_the_cluster(envoy):
+def test_a_rule_may_go_by_the_cluster_and_the_first_that_matches_counts(envoy):
+    """Those around it in the list would let the request through: one names another route as well, one comes later."""
     response = envoy["as it comes"].send(path="/http2")
     assert (response.status, response.header("www-authenticate"), response.reached) == (403, 'Bearer realm="two"', 0)
     passed(envoy["as it comes"].bearer(LASTING, path="/http2"), GOLD)
+
+
+def test_of_a_route_with_several_clusters_the_rule_is_that_of_the_one_the_request_goes_to(envoy):
+    """Envoy draws lots among them, and does not draw anew when it chooses the route again."""
+    responses = [envoy["split"].send() for _ in range(40)]
+    assert {response.status for response in responses} == {200, 401}
+    for response in responses:
+        if response.reached:
+            passed_as_anonymous(response, GUEST)
+            assert response.upstream["protocol"] == "HTTP/2"
 
 
 def test_a_token_known_under_one_rule_is_no_pass_under_another(envoy):
