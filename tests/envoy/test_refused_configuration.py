@@ -19,6 +19,7 @@ from tokens import Key, key, rsa_key, secret
 FORMS = ["Struct", "text"]
 SECRET = secret("a secret that no log may ever show").private.decode()
 WEAK = Key("RS256", rsa_key(1024, ""))
+REMOTE = {"uri": "https://issuer.example.com/jwks", "cluster": "issuer"}
 X25519 = Key("X25519", x25519.X25519PrivateKey.generate())
 
 
@@ -91,6 +92,24 @@ CREDENTIALS = {
     "JWK of an unknown curve": (public("ES256", {**key("ES256").jwk, "crv": "P-257"}), ".rsa_public_key", ""),
     "JWK that is symmetric": (public("RS256", {"kty": "oct", "k": "AAAA"}), ".rsa_public_key", ""),
     "JWK in broken text": (public("RS256", '{"kty":'), ".rsa_public_key", ""),
+    "jwks and a secret": ({"jwks": {"keys": [RS256.jwk]}, "secret": SECRET}, ".secret", "none, because .* jwks"),
+    "jwks and remote_jwks": ({"jwks": {"keys": [RS256.jwk]}, "remote_jwks": {}}, ".remote_jwks", "none, because .* jwks"),
+    "remote_jwks and discovery": ({"remote_jwks": REMOTE, "discovery": REMOTE}, ".discovery", "none, because .* remote"),
+    "discovery and a public key": ({"discovery": REMOTE, "rsa_public_key": "x"}, ".rsa_public_key", "none, because"),
+    "a weak key in a set": ({"jwks": {"keys": [RS256.jwk, WEAK.jwk]}}, ".jwks.keys[1]", "1024"),
+    "a malformed key in a set": ({"jwks": {"keys": [{**RS256.jwk, "n": "***"}]}}, ".jwks.keys[0]", ""),
+    "a private key in a set": ({"jwks": {"keys": [{**key("Ed25519").jwk, "d": "AQAB"}]}}, ".jwks.keys[0]", "private"),
+    "101 keys in a set": ({"jwks": {"keys": [RS256.jwk] * 101}}, ".jwks.keys", "100"),
+    "a set without a key for RS256": (
+        {"algorithm": "RS256", "jwks": {"keys": [key("ES256").jwk]}},
+        ".jwks.keys",
+        "RS256",
+    ),
+    "a set in broken text": ({"jwks": '{"keys":'}, ".jwks", "JSON"),
+    "HS256 with a fetched set": ({"algorithm": "HS256", "remote_jwks": REMOTE}, ".algorithm", "HS256"),
+    "a set from a file": ({"remote_jwks": {**REMOTE, "uri": "file:///jwks"}}, ".remote_jwks.uri", "http"),
+    "a set of no cluster": ({"discovery": {"uri": REMOTE["uri"]}}, ".discovery.cluster", ""),
+    "a timeout without a unit": ({"remote_jwks": {**REMOTE, "timeout": "5"}}, ".remote_jwks.timeout", "60s"),
     "unknown field": ({"secret": SECRET, "colour": "red"}, ".colour", ""),
     "misspelt field": ({"secret": SECRET, "algoritm": "HS256"}, ".algoritm", ""),
 }
@@ -142,7 +161,19 @@ FIELDS = [
         "realm": ("a\r\nx-admin: true", "", ""),
         "config": ({}, "", ""),
     },
-    {"maximum_expiration": (1.5, "", "whole"), "anonymous": ("", "", "")},
+    {
+        "maximum_expiration": (1.5, "", "whole"),
+        "anonymous": ("", "", ""),
+        "clock_skew_seconds": (301, "", "300"),
+        "audiences": ([], "", "at least one"),
+        "required_claims": ([{"claim": "a", "present": True, "equals": 1}], "[0]", "one of any_of, all_of"),
+        "allow": (["ClientApp", "nobody"], "[1]", "nobody.*no group"),
+        "deny": (["clientapp"], "[0]", "clientapp.*no group"),
+        "claims_to_headers": ([{"claim": "sub", "header": "X-Consumer-ID"}], "[0].header", "x-consumer-id"),
+        "forward_payload_header": ("Host", "", "host"),
+        "response": ({"forbidden": {"status": 200}}, ".forbidden.status", "400"),
+        "rules": ([{"routes": ["a"], "allow": ["nobody"]}], "[0].allow[0]", "nobody.*no group"),
+    },
     {"maximum_expiration": ("300", "", "number"), "consumers": ({"username": "a"}, "", "list")},
     {"maximum_expiration": (300, "", "exp"), "run_on_preflight": ([], "", "true")},
 ]
