@@ -330,6 +330,15 @@ def test_a_bad_answer_never_replaces_a_good_set(keys, start, failure, result):
     assert keys.count("/elsewhere") == 0
 
 
+def test_a_set_outlives_the_server_that_it_came_from(keys, start):
+    keys.set("/jwks", key_set((OLD, "old")), connection="close")
+    envoy = start(one(remote(cache_duration="1s")))
+    assert set(statuses(envoy["main"], token(OLD, "old"))) == {200}
+    keys.__exit__()
+    until(lambda: fetches(envoy, "status") + fetches(envoy, "unreachable") >= 2, "two failures")
+    assert set(statuses(envoy["main"], token(OLD, "old"))) == {200}
+
+
 def test_a_set_that_is_too_old_is_used_no_longer(keys, start):
     keys.set("/jwks", key_set((OLD, "old")))
     envoy = start(one(remote(cache_duration="1s", stale_duration="3s")))
@@ -341,10 +350,13 @@ def test_a_set_that_is_too_old_is_used_no_longer(keys, start):
 
 
 def test_a_bad_key_does_not_take_the_good_ones_away(keys, start):
-    bad = [{"kty": "new"}, {"kty": "RSA", "n": "_w", "e": "AQAB"}, jwk(OLD, "old", use="enc")]
-    keys.set("/jwks", key_set(*bad, (NEW, "new")))
+    bad = [{"kty": "new"}, {"kty": "RSA", "n": "_w", "e": "AQAB"}]
+    of_no_use = [jwk(OLD, "enc", use="enc"), jwk(OLD, "ops", key_ops=["sign"])]
+    keys.set("/jwks", key_set(*bad, *of_no_use, (NEW, "new")))
     envoy = start(one(remote()))
     passed(envoy["main"].bearer(token(NEW, "new")), APP)
+    for kid in ["enc", "ops"]:
+        refused(envoy["main"].bearer(token(OLD, kid)), BAD_SIGNATURE)
     envoy.wait_for_log(r"\[warning\]\[wasm\] .*2 keys are passed over, the first of them keys\[0\]")
     assert envoy.log().count("passed over") == 1
 
@@ -435,7 +447,10 @@ def test_a_token_is_held_to_its_kid_its_alg_and_its_credential(keys, start):
             "no kids": plugin(consumer(inline(OLD, NEW))),
             "alg": plugin(consumer(inline(jwk(RSA, "1", alg="RS256")))),
             "algorithm": plugin(consumer(inline((RSA, "1"), (OLD, "2"), algorithm="RS256"))),
-            "both": plugin(consumer(inline((OLD, "old")), {"algorithm": "ES256", "rsa_public_key": NEW.spki})),
+            "both": plugin(
+                consumer(remote(cluster="dead"), inline((OLD, "old")), {"algorithm": "ES256", "rsa_public_key": NEW.spki})
+            ),
+            "nine": plugin(consumer(inline(*[(key("ES256", str(n)), str(n)) for n in range(1, 10)]))),
         },
         workers=1,
     )
@@ -453,6 +468,11 @@ def test_a_token_is_held_to_its_kid_its_alg_and_its_credential(keys, start):
     refused(envoy["algorithm"].bearer(token(OLD, "2")), WRONG_ALGORITHM)
     passed(envoy["both"].bearer(token(OLD, "old")), APP)
     passed(envoy["both"].bearer(token(NEW, "whatever")), APP)
+    unavailable(envoy["both"].bearer(token(key("ES256", "foreign"), "whatever")))
+    eighth, ninth = key("ES256", "8"), key("ES256", "9")
+    for text in [token(eighth), token(ninth, "9")]:
+        passed(envoy["nine"].bearer(text), APP)
+    refused(envoy["nine"].bearer(token(ninth)), BAD_SIGNATURE)
 
 
 def test_a_public_key_is_never_a_secret(keys, start):
