@@ -34,6 +34,17 @@ LIKE_ANOTHER_API = {
 }
 
 NOWHERE = {"uri": "http://keys.example.com/jwks", "cluster": "nowhere", "timeout": "1s"}
+REMOTE = {"username": "Remote", "jwt_secrets": [{"key": "remote", "remote_jwks": NOWHERE}]}
+STATE = ["consumer", "credential", "outcome"]
+ACCESS_LOG = {
+    "name": "envoy.access_loggers.stdout",
+    "typed_config": {
+        "@type": "type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
+        "log_format": {
+            "json_format": {name: f"%FILTER_STATE(wasm.jwt_auth.{name}:PLAIN)%" for name in STATE} | {"at": "%PATH(NQ)%"}
+        },
+    },
+}
 
 LISTENERS = {
     "counting": harness.Listen(plugin(CLIENT_APP, PARTNER, GUEST, run_on_preflight=False, **STRICT), ROUTES),
@@ -41,10 +52,14 @@ LISTENERS = {
     "measured": plugin(CLIENT_APP, measure_verification=True),
     "another API": plugin(CLIENT_APP, key_claim_name='a"b\\', response=LIKE_ANOTHER_API, deny=["ClientApp"]),
     "unavailable": plugin(
-        {"username": "Remote", "jwt_secrets": [{"key": "remote", "remote_jwks": NOWHERE}]},
+        REMOTE,
         response={"unavailable": {"status": 502, "body": "later: %MESSAGE%"}},
     ),
-    "silent": plugin(CLIENT_APP, GUEST, PARTNER, realm="r", response={"detail": False}, deny=["Partner"]),
+    "silent": plugin(CLIENT_APP, GUEST, PARTNER, REMOTE, realm="r", response={"detail": False}, deny=["Partner"]),
+    "state": harness.Listen(
+        plugin(CLIENT_APP, GUEST, PARTNER, anonymous="guest", deny=["Partner"], run_on_preflight=False, filter_state=True),
+        manager={"access_log": [ACCESS_LOG]},
+    ),
 }
 
 
@@ -247,6 +262,26 @@ def test_a_flood_of_denials_is_counted_instead_of_logged(upstream, tmp_path):
         assert counters(flooded)["denied.no_token"] == total
 
 
+# --- Filter state
+
+
+def test_the_filter_state_says_who_called_and_how_it_ended(envoy):
+    listener, partner = envoy["state"], "https://partner.example.com"
+    spoofed = [("x-consumer-username", "root"), ("wasm.jwt_auth.consumer", "root")]
+    listener.bearer(HS256.token(), path="/named", headers=spoofed)
+    listener.send(path="/nameless", headers=spoofed)
+    listener.send("OPTIONS", path="/preflight", headers=spoofed)
+    listener.bearer(RS256.token(iss=partner), path="/denied", headers=spoofed)
+    for path, state in {
+        "/named": ["ClientApp", "https://auth.example.com", "authenticated"],
+        "/nameless": ["guest", None, "anonymous"],
+        "/preflight": [None, None, "preflight"],
+        "/denied": ["Partner", None, "denied.not_allowed"],
+    }.items():
+        line = json.loads(envoy.wait_for_log(rf'(?m)^{{.*"at":"{path}".*}}$')[0])
+        assert [line[name] for name in STATE] == state, path
+
+
 # --- Answers that look like another API's
 
 
@@ -261,14 +296,23 @@ def test_answers_may_have_another_status_type_and_body(envoy):
 
 
 def test_an_answer_while_keys_are_unavailable_may_look_different_too(envoy):
+    since, before = len(envoy.log()), counters(envoy)
     response = envoy["unavailable"].bearer(RS256.token(iss="remote"))
     assert (response.status, response.body) == (502, b"later: Key set unavailable")
     assert response.header("retry-after")
+    envoy.wait_for_log(r"denied: Key set unavailable; reason key_set_unavailable, consumer \"Remote\"", since)
+    harness.until(lambda: growth(envoy, before).get("denied.key_set_unavailable") == 1, "the counter", seconds=5)
 
 
 @pytest.mark.parametrize("token", ["", "x", HS256.token(iss="nobody"), RS256.token(), key("HS256", "foreign").token()])
 def test_answers_may_tell_nothing(envoy, token):
     refused(envoy["silent"].bearer(token), "Unauthorized", 'Bearer realm="r"')
+
+
+def test_an_answer_while_keys_are_unavailable_may_tell_nothing(envoy):
+    response = envoy["silent"].bearer(RS256.token(iss="remote"))
+    assert (response.status, response.body) == (503, b'{"message":"Service Unavailable"}')
+    assert response.header("retry-after") and response.header("www-authenticate") is None
 
 
 def test_a_refusal_of_somebody_known_may_tell_nothing_either(envoy):
