@@ -127,13 +127,14 @@ impl<V: Verifier> Authenticator<V> {
     /// A proxy chooses the route again when the filter takes a header away. Where rules go by the route, a client must
     /// not be able to choose one by a header that will be gone: so it is refused what else is only overwritten.
     fn route_is_its_own(&self, request: &impl Request) -> Result<(), Denial> {
-        if self.config.rules.is_empty() {
-            return Ok(());
+        if !self.config.rules.is_empty() {
+            for name in self.config.own_headers() {
+                if request.header(name).is_some() {
+                    return Err(Reason::ForbiddenHeader(name.to_owned()).into());
+                }
+            }
         }
-        match self.config.own_headers().find(|name| request.header(name).is_some()) {
-            Some(name) => Err(Reason::ForbiddenHeader(name.to_owned()).into()),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     /// Finds the request's token and checks it. What is in the cache is checked against the time all the same.
@@ -212,35 +213,30 @@ impl<V: Verifier> Authenticator<V> {
 struct Search {
     /// Whether any key serves the token's algorithm.
     fits: bool,
-    /// A set that is not there.
-    missing: Option<Rc<RemoteKeys>>,
-    /// A set that is there, and has not the token's `kid`.
-    without_kid: Option<Rc<RemoteKeys>>,
+    /// Sets that are not there, or have not the token's `kid`.
+    sets: Vec<Rc<RemoteKeys>>,
 }
 
 impl Search {
     /// The keys of a credential, if they are there.
     fn keys(&mut self, credential: &Credential, kid: Option<&str>) -> Option<Rc<KeySet>> {
         let keys = credential.keys().current();
-        if let Keys::Remote(remote) = credential.keys() {
-            match &keys {
-                None => self.missing = Some(Rc::clone(remote)),
-                Some(keys) if kid.is_some_and(|kid| !keys.has_kid(kid)) => self.without_kid = Some(Rc::clone(remote)),
-                Some(_) => {}
-            }
+        if let Keys::Remote(remote) = credential.keys()
+            && keys.as_ref().is_none_or(|keys| kid.is_some_and(|kid| !keys.has_kid(kid)))
+        {
+            self.sets.push(Rc::clone(remote));
         }
         keys
     }
 
     /// What it means that no key has verified the token.
     fn in_vain(self, first: &Credential, now: Timestamp) -> Invalid {
-        let wait = |keys, need| Some(Wait { keys, need });
-        let no_key = if self.fits { Reason::InvalidSignature } else { Reason::AlgorithmMismatch };
-        let (reason, wait) = match (self.missing, self.without_kid) {
-            (Some(keys), _) => (Reason::KeySetUnavailable(keys.retry_after(now)), wait(keys, Need::Set)),
-            (None, Some(keys)) => (no_key, wait(keys, Need::Kid)),
-            (None, None) => (no_key, None),
+        let reason = match self.sets.iter().find(|keys| keys.need() == Need::Set) {
+            Some(keys) => Reason::KeySetUnavailable(keys.retry_after(now)),
+            None if self.fits => Reason::InvalidSignature,
+            None => Reason::AlgorithmMismatch,
         };
+        let wait = (!self.sets.is_empty()).then_some(Wait { sets: self.sets });
         Invalid { denial: Denial::of_consumer(first, reason), wait }
     }
 }

@@ -461,7 +461,7 @@ fn a_token_waits_for_a_set_that_is_missing_and_is_answered_503_in_the_end() {
     let authenticator = authenticator(json!({"consumers": remote_config()}));
     let request = FakeRequest::get(&format!("/?jwt={UNSIGNED}"));
     let wait = authenticator.decide_or_wait(&request, EXP).err().unwrap();
-    assert_eq!(wait.need, Need::Set);
+    assert_eq!(wait.sets[0].need(), Need::Set);
     let Outcome::Denied(denial) = authenticator.decide(&request, EXP).outcome else { panic!("passed") };
     assert_eq!(denial.reason.to_string(), "Key set unavailable");
     let policy = &authenticator.config().policy;

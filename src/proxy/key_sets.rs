@@ -71,17 +71,21 @@ impl KeySets {
         self.waiting.borrow().iter().any(|waiting| waiting.context_id == context_id)
     }
 
-    /// Takes a request up that needs a set, unless waiting is of no use.
+    /// Takes a request up that needs a set, unless waiting is of no use for any of them.
     pub(super) fn wait(&self, context_id: u32, wait: &Wait, deadline: Option<Millis>) -> Next {
-        let ended = match self.fetcher.advise(&wait.keys, wait.need) {
-            Advice::TryAgain => return Next::TryAgain,
-            Advice::GiveUp => return Next::GiveUp,
-            Advice::Wait(_) if self.waiting.borrow().len() >= MAX_WAITING => return Next::GiveUp,
-            Advice::Wait(ended) => ended,
-        };
-        let timeout = u64::try_from(wait.keys.source().timeout.as_millis()).unwrap_or(u64::MAX);
+        let is_full = self.waiting.borrow().len() >= MAX_WAITING;
+        let mut chosen = None;
+        for keys in &wait.sets {
+            match self.fetcher.advise(keys, keys.need()) {
+                Advice::TryAgain => return Next::TryAgain,
+                Advice::Wait(ended) if !is_full => chosen = chosen.or(Some((keys, ended))),
+                Advice::Wait(_) | Advice::GiveUp => {}
+            }
+        }
+        let Some((keys, ended)) = chosen else { return Next::GiveUp };
+        let timeout = u64::try_from(keys.source().timeout.as_millis()).unwrap_or(u64::MAX);
         let deadline = deadline.unwrap_or_else(|| self.fetcher.host().now().saturating_add(timeout));
-        self.waiting.borrow_mut().push(Waiting { context_id, keys: Rc::clone(&wait.keys), ended, deadline });
+        self.waiting.borrow_mut().push(Waiting { context_id, keys: Rc::clone(keys), ended, deadline });
         self.choose_tick();
         Next::Pause
     }

@@ -94,7 +94,9 @@ impl Worker {
 
     /// Takes the names that only the filter may write out of the trailers: some services merge them into the headers.
     pub(super) fn clean_trailers(&self) {
-        self.authenticator.config().own_headers().for_each(host::remove_trailer);
+        for name in self.authenticator.config().own_headers() {
+            host::remove_trailer(name);
+        }
     }
 
     /// Does what was decided with the request that the host is calling about, or is told to mean: tells the operators,

@@ -70,10 +70,8 @@ pub struct RemoteKeys {
 /// What a request waits for.
 #[derive(Debug, Clone)]
 pub struct Wait {
-    /// The set.
-    pub keys: Rc<RemoteKeys>,
-    /// What of it.
-    pub need: Need,
+    /// The sets, at least one, of which it [needs](RemoteKeys::need) something.
+    pub sets: Vec<Rc<RemoteKeys>>,
 }
 
 /// What a token needs of a key set.
@@ -99,6 +97,11 @@ impl RemoteKeys {
     /// The keys; `None` while no set has arrived, and after the last one became too old.
     pub fn keys(&self) -> Option<Rc<KeySet>> {
         self.keys.borrow().clone()
+    }
+
+    /// What a token needs of the set that cannot be verified with it.
+    pub fn need(&self) -> Need {
+        if self.keys.borrow().is_none() { Need::Set } else { Need::Kid }
     }
 
     /// In how many seconds a client may try again, from 1 to 60.

@@ -286,6 +286,19 @@ def test_unknown_kids_cause_one_refetch_however_many_there_are(keys, start):
     assert envoy["main"].bearer(token(OLD, "old")).status == 200
 
 
+@pytest.mark.parametrize("changed", ["/first", "/second"])
+def test_every_set_of_a_key_is_asked_for_an_unknown_kid(keys, start, changed):
+    """Whichever has the new key, and though another cannot be had at all."""
+    for path in ["/first", "/second"]:
+        keys.set(path, key_set((OLD, "old")))
+    sets = [remote("http://x/first"), remote("http://x/second"), remote(cluster="dead")]
+    envoy = start({"main": plugin(consumer(*sets))})
+    until(lambda: fetches(envoy, "success") == 2 and fetches(envoy, "status"), "the first fetches")
+    assert set(statuses(envoy["main"], token(OLD, "old"))) == {200}
+    keys.set(changed, key_set((OLD, "old"), (NEW, "new")))
+    assert set(statuses(envoy["main"], token(NEW, "new"))) == {200}
+
+
 def test_a_removed_key_stops_working_though_its_token_is_cached(keys, start):
     keys.set("/jwks", key_set((OLD, "old"), (NEW, "new")))
     envoy = start(one(remote(cache_duration="1s")))
