@@ -549,6 +549,160 @@ fn a_request_may_be_given_in_any_form_that_people_have_at_hand() {
     }
 }
 
+/// What becomes of a request that holds `TOK`: the place of the token, why there is none, or why it cannot be read.
+fn taken(input: &str, token: &str) -> String {
+    let config = config(json!({"uri_param_names": ["jwt"], "cookie_names": ["session"]}));
+    let path = file("taken.json", config.to_string());
+    let Run { code, out, err } =
+        run_with(&["explain", "--format", "json", "--config", &path], &input.replace("TOK", token));
+    let signature = token.rsplit('.').next().unwrap();
+    assert!(!out.contains(signature) && !err.contains(signature), "{input}: {out}{err}");
+    if code == 2 {
+        return err.strip_prefix("error: <stdin> ").unwrap().trim().to_owned();
+    }
+    let explanation: Value = serde_json::from_str(&out).unwrap();
+    let checks = explanation["checks"].as_array().unwrap();
+    let place = checks[0]["detail"].as_str().unwrap();
+    let method = explanation["request"]["method"].as_str().unwrap();
+    if code == 0 { format!("{method} {place}") } else { failed(&explanation) }
+}
+
+const IN_HEADER: &str = "in the header authorization";
+const IN_QUERY: &str = "in the query parameter jwt";
+const IN_COOKIE: &str = "in the cookie session";
+
+#[test]
+fn a_curl_command_line_is_read_as_the_shell_and_curl_would() {
+    let token = token(&[]);
+    for (command, method, place) in [
+        ("curl https://a/b --header='Authorization: Bearer TOK'", "GET", IN_HEADER),
+        ("curl --url=https://a/b '--header=Authorization: Bearer TOK' --request=PUT", "PUT", IN_HEADER),
+        ("curl --create-dirs --ssl-no-revoke --retry 3 -sSLk -H'Authorization: Bearer TOK' a", "GET", IN_HEADER),
+        // Headers that are given replace those that curl makes.
+        ("curl -u me:pass -H 'Authorization: Bearer TOK' a", "GET", IN_HEADER),
+        ("curl -u me:pass --oauth2-bearer TOK a", "GET", IN_HEADER),
+        ("curl -b session=x -H 'Cookie: session=TOK' a", "GET", IN_COOKIE),
+        ("curl -b a=b -b session=TOK a", "GET", IN_COOKIE),
+        ("curl -T file a?jwt=TOK", "PUT", IN_QUERY),
+        ("curl -I 'a?jwt=TOK'", "HEAD", IN_QUERY),
+        ("curl a --url-query jwt=TOK", "GET", IN_QUERY),
+        ("curl a --url-query +jwt=TOK", "GET", IN_QUERY),
+        ("curl -G a -d x=1 --data jwt=TOK", "GET", IN_QUERY),
+        // What surrounds a command.
+        ("curl a -H 'Authorization: Bearer TOK' | jq .", "GET", IN_HEADER),
+        ("curl a > out.json 2>&1 -H 'Authorization: Bearer TOK' && echo done", "GET", IN_HEADER),
+        ("curl a 2>/dev/null -H 'Authorization: Bearer TOK' &", "GET", IN_HEADER),
+        (
+            "  $ sudo /usr/bin/curl a \\\n    -H 'Authorization: Bearer TOK'\n{\"message\":\"Unauthorized\"}",
+            "GET",
+            IN_HEADER,
+        ),
+        ("curl a\n  -H 'Authorization: Bearer TOK'\n", "GET", IN_HEADER),
+        // Copied from a browser: for bash, for cmd.exe in two ways, and for PowerShell.
+        ("curl 'a' -H 'Authorization: Bearer TOK' --data-raw $'{\"it\\'s\":\"\\u0021\"}'", "POST", IN_HEADER),
+        (
+            "curl ^\"https://a/?b=^%^20^&jwt=TOK^\" ^\r\n  -H ^\"x: ^\\^\"y^\\\\^\\^\"^\" ^\r\n  --compressed",
+            "GET",
+            IN_QUERY,
+        ),
+        ("curl \"https://a/?b&jwt=TOK\" ^\n  -H \"x: y\\\\\" ^\n  --compressed > x", "GET", IN_QUERY),
+        ("curl.exe 'https://a' `\r\n  -H 'Authorization: Bearer TOK'", "GET", IN_HEADER),
+    ] {
+        assert_eq!(taken(command, &token), format!("{method} {place}"), "{command}");
+    }
+    let quoted = token.replacen('.', "%2E", 1);
+    assert_eq!(taken("curl -G a --data-urlencode jwt=TOK", &token), format!("GET {IN_QUERY}"));
+    assert!(taken("curl -G a --data-urlencode jwt=TOK", &quoted).starts_with("form: "), "encoded twice");
+    for (command, problem) in [
+        ("curl a -H @headers.txt", "with -H @FILE, and no file is read here; write the headers out"),
+        ("curl a -b TOK", "with -b FILE, and no file is read here; write the cookies out"),
+        ("curl a -K TOK", "with -K FILE, and no file is read here; write the options out"),
+        ("curl -G a -d @TOK", "whose query comes from a file, and none is read here; write it out"),
+        ("curl a --url-query jwt@TOK", "whose query comes from a file, and none is read here; write it out"),
+        (
+            "curl https://a/?x=1&jwt=TOK",
+            "with an & outside of quotes, where a shell ends the command; put the URL in quotes",
+        ),
+        ("curl a -H \"Authorization: Bearer TOK", "with a quote that does not end"),
+        ("curl a --header", "that ends after --header"),
+        ("curl a b?jwt=TOK", "with several URLs; expected one"),
+        ("curl", "without a URL"),
+    ] {
+        assert_eq!(taken(command, &token), format!("is a curl command line {problem}"), "{command}");
+    }
+}
+
+#[test]
+fn a_request_is_read_as_a_proxy_reads_it_and_what_is_none_is_refused() {
+    let token = token(&[]);
+    for (input, method, place) in [
+        ("Authorization: Bearer TOK\n", "GET", IN_HEADER),
+        ("  :method: POST\n  :path: /a?jwt=TOK\n  :authority: a\n", "POST", IN_QUERY),
+        ("\u{feff}\n\n    GET /a HTTP/2\r\n    cookie: session=TOK\r\n\r\n    body", "GET", IN_COOKIE),
+        (
+            "* Connected\n> PUT /a HTTP/1.1\n> Host: a\n> Authorization: Bearer TOK\n> \n< HTTP/1.1 401\n",
+            "PUT",
+            IN_HEADER,
+        ),
+        ("https://a.example/?jwt=TOK", "GET", IN_QUERY),
+        ("GET https://a.example?jwt=TOK", "GET", IN_QUERY),
+        ("GET / HTTP/1.1\nAuthorization: Bearer TOK, Bearer x\nAuthorization: Bearer y\n", "GET", IN_HEADER),
+        ("GET / HTTP/1.1\ncookie: session=TOK\nCookie: session=other\n", "GET", IN_COOKIE),
+        ("GET /?%6awt=TOK HTTP/1.1", "GET", IN_QUERY),
+        ("authorization: bearer \t TOK", "GET", IN_HEADER),
+    ] {
+        assert_eq!(taken(input, &token), format!("{method} {place}"), "{input}");
+    }
+    let none = "token: none in the header authorization, the query parameter jwt, the cookie session";
+    for input in ["GET / HTTP/1.1\nAuthorization: Basic x\nAuthorization: Bearer TOK", "GET /?JWT=TOK HTTP/1.1"] {
+        assert_eq!(taken(input, &token), none, "{input}");
+    }
+    let no_header = "is no header; expected `name: value`, without white space around the name";
+    let what = "expected a token, an HTTP request or a curl command line, as browsers copy them";
+    for (input, problem) in [
+        ("GET / HTTP/1.1\nAuthorization : Bearer TOK\n", format!("line 2 {no_header}")),
+        ("GET / HTTP/1.1\na: b\n Authorization: Bearer TOK\n", format!("line 3 {no_header}")),
+        (
+            "GET /?jwt=TOK#a HTTP/1.1",
+            "line 1 has a # in its target, to which Envoy answers 400; expected a path and a query".to_owned(),
+        ),
+        ("{\"access_token\": \"TOK\"}", format!("is JSON; {what}")),
+        ("[{\"request\": {\"method\": \"GET\"}}]", format!("is JSON; {what}")),
+        ("fetch(\"https://a\", {\"x\": \"Bearer TOK\"})", format!("is none of what can be explained; {what}")),
+        ("wget --header 'Authorization: Bearer TOK' https://a", format!("is none of what can be explained; {what}")),
+        ("export TOKEN=TOK", format!("is none of what can be explained; {what}")),
+        ("\n \n", format!("is empty; {what}")),
+    ] {
+        assert_eq!(taken(input, &token), problem, "{input}");
+    }
+}
+
+#[test]
+fn a_token_is_taken_with_what_was_copied_around_it_and_nothing_else_for_one() {
+    let token = token(&[]);
+    let config = config(json!({}));
+    let path = file("a-token.json", config.to_string());
+    let wrapped = format!("{}\r\n  {} {}\n", &token[..20], &token[20..30], &token[30..]);
+    for given in [&format!("Authorization: Bearer {token}"), &format!("BEARER  {token}\n"), &wrapped] {
+        assert_eq!(explain("a-token.json", &config, &["--token", given], "").0, 0, "{given:?}");
+        let in_file = file("a-token.txt", given);
+        assert_eq!(explain("a-token.json", &config, &["--token-file", &in_file], "").0, 0, "{given:?}");
+    }
+    let no_token = "is no token; a request is given with --request or on standard input";
+    let empty = file("no-token", "\n");
+    for (arguments, problem) in [
+        (["--token", ""], "--token is empty; expected a token".to_owned()),
+        (["--token", &format!("curl https://a/?jwt={token}")], format!("--token {no_token}")),
+        (["--token", &format!("{{\"access_token\":\"{token}\"}}")], format!("--token {no_token}")),
+        (["--token-file", &empty], format!("{empty} is empty; expected a token")),
+        (["--token-file", "README.md"], format!("README.md {no_token}")),
+        (["--token-file", SAMPLE], format!("{SAMPLE} {no_token}")),
+    ] {
+        let Run { code, out, err } = run(&[&["explain", "--config", &path], arguments.as_slice()].concat());
+        assert_eq!((code, out.as_str(), err), (2, "", format!("error: {problem}\n")));
+    }
+}
+
 #[test]
 fn preflight_and_anonymous_are_explained() {
     let config = config(json!({"run_on_preflight": false, "anonymous": "guest", "consumers": [{"username": "guest"}]}));

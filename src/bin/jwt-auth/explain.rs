@@ -18,12 +18,13 @@ use jwt_auth_filter::{
     json,
     key_set::{KeySet, Origin},
     reply::Reply,
+    request::TokenPlaces,
     upstream,
     verifier::BuiltIn,
 };
 
 use self::{
-    request::GivenRequest,
+    request::{GivenRequest, token_of},
     steps::{Step, TokenView},
 };
 use crate::{
@@ -132,16 +133,25 @@ fn choose(input: &Input, name: Option<&str>) -> Result<Configuration, String> {
 fn read_request(arguments: &ExplainArguments, config: &Config) -> Result<GivenRequest, String> {
     let places = &config.policy.token_places;
     if let Some(token) = &arguments.token {
-        return Ok(GivenRequest::with_token(token, places));
+        return with_token(token, places).map_err(|problem| format!("--token {problem}"));
     }
     if let Some(file) = &arguments.token_file {
-        return Ok(GivenRequest::with_token(&Input::new(file).read()?, places));
+        let input = Input::new(file);
+        return with_token(&input.read()?, places).map_err(|problem| format!("{input} {problem}"));
     }
     let input = Input::new(arguments.request.clone().unwrap_or_else(|| "-".into()));
     if input.is_stdin() && io::stdin().is_terminal() {
         output::note("reading a token, an HTTP request or a curl command line; end it with Ctrl-D");
     }
     GivenRequest::parse(&input.read()?, places).map_err(|problem| format!("{input} {problem}"))
+}
+
+fn with_token(text: &str, places: &TokenPlaces) -> Result<GivenRequest, &'static str> {
+    if text.trim().is_empty() {
+        return Err("is empty; expected a token");
+    }
+    let token = token_of(text).ok_or("is no token; a request is given with --request or on standard input")?;
+    Ok(GivenRequest::with_token(&token, places))
 }
 
 /// Gives every credential whose keys are fetched the key set of a file.

@@ -9,6 +9,8 @@ use jwt_auth_filter::{
 
 use super::curl;
 
+const EXPECTED: &str = "a token, an HTTP request or a curl command line, as browsers copy them";
+
 /// A request as the filter sees it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GivenRequest {
@@ -26,53 +28,69 @@ pub struct GivenRequest {
 
 impl GivenRequest {
     /// The request that carries a token at the first place of the configuration: a header, else the query, else a cookie.
-    /// White space in the token, which copying leaves behind, is not part of it.
     pub fn with_token(token: &str, places: &TokenPlaces) -> Self {
-        let token = strip_scheme(token.trim());
-        let token: String = token.chars().filter(|c| !c.is_whitespace()).collect();
         let mut request = Self { method: "GET".to_owned(), target: "/".to_owned(), ..Self::default() };
         if let Some(name) = places.header_names.first() {
             request.headers.push((name.clone(), format!("Bearer {token}")));
         } else if let Some(name) = places.uri_param_names.first() {
             let mut query = form_urlencoded::Serializer::new(String::new());
-            request.target = format!("/?{}", query.append_pair(name, &token).finish());
+            request.target = format!("/?{}", query.append_pair(name, token).finish());
         } else if let Some(name) = places.cookie_names.first() {
             request.headers.push(("cookie".to_owned(), format!("{name}={token}")));
         }
         request
     }
 
-    /// Reads what a person has at hand: a `curl` command line, HTTP, or a token alone.
+    /// Reads what a person has at hand: a `curl` command line or what `curl -v` prints, HTTP, a URL, or a token alone.
     pub fn parse(text: &str, places: &TokenPlaces) -> Result<Self, String> {
-        let text = text.trim_start();
+        let text = without_indentation(text);
+        let text = sent_by_curl(&text).unwrap_or(text);
         let first_line = text.lines().next().unwrap_or_default().trim_end();
         if first_line.is_empty() {
-            return Err("is empty; expected a token, an HTTP request or a curl command line".to_owned());
+            return Err(format!("is empty; expected {EXPECTED}"));
         }
-        let first_word = first_line.split_whitespace().next().unwrap_or_default();
-        if matches!(first_word.trim_start_matches("$ "), "curl" | "$") {
-            return curl::parse(text);
+        if let Some(command) = curl_command(&text) {
+            return curl::parse(command);
         }
-        if is_request_line(first_line) { Self::parse_http(text) } else { Ok(Self::with_token(text, places)) }
+        if is_request_line(first_line) || is_header_line(first_line) {
+            return Self::parse_http(&text);
+        }
+        if first_line.contains("://") && text.split_whitespace().count() == 1 {
+            return Ok(Self { method: "GET".to_owned(), target: target_of(first_line), ..Self::default() });
+        }
+        let what = if first_line.starts_with(['{', '[']) { "JSON" } else { "none of what can be explained" };
+        let token = token_of(&text).ok_or_else(|| format!("is {what}; expected {EXPECTED}"))?;
+        Ok(Self::with_token(&token, places))
     }
 
+    /// HTTP as it stands on the wire, or only headers, as browsers show them.
     fn parse_http(text: &str) -> Result<Self, String> {
-        let mut lines = text.lines();
-        let mut words = lines.next().unwrap_or_default().split_whitespace();
-        let method = words.next().unwrap_or_default().to_owned();
-        let target = target_of(words.next().unwrap_or_default());
-        let mut headers = Vec::new();
-        for (at, line) in lines.enumerate().take_while(|(_, line)| !line.trim_end().is_empty()) {
-            // A name may begin with a colon, as in HTTP/2.
-            let colon = line.char_indices().skip(1).find(|(_, c)| *c == ':').map(|(at, _)| at);
-            let header = colon.and_then(|colon| Some((line.get(..colon)?.trim(), line.get(colon..)?.get(1..)?.trim())));
-            let number = at.saturating_add(2);
-            let (name, value) = header
-                .filter(|(name, _)| !name.is_empty() && !name.contains(char::is_whitespace))
-                .ok_or_else(|| format!("line {number} is no header; expected `name: value`"))?;
-            headers.push((name.to_owned(), value.to_owned()));
+        let mut lines = text.lines().enumerate().peekable();
+        let mut request = Self { method: "GET".to_owned(), target: "/".to_owned(), ..Self::default() };
+        if let Some((_, line)) = lines.next_if(|(_, line)| is_request_line(line)) {
+            let mut words = line.split_whitespace();
+            request.method = words.next().unwrap_or_default().to_owned();
+            let target = words.next().unwrap_or_default();
+            if target.contains('#') {
+                return Err(
+                    "line 1 has a # in its target, to which Envoy answers 400; expected a path and a query".to_owned()
+                );
+            }
+            request.target = target_of(target);
         }
-        Ok(Self { method, target, headers, ..Self::default() })
+        for (at, line) in lines.take_while(|(_, line)| !line.trim_end().is_empty()) {
+            let number = at.saturating_add(1);
+            let (name, value) = header_of(line).ok_or_else(|| {
+                format!("line {number} is no header; expected `name: value`, without white space around the name")
+            })?;
+            match name {
+                ":method" => request.method = value.to_owned(),
+                ":path" => request.target = target_of(value),
+                name if name.starts_with(':') => {}
+                name => request.headers.push((name.to_owned(), value.to_owned())),
+            }
+        }
+        Ok(request)
     }
 
     /// The path without the query, in which a token may stand.
@@ -94,6 +112,54 @@ fn is_request_line(line: &str) -> bool {
     }
 }
 
+/// A header, or one of HTTP/2's own, such as `:path`, and its value. White space before the colon is not for Envoy either.
+fn header_of(line: &str) -> Option<(&str, &str)> {
+    let colon = line.char_indices().skip(1).find(|(_, c)| *c == ':').map(|(at, _)| at)?;
+    let (name, value) = line.split_at_checked(colon)?;
+    let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    let bare = name.strip_prefix(':').unwrap_or(name);
+    (!bare.is_empty() && bare.bytes().all(is_of_name)).then(|| (name, value.get(1..).unwrap_or_default().trim()))
+}
+
+/// A header, and no URL.
+fn is_header_line(line: &str) -> bool {
+    header_of(line).is_some_and(|(_, value)| !value.starts_with("//"))
+}
+
+/// The lines without what all of them have in front, if they were copied from a text that indents them, and without empty ones
+/// before.
+fn without_indentation(text: &str) -> String {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let is_blank = |line: &&str| line.trim().is_empty();
+    let lines = || text.split_inclusive('\n').skip_while(is_blank);
+    let first = lines().next().unwrap_or_default();
+    let indentation = first.get(..first.len().saturating_sub(first.trim_start().len())).unwrap_or_default();
+    lines().map(|line| line.strip_prefix(indentation).unwrap_or(line)).collect()
+}
+
+/// The first request of what `curl -v` prints.
+fn sent_by_curl(text: &str) -> Option<String> {
+    let is_trace = text.starts_with(['>', '*']);
+    let sent =
+        text.lines().filter_map(|line| line.strip_prefix('>')).map(|line| line.strip_prefix(' ').unwrap_or(line));
+    let sent: Vec<&str> = sent.skip_while(|line| !is_request_line(line)).collect();
+    (is_trace && !sent.is_empty()).then(|| sent.join("\n"))
+}
+
+/// A `curl` command line, without a prompt or another command in front.
+fn curl_command(text: &str) -> Option<&str> {
+    let mut rest = text;
+    loop {
+        rest = rest.trim_start();
+        let word = rest.split_whitespace().next()?;
+        match word.rsplit(['/', '\\']).next()? {
+            "curl" | "curl.exe" => return Some(rest),
+            "$" | "%" | "#" | ">" | "sudo" | "time" => rest = rest.get(word.len()..)?,
+            _ => return None,
+        }
+    }
+}
+
 /// The path and query of a URL, or of what stands for one.
 pub fn target_of(url: &str) -> String {
     let url = url.split('#').next().unwrap_or_default();
@@ -105,11 +171,23 @@ pub fn target_of(url: &str) -> String {
     if target.starts_with(['/', '*']) { target.to_owned() } else { format!("/{target}") }
 }
 
-/// A token that was copied together with its scheme.
-fn strip_scheme(token: &str) -> &str {
-    match token.split_at_checked(7) {
-        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer ") => rest,
-        _ => token,
+/// The token in a text that holds nothing else but its scheme and the name of its header, which were copied together with
+/// it. Line breaks and white space in it were left behind by copying, too.
+pub fn token_of(text: &str) -> Option<String> {
+    let text = without_prefix(without_prefix(text.trim(), "authorization:"), "bearer ");
+    let words = || text.split_whitespace();
+    let is_of_token = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    let is_word = !text.contains(['{', '}', '(', ')', '<', '>', ':'])
+        && text.lines().all(|line| line.split_whitespace().count() < 2);
+    (words().next().is_some() && (is_word || words().all(|word| word.bytes().all(is_of_token))))
+        .then(|| words().collect())
+}
+
+/// A text without what it begins with, in any case.
+fn without_prefix<'t>(text: &'t str, prefix: &str) -> &'t str {
+    match text.split_at_checked(prefix.len()) {
+        Some((start, rest)) if start.eq_ignore_ascii_case(prefix) => rest.trim_start(),
+        _ => text,
     }
 }
 
