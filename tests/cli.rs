@@ -134,7 +134,11 @@ fn wrong_usage_ends_with_2_and_says_what_is_expected() {
         (&["explain", "--token", "x"], "--config"),
         (&["explain", "--config", SAMPLE, "--token", "x", "--token-file", "y"], "cannot be used with"),
         (&["explain", "--config", SAMPLE, "--token", "x", "--at", "tomorrow"], "such as 2026-11-24T16:00:00Z"),
-        (&["explain", "--config", SAMPLE, "--token", "x", "--filter", "other"], "no configuration of the filter named"),
+        (&["explain", "--config", SAMPLE, "--token", "x", "--at", "1700000000000"], "1700000000 (seconds)"),
+        (
+            &["explain", "--config", SAMPLE, "--token", "x", "--filter", "other"],
+            "named \"other\"; expected one of jwt_auth",
+        ),
         (&["man", "nonsense"], "no such command"),
         (&["keygen", "none"], "expected one of HS256"),
         (&["keygen", "RS256", "--bits", "1024"], "2048..=8192"),
@@ -433,9 +437,13 @@ fn each_refusal_is_explained_by_the_check_that_failed() {
     let good = token(&[]);
     let (signing_input, _) = good.rsplit_once('.').unwrap();
     let forged = format!("{signing_input}.AAAA");
-    let on_signature = "signature: not made with the credential's key, or the token was changed since";
+    let on_signature = "signature: not made with the credential's key, or the token was changed or cut off since";
     for (token, failure, body) in [
-        ("a.b".to_owned(), "form: not three parts separated by dots", json!({"message": "Bad token; invalid JSON"})),
+        (
+            "a.b".to_owned(),
+            "form: not three parts separated by dots; it has 2",
+            json!({"message": "Bad token; invalid JSON"}),
+        ),
         (forged, on_signature, json!({"message": "Invalid signature"})),
         (
             token(&["--alg", "HS512"]),
@@ -473,6 +481,60 @@ fn each_refusal_is_explained_by_the_check_that_failed() {
     }
     let (code, explanation) = explain("refused.json", &config(json!({})), &[], "GET / HTTP/1.1\n\n");
     assert_eq!((code, failed(&explanation).as_str()), (1, "token: none in the header authorization"));
+}
+
+#[test]
+fn what_a_refusal_often_comes_from_is_said_with_it() {
+    let good = token(&[]);
+    let jwe = format!("{good}.a.b");
+    let three = "form: not three parts separated by dots";
+    let shell = "; it holds a $ or a `, with which a shell puts in a value that is not known here";
+    for (given, failure) in [
+        (jwe, format!("{three}; it has five, as an encrypted token (JWE) does, and the filter takes signed ones")),
+        (good.split('.').next().unwrap().to_owned(), format!("{three}; it has 1")),
+        (format!("\"{good}\""), "form: the header is not base64url; it stands in quotes".to_owned()),
+        ("$TOKEN".to_owned(), format!("{three}{shell}")),
+    ] {
+        let (_, explanation) = explain("often.json", &config(json!({})), &["--token", &given], "");
+        assert_eq!(failed(&explanation), failure);
+    }
+    let command = "curl a -H \"Authorization: Bearer $(make -s token)\"";
+    let (_, explanation) = explain("often.json", &config(json!({})), &[], command);
+    assert_eq!(failed(&explanation), format!("{three}{shell}"));
+
+    let keyed = |secrets: &[&str], is_base64: bool| {
+        let credential = |secret: &&str| json!({"key": "https://K.example", "secret": secret});
+        let credentials: Vec<Value> = secrets.iter().map(credential).collect();
+        config(json!({"secret_is_base64": is_base64, "consumers": [{"username": "a", "jwt_secrets": credentials}]}))
+    };
+    let (_, explanation) = explain(
+        "often.json",
+        &keyed(&[SECRET], false),
+        &["--token", &token(&["--claim", "iss=https://k.example/"])],
+        "",
+    );
+    assert_eq!(failed(&explanation), "credential: none has this key; line 1 has \"https://K.example\"");
+
+    let secret = "c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0IHNlY3JldA==";
+    let sign = |more: &[&str]| {
+        let arguments = ["token", "--secret", secret, "--claim", "iss=https://K.example"];
+        printed(&[arguments.as_slice(), more].concat()).trim().to_owned()
+    };
+    let other = "b3RoZXIgb3RoZXIgb3RoZXIgb3RoZXIgb3RoZXIgb3RoZXI=";
+    for (is_base64, signed, end) in [
+        (
+            false,
+            sign(&["--base64"]),
+            "; it is made with the secret decoded from base64, and secret_is_base64 is not true",
+        ),
+        (true, sign(&[]), "; it is made with the secret as it stands, and secret_is_base64 is true"),
+        (true, token(&["--claim", "iss=https://K.example"]), " since"),
+    ] {
+        let (code, explanation) = explain("often.json", &keyed(&[other, secret], is_base64), &["--token", &signed], "");
+        let failure = failed(&explanation);
+        assert!(code == 1 && failure.starts_with("signature: ") && failure.ends_with(end), "{failure}");
+        assert!(!explanation.to_string().contains(secret));
+    }
 }
 
 #[test]

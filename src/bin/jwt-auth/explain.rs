@@ -2,6 +2,7 @@
 //! to it are asked of the same parts of the core, one by one.
 
 mod curl;
+mod hints;
 mod request;
 mod steps;
 mod view;
@@ -108,11 +109,12 @@ fn explain(arguments: &ExplainArguments) -> Result<Explanation, String> {
 fn choose(input: &Input, name: Option<&str>) -> Result<Configuration, String> {
     let text = input.read()?;
     let found = configurations::find(&text).map_err(|error| format!("{input}:{}: {error}", error.at))?;
+    let names: Vec<String> = found.configurations.iter().flat_map(|it| it.names.clone()).collect();
     let mut matching = found
         .configurations
         .into_iter()
         .filter(|configuration| name.is_none_or(|name| configuration.names.iter().any(|other| other == name)));
-    let of_name = name.map(|name| format!(" named {name:?}")).unwrap_or_default();
+    let of_name = name.map(|name| format!(" named {name:?}{}", other_names(&names))).unwrap_or_default();
     let elsewhere = found.discovered.first().map(|discovered| format!(": {discovered}")).unwrap_or_default();
     let none = || format!("{input}: no configuration of the filter{of_name}{elsewhere}");
     let first = matching.next().ok_or_else(none)?;
@@ -128,6 +130,10 @@ fn choose(input: &Input, name: Option<&str>) -> Result<Configuration, String> {
         ));
     }
     Ok(first)
+}
+
+fn other_names(names: &[String]) -> String {
+    if names.is_empty() { String::new() } else { format!("; expected one of {}", names.join(", ")) }
 }
 
 fn read_request(arguments: &ExplainArguments, config: &Config) -> Result<GivenRequest, String> {

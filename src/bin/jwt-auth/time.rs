@@ -31,8 +31,11 @@ pub fn parse_moment(text: &str, now: i64) -> Result<u64, String> {
             .or_else(|| text.parse::<Timestamp>().ok().map(Timestamp::as_second))
             .or_else(|| text.parse::<civil::DateTime>().ok().and_then(in_utc)),
     };
-    moment.and_then(|moment| u64::try_from(moment).ok()).ok_or_else(|| {
-        "expected a moment from 1970 on, such as 2026-11-24T16:00:00Z, 2026-11-24, 1700000000, +5m or -1h".to_owned()
+    // The years 1970 to 9999: what is beyond them was given in milliseconds.
+    let moment = moment.and_then(|moment| u64::try_from(moment).ok()).filter(|moment| *moment < 253_402_300_800);
+    moment.ok_or_else(|| {
+        "expected a moment from 1970 on, such as 2026-11-24T16:00:00Z, 2026-11-24, 1700000000 (seconds), +5m or -1h"
+            .to_owned()
     })
 }
 
@@ -80,7 +83,7 @@ mod tests {
             assert_eq!(parse_moment(text, 1_700_000_000), Ok(1_700_000_000), "{text}");
         }
         assert_eq!(parse_moment("2023-11-14", 0), Ok(1_699_920_000));
-        for text in ["", "yesterday", "-1", "1969-12-31", "2023-13-01", "99999999999999999999"] {
+        for text in ["", "yesterday", "-1", "1969-12-31", "2023-13-01", "1700000000000", "99999999999999999999"] {
             assert!(parse_moment(text, 0).is_err(), "{text}");
         }
     }

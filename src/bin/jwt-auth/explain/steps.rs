@@ -1,6 +1,6 @@
 //! The checks that a request goes through, one by one, in the filter's order.
 
-use std::rc::Rc;
+use std::{fmt::Display, rc::Rc};
 
 use jwt_auth_filter::{
     algorithm::Algorithm,
@@ -15,7 +15,7 @@ use jwt_auth_filter::{
     verifier::BuiltIn,
 };
 
-use super::request::GivenRequest;
+use super::{hints, request::GivenRequest};
 use crate::{configurations::Configuration, time};
 
 /// A check and how it went.
@@ -113,8 +113,9 @@ impl Checks<'_> {
         };
         self.pass("token", format!("in {}", places_with_token(request, places).join(" and ")));
 
-        let compact = Compact::decode(&token).map_err(|error| self.fail("form", error.to_string()))?;
-        let jws = compact.parse().map_err(|error| self.fail("form", error.to_string()))?;
+        let refused = |error: &dyn Display| format!("{error}{}", hints::of_form(&token));
+        let compact = Compact::decode(&token).map_err(|error| self.fail("form", refused(&error)))?;
+        let jws = compact.parse().map_err(|error| self.fail("form", refused(&error)))?;
         self.token = Some(TokenView { header: members(&jws.header, self.at), claims: members(&jws.claims, self.at) });
         self.pass("form", "header, claims and signature, all well-formed");
         self.credential(&jws)?;
@@ -148,14 +149,15 @@ impl Checks<'_> {
         let config = self.authenticator.config();
         let credentials = config.credentials_for(self.decision.policy).with_key(&key);
         let Some(first) = credentials.first() else {
-            return Err(self.fail("credential", "none has this key"));
+            let similar = hints::of_key(&key, self.configuration);
+            return Err(self.fail("credential", format!("none has this key{similar}")));
         };
         let lines: Vec<String> = self.lines_of(&key).iter().map(usize::to_string).collect();
         let consumer = first.consumer();
         self.pass("credential", format!("of consumer {consumer}, in line {}", lines.join(" and ")));
         let allowing: Vec<&Credential> =
             credentials.iter().map(AsRef::as_ref).filter(|credential| credential.allows(algorithm)).collect();
-        self.signature(jws, algorithm, credentials, &allowing)
+        self.signature(jws, algorithm, &key, credentials, &allowing)
     }
 
     /// The signature, by the keys of the credentials that allow the algorithm.
@@ -163,6 +165,7 @@ impl Checks<'_> {
         &mut self,
         jws: &Jws,
         algorithm: Algorithm,
+        key: &str,
         all: &[Rc<Credential>],
         allowing: &[&Credential],
     ) -> Result<(), Failed> {
@@ -192,7 +195,10 @@ impl Checks<'_> {
         if !is_signed {
             let of_kid = kid.filter(|kid| !sets.iter().any(|keys| keys.has_kid(kid)));
             let unknown = of_kid.map(|kid| format!("; no key has the kid {kid:?}")).unwrap_or_default();
-            let detail = format!("not made with the credential's key, or the token was changed since{unknown}");
+            let is_base64 = self.decision.policy.secret_is_base64;
+            let base64 = hints::of_secrets(jws, algorithm, &self.secrets_of(key), is_base64);
+            let problem = "not made with the credential's key, or the token was changed or cut off since";
+            let detail = format!("{problem}{unknown}{base64}");
             return Err(self.fail("signature", detail));
         }
         self.pass("signature", format!("verified with {}", algorithm.key_in_words()));
@@ -230,6 +236,13 @@ impl Checks<'_> {
             let Denial { reason, .. } = denial;
             self.fail("policy", reason.to_string());
         }
+    }
+
+    /// The secrets of the credentials with a key, as they stand in the file.
+    fn secrets_of(&self, key: &str) -> Vec<&str> {
+        let credentials = self.configuration.credentials();
+        let of_key = credentials.into_iter().filter(|it| it.key() == Some(key));
+        of_key.filter_map(|it| it.node.get("secret")?.text()).collect()
     }
 
     /// The lines of the credentials with a key.
