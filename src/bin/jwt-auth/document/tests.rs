@@ -107,6 +107,14 @@ fn plain_words_are_read_as_go_reads_them() {
 }
 
 #[test]
+fn merge_keys_are_followed_as_go_follows_them() {
+    let yaml = "a: &a {x: 1, y: 1}\nb: &b {y: 2, z: 2}\nc: {<<: *a, y: 3}\nd: {<<: [*b, *a], w: 4}\ne: {<<: 5}\n";
+    let documents = read(yaml, Dialect::Go).unwrap();
+    let json = r#"{"a":{"x":1,"y":1},"b":{"y":2,"z":2},"c":{"y":3,"x":1},"d":{"w":4,"y":2,"z":2,"x":1},"e":{"<<":5}}"#;
+    assert_eq!(documents[0].to_value(), Value::parse(json).unwrap());
+}
+
+#[test]
 fn a_file_may_hold_several_documents_and_aliases() {
     let documents = read("a: 1\n---\n- &x {b: c}\n- *x\n---\n", Dialect::Envoy).unwrap();
     assert_eq!(documents.len(), 3);

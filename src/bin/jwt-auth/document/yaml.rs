@@ -1,6 +1,9 @@
 //! YAML with positions, built from the events of a parser.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+};
 
 use granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
 
@@ -110,7 +113,8 @@ impl<'t> Reader<'t> {
             }
         }
         refuse_repeated(&members)?;
-        Ok(members)
+        // Envoy takes a merge key for any other.
+        Ok(if self.dialect == Dialect::Go { merged(members) } else { members })
     }
 
     fn scalar(&self, word: Cow<'t, str>, style: ScalarStyle, tag: Option<&Tag>, span: &Span) -> Content {
@@ -144,6 +148,21 @@ impl<'t> Reader<'t> {
         (inner == text && !inner.contains('\n'))
             .then(|| start.of_inner(Position { line: 1, column: quotes.saturating_add(1) }))
     }
+}
+
+/// The members with those of the objects under the merge key `<<`, of which the object's own count, and else the first.
+fn merged(mut members: Vec<Member>) -> Vec<Member> {
+    let holds_objects = |node: &Node| match &node.content {
+        Content::Object(_) => true,
+        Content::List(items) => items.iter().all(|item| matches!(item.content, Content::Object(_))),
+        _ => false,
+    };
+    let Some(at) = members.iter().position(|it| it.name == "<<" && holds_objects(&it.value)) else { return members };
+    let merged = members.remove(at).value;
+    let mut names: HashSet<String> = members.iter().map(|own| own.name.clone()).collect();
+    let theirs = [&merged].into_iter().chain(merged.items()).flat_map(Node::members);
+    members.extend(theirs.filter(|member| names.insert(member.name.clone())).cloned());
+    members
 }
 
 /// Whether a key's tag says that its member is not part of the configuration.
