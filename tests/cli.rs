@@ -189,6 +189,11 @@ fn what_is_no_configuration_is_a_fault_at_its_place() {
         ("twice", "realm: a\nrealm: b\n", "F:2:1: neither YAML nor JSON: a member that its object already has"),
         ("other", "static_resources: {}\n", "F:1:1: no configuration of the filter; expected"),
         ("truncated", "{\"realm\": \"a\"", "F:1:"),
+        (
+            "gateway",
+            "_format_version: \"3.0\"\nservices: []\n",
+            "F:1:1: no configuration of the filter, but the gateway's own, of which `jwt-auth convert` makes one; expected",
+        ),
     ] {
         let (code, lines) = check(name, content);
         assert_eq!(code, 1, "{name}");
@@ -198,7 +203,7 @@ fn what_is_no_configuration_is_a_fault_at_its_place() {
 
 #[test]
 fn every_fault_is_printed_at_its_line_and_column() {
-    let yaml = "header_name: [x]\nclaims_to_verify:\n- exp\n- iat\nconsumers:\n- username: a\n  jwt_secrets:\n  - key: k\n    \
+    let yaml = "header_name: x\nclaims_to_verify:\n- exp\n- iat\nconsumers:\n- username: a\n  jwt_secrets:\n  - key: k\n    \
                 algorithm: RS256\n    rsa_public_key: |\n      -----BEGIN PUBLIC KEY-----\n  - {key: 7,\n     secret: s}\n  \
                 - key: l\nanonymous: nobody\n";
     let (code, lines) = check("faults.yaml", yaml);
@@ -216,6 +221,50 @@ fn every_fault_is_printed_at_its_line_and_column() {
             "F: 1 configuration, 6 faults, 0 warnings",
         ]
     );
+}
+
+#[test]
+fn an_unknown_field_is_shown_at_its_name() {
+    for (content, line) in [
+        ("{\n  \"realms\":\n    \"x\"}", "F:2:3: realms: an unknown field"),
+        (
+            "consumers:\n- username: a\n  jwt_secrets:\n  - {key: k, secret: s, alg: HS256}\n",
+            "F:4:25: consumers[0].jwt_secrets[0].alg: an",
+        ),
+        ("a: &a {realm: x}\n<<: *a\n", "F:1:1: a: an unknown field; "),
+    ] {
+        let (_, lines) = check("unknown.yaml", content);
+        assert!(lines[0].starts_with(line), "{lines:?}");
+    }
+}
+
+#[test]
+fn what_only_the_file_shows_is_said_with_a_fault() {
+    let consumers =
+        "consumers:\n- username: a\n  jwt_secrets:\n  - <<: *k\n    secret: ssssssssssssssssssssssssssssssss\n";
+    let merging = format!("realm: &k {{key: k}}\n{consumers}");
+    let (_, lines) = check("merging.yaml", &merging);
+    let line = "F:5:5: consumers[0].jwt_secrets[0].(an unprintable name): an unknown field, <<: Envoy merges nothing; expected one of";
+    assert!(lines.iter().any(|it| it.starts_with(line)), "{lines:?}");
+    // Kubernetes merges.
+    let spec: String = consumers.lines().map(|line| format!("    {line}\n")).collect();
+    let plugin = format!(
+        "apiVersion: v1\nkind: WasmPlugin\nx: &k {{key: k}}\nspec:\n  url: oci://jwt-auth\n  pluginConfig:\n{spec}"
+    );
+    let (code, lines) = check("merging-plugin.yaml", plugin);
+    assert_eq!(code, 0, "{lines:?}");
+
+    let pem = fs::read_to_string("tests/keys/rsa-2048.pem").unwrap().replace('\n', "\\n");
+    let credential = |key: &str| {
+        format!("consumers:\n- username: a\n  jwt_secrets:\n  - {{key: k, algorithm: RS256, rsa_public_key: {key}}}\n")
+    };
+    let (code, lines) = check("one-line.yaml", credential(&format!("'{pem}'")));
+    assert_eq!(code, 1);
+    assert!(
+        lines[0].contains("; it holds \\n where lines should end, which are line breaks only between double"),
+        "{lines:?}"
+    );
+    assert_eq!(check("one-line.yaml", credential(&format!("\"{pem}\""))).0, 0);
 }
 
 #[test]
@@ -253,7 +302,7 @@ fn faults_are_found_in_every_form_that_a_filter_has_in_a_file() {
         (
             "text",
             any("StringValue", "|\n          {\"a\": 1,\n           \"realm\": 7}"),
-            "F:10:17: a: an unknown field; ",
+            "F:10:12: a: an unknown field; ",
         ),
         ("text2", any("StringValue", "|\n          {\n           \"realm\": 7}"), "F:11:21: realm: a number; "),
         ("folded", any("StringValue", "\"{\\\"realm\\\":\\n 7}\""), "F:9:16: realm: a number; "),

@@ -4,13 +4,13 @@ mod warnings;
 
 use std::process::ExitCode;
 
-use jwt_auth_filter::config::{Config, Fault};
+use jwt_auth_filter::config::{Config, Fault, Step};
 use serde_json::{Value, json};
 
 use crate::{
     cli::{CheckArguments, Format},
-    configurations::{self, Configuration},
-    document::{Position, Unreadable},
+    configurations::{self, Configuration, Findings},
+    document::{Node, Position, Unreadable},
     input::Input,
     output,
 };
@@ -74,7 +74,7 @@ fn check(file: String, text: &str) -> Report {
         Ok(found) => {
             report.configurations = found.configurations.len();
             if found.configurations.is_empty() && found.discovered.is_empty() {
-                report.findings.push(nothing_found(&found.others));
+                report.findings.push(nothing_found(&found));
             }
             for configuration in &found.configurations {
                 report.findings.extend(findings(configuration));
@@ -90,9 +90,13 @@ fn check(file: String, text: &str) -> Report {
     report
 }
 
-fn nothing_found(others: &[(String, Position)]) -> Finding {
+fn nothing_found(Findings { others, of_gateway, .. }: &Findings) -> Finding {
     let names: Vec<String> = others.iter().map(|(name, at)| format!("{name} (line {})", at.line)).collect();
-    let seen = if names.is_empty() { String::new() } else { format!(", only the Wasm filters {}", names.join(", ")) };
+    let seen = match names.as_slice() {
+        [] if *of_gateway => ", but the gateway's own, of which `jwt-auth convert` makes one".to_owned(),
+        [] => String::new(),
+        names => format!(", only the Wasm filters {}", names.join(", ")),
+    };
     let expected = "a plugin configuration, or a Wasm filter with jwt-auth or jwt_auth in its name, root_id or module";
     Finding {
         at: Position::START,
@@ -116,8 +120,32 @@ fn findings(configuration: &Configuration) -> Vec<Finding> {
     }
     match Config::of(configuration.root.to_value()) {
         Ok(config) => warnings::of(configuration, &config),
-        Err(faults) => faults.into_iter().map(|found| fault(configuration.root.place(&found.path.0), found)).collect(),
+        Err(faults) => {
+            let root = &configuration.root;
+            faults.into_iter().map(|found| fault(place(root, &found), explained(root, found))).collect()
+        }
     }
+}
+
+/// What the filter finds in a field that it does not know.
+const UNKNOWN: &str = "an unknown field";
+
+/// Where a fault stands: a field that should not be there, at its name.
+fn place(root: &Node, fault: &Fault) -> Position {
+    let name = if fault.found == UNKNOWN { root.name_place(&fault.path.0) } else { None };
+    name.unwrap_or_else(|| root.place(&fault.path.0))
+}
+
+/// A fault, with what is often behind it and only the file shows.
+fn explained(root: &Node, mut fault: Fault) -> Fault {
+    let is_merge_key = fault.found == UNKNOWN && fault.path.0.last() == Some(&Step::Field("<<".to_owned()));
+    let text = root.find(&fault.path.0).and_then(Node::text).unwrap_or_default();
+    if is_merge_key {
+        fault.found += ", <<: Envoy merges nothing";
+    } else if text.contains("-----BEGIN ") && text.contains("\\n") {
+        fault.found += "; it holds \\n where lines should end, which are line breaks only between double quotes";
+    }
+    fault
 }
 
 impl Report {

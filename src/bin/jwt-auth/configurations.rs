@@ -56,6 +56,8 @@ pub struct Findings {
     pub others: Vec<(String, Position)>,
     /// The Wasm filters whose configuration is somewhere else.
     pub discovered: Vec<Discovered>,
+    /// Whether the file is the gateway's declarative configuration.
+    pub of_gateway: bool,
 }
 
 impl Findings {
@@ -95,6 +97,10 @@ pub fn find(text: &str) -> Result<Findings, Unreadable> {
     let in_go = if documents.iter().any(is_resource) { document::read(text, Dialect::Go)? } else { Vec::new() };
     for (at, document) in documents.iter().enumerate() {
         let document = if is_resource(document) { in_go.get(at).unwrap_or(document) } else { document };
+        if document.get("_format_version").is_some() {
+            findings.of_gateway = true;
+            continue;
+        }
         let before = findings.count();
         if let Some(files) = document.get("data").filter(|_| is_config_map(document)) {
             walk_files(files, &mut findings)?;

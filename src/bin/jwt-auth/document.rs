@@ -162,6 +162,20 @@ impl Node {
         }
     }
 
+    /// The value that a path leads to.
+    pub fn find(&self, path: &[Step]) -> Option<&Node> {
+        path.iter().try_fold(self, |node, step| match step {
+            Step::Field(name) => node.get(name),
+            Step::Item(index) => node.items().get(*index),
+        })
+    }
+
+    /// Where the name of the field stands that a path leads to, if it is there.
+    pub fn name_place(&self, path: &[Step]) -> Option<Position> {
+        let (Step::Field(name), rest) = path.split_last()? else { return None };
+        Some(self.find(rest)?.member(name)?.at)
+    }
+
     /// The value as the filter's own reader takes it.
     pub fn to_value(&self) -> Value<'_> {
         match &self.content {
