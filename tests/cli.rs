@@ -139,16 +139,17 @@ fn wrong_usage_ends_with_2_and_says_what_is_expected() {
             &["explain", "--config", SAMPLE, "--token", "x", "--filter", "other"],
             "named \"other\"; expected one of jwt_auth",
         ),
-        (&["man", "nonsense"], "no such command"),
+        (&["man", "nonsense"], "expected one of check, convert, explain"),
+        (&["keygen", "ES256", "--bits", "4096"], "--bits is for RSA keys"),
         (&["keygen", "none"], "expected one of HS256"),
         (&["keygen", "RS256", "--bits", "1024"], "2048..=8192"),
         (&["token"], "--key"),
         (&["token", "--secret", "s", "--claim", "x"], "name=value"),
         (&["token", "--secret", "s", "--exp", "soon"], "such as 90s, 5m, 1h, 7d or -1h"),
         (&["token", "--secret", "s", "--alg", "RS256"], "the key signs by HS256, HS384, HS512"),
-        (&["token", "--secret", ""], "the secret is empty"),
-        (&["token", "--key", "tests/keys/p256.pem"], "no key that can sign"),
-        (&["token", "--key", "envoy/jwt-auth.schema.json"], "no key that can sign"),
+        (&["token", "--secret", ""], "--secret: the secret is empty"),
+        (&["token", "--key", "tests/keys/p256.pem", "--secret", "s"], "cannot be used with"),
+        (&["token", "--alg", "HS256"], "Usage: jwt-auth token --alg <ALG> <--key <FILE>|--secret <SECRET>>"),
     ] {
         let Run { code, out, err } = run(arguments);
         assert_eq!((code, out.as_str()), (2, ""), "{arguments:?}: {err}");
@@ -875,6 +876,51 @@ fn a_key_of_every_algorithm_makes_tokens_that_the_filter_takes() {
 }
 
 #[test]
+fn a_file_without_a_key_that_signs_is_told_by_what_it_holds() {
+    let private = fs::read_to_string("envoy/demo/private-key.pem").unwrap();
+    let windows = file("windows.pem", private.replace('\n', "\r\n"));
+    assert!(printed(&["token", "--key", &windows]).starts_with("ey"));
+    let block = |label: &str| format!("-----BEGIN {label}-----\nc2VjcmV0\n-----END {label}-----\n");
+    let old = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nc2VjcmV0\n-----END RSA PRIVATE KEY-----\n";
+    let public = fs::read_to_string("tests/keys/p256.pem").unwrap();
+    let expected = "an unencrypted private key in PEM or as a JWK: RSA, P-256, P-384, P-521, Ed25519, Ed448 or ML-DSA";
+    for (content, found) in [
+        (public.as_str(), "no private key, and a public one signs nothing"),
+        (&block("ENCRYPTED PRIVATE KEY"), "an encrypted private key"),
+        (old, "an encrypted private key"),
+        (&block("OPENSSH PRIVATE KEY"), "a private key in OpenSSH's own format"),
+        (&private.replace('\n', "\\n"), "a private key with \\n where lines should end"),
+        (&block("PRIVATE KEY"), "a private key that is broken, or of another kind"),
+        (r#"{"kty": "EC", "crv": "P-256", "x": "c2VjcmV0"}"#, "JSON that is no private JWK"),
+        (r#"{"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}"#, "JSON that is no private JWK"),
+    ] {
+        let path = file("no-signer", content);
+        let Run { code, out, err } = run(&["token", "--key", &path]);
+        assert_eq!((code, out.as_str(), err), (2, "", format!("error: {path}: {found}; expected {expected}\n")));
+    }
+    let empty = file("no-signer", "\n");
+    assert_eq!(run(&["token", "--key", &empty]).err, format!("error: {empty}: the secret is empty\n"));
+}
+
+#[test]
+fn the_kid_of_a_jwk_goes_into_the_header_when_no_other_is_given() {
+    let kid = |key: &str, more: &[&str]| {
+        let path = file("with-kid", key);
+        let token = printed(&[&["token", "--key", &path, "--claim", "iss=k"], more].concat());
+        explain("kid.json", &config(json!({})), &["--token", &token], "").1["token"]["header"]["kid"].clone()
+    };
+    let jwk = r#"{"kty": "oct", "k": "c2VjcmV0", "kid": "2026"}"#;
+    assert_eq!(kid(jwk, &[]), "2026");
+    assert_eq!(kid(jwk, &["--kid", "other"]), "other");
+    assert_eq!(kid(jwk, &["--header", "kid=other"]), "other");
+    assert_eq!(kid(r#"{"kty": "oct", "k": "c2VjcmV0"}"#, &[]), Value::Null);
+    for algorithm in ["ES256", "HS256"] {
+        assert_eq!(kid(&printed(&["keygen", algorithm, "--kid", "2027"]), &[]), "2027");
+        assert_eq!(kid(&printed(&["keygen", algorithm]), &[]), Value::Null);
+    }
+}
+
+#[test]
 fn claims_keep_their_types_and_base64_secrets_are_decoded() {
     let token = token(&[
         "--claim",
@@ -899,7 +945,7 @@ fn claims_keep_their_types_and_base64_secrets_are_decoded() {
         "consumers": [{"username": "a", "jwt_secrets": [{"key": "k", "secret": secret}]}]}));
     assert_eq!(explain("base64-secret.json", &config, &["--token", token.trim()], "").0, 0);
     let Run { code, err, .. } = run(&["token", "--secret", "?", "--base64"]);
-    assert_eq!((code, err.as_str()), (2, "error: the secret is not base64\n"));
+    assert_eq!((code, err.as_str()), (2, "error: --secret: the secret is not base64\n"));
 }
 
 fn schema() -> Value {

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use jwt_auth_filter::algorithm::Algorithm;
 use serde_json::Value;
@@ -90,6 +90,7 @@ pub enum Command {
     #[command(after_help = "Examples:\n  jwt-auth man | man -l -\n  jwt-auth man check | man -l -")]
     Man {
         /// The command that the page is on; without it, the program as a whole
+        #[arg(value_parser = command_name)]
         command: Option<String>,
     },
 }
@@ -174,13 +175,13 @@ pub struct ExplainArguments {
 }
 
 #[derive(Debug, Args)]
-#[group(id = "signer", required = true, args = ["key", "secret"])]
+#[command(group = ArgGroup::new("signer").required(true).args(["key", "secret"]))]
 pub struct TokenArguments {
     /// The algorithm; without it, the usual one of the key: RS256, HS256, …
     #[arg(long, value_name = "ALG", value_parser = algorithm)]
     pub alg: Option<Algorithm>,
 
-    /// A file with a private key in PEM or as a JWK, or with a secret in its first line
+    /// A file with a private key in PEM or as a JWK, or with a secret in its first line; - for standard input
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
 
@@ -208,7 +209,7 @@ pub struct TokenArguments {
     #[arg(long, value_name = "SPAN", allow_hyphen_values = true)]
     pub nbf: Option<String>,
 
-    /// The id of the key, for the header
+    /// The id of the key, for the header; without it, that of a JWK
     #[arg(long)]
     pub kid: Option<String>,
 }
@@ -219,13 +220,19 @@ pub struct KeygenArguments {
     #[arg(value_name = "ALG", value_parser = key_kind)]
     pub algorithm: Kind,
 
-    /// The length of an RSA key, 2048 to 8192
-    #[arg(long, default_value_t = 2048, value_parser = clap::value_parser!(u16).range(2048..=8192))]
-    pub bits: u16,
+    /// The length of an RSA key, 2048 to 8192; without it, 2048
+    #[arg(long, value_parser = clap::value_parser!(u16).range(2048..=8192))]
+    pub bits: Option<u16>,
 
     /// The id of the key, for the JWK
     #[arg(long)]
     pub kid: Option<String>,
+}
+
+fn command_name(name: &str) -> Result<String, String> {
+    let program = Cli::command();
+    let names: Vec<&str> = program.get_subcommands().map(clap::Command::get_name).collect();
+    if names.contains(&name) { Ok(name.to_owned()) } else { Err(format!("expected one of {}", names.join(", "))) }
 }
 
 fn algorithm(name: &str) -> Result<Algorithm, String> {

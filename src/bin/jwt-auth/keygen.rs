@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use jwt_auth_filter::algorithm::Algorithm::*;
 use serde_json::Value;
 
 use crate::{
@@ -12,7 +13,17 @@ use crate::{
 
 /// Makes a key and prints it: what signs, then what verifies in both of its forms.
 pub fn run(arguments: &KeygenArguments) -> ExitCode {
-    match signing_key::generate(arguments.algorithm, arguments.bits).and_then(|key| text(key.as_ref(), arguments)) {
+    let Kind::For(RS256 | RS384 | RS512 | PS256 | PS384 | PS512) = arguments.algorithm else {
+        return match arguments.bits {
+            Some(_) => output::fail("--bits is for RSA keys: RS256 to RS512, PS256 to PS512"),
+            None => print(arguments, 0),
+        };
+    };
+    print(arguments, arguments.bits.unwrap_or(2048))
+}
+
+fn print(arguments: &KeygenArguments, bits: u16) -> ExitCode {
+    match signing_key::generate(arguments.algorithm, bits).and_then(|key| text(key.as_ref(), arguments)) {
         Some(text) => output::print(&text),
         None => output::fail("the key cannot be made"),
     }

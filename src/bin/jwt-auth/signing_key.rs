@@ -106,6 +106,12 @@ pub fn from_jwk(text: &str) -> Option<Box<dyn SigningKey>> {
     }
 }
 
+/// The `kid` of a JWK.
+pub fn kid_of(jwk: &str) -> Option<String> {
+    let jwk: Value = serde_json::from_str(jwk).ok()?;
+    jwk.get("kid")?.as_str().map(str::to_owned)
+}
+
 fn from_seed<P: ml_dsa::MlDsaParams>(seed: &[u8]) -> Result<ml_dsa::SigningKey<P>, impl Sized> {
     ml_dsa::Seed::try_from(seed).map(|seed| ml_dsa::SigningKey::from_seed(&seed))
 }

@@ -22,11 +22,11 @@ pub fn run(arguments: &TokenArguments) -> ExitCode {
 }
 
 fn token(arguments: &TokenArguments) -> Result<String, String> {
-    let key = key(arguments)?;
+    let Signer { key, kid } = signer(arguments)?;
     let algorithm = arguments.alg.or_else(|| key.algorithms().first().copied()).ok_or("the key signs nothing")?;
     let mut header = member("alg", algorithm.name());
     header.extend(member("typ", "JWT"));
-    header.extend(arguments.kid.iter().flat_map(|kid| member("kid", kid.as_str())));
+    header.extend(arguments.kid.clone().or(kid).into_iter().flat_map(|kid| member("kid", kid)));
     let header = with(header, &arguments.header);
     let claims = with(times(arguments)?, &arguments.claim);
     let signing_input = format!("{}.{}", base64url(header.to_string()), base64url(claims.to_string()));
@@ -37,32 +37,62 @@ fn token(arguments: &TokenArguments) -> Result<String, String> {
     Ok(format!("{signing_input}.{}", base64url(signature)))
 }
 
+/// What signs, and the name that it has.
+struct Signer {
+    key: Box<dyn SigningKey>,
+    kid: Option<String>,
+}
+
 /// The key that was given: a private key in PEM or as a JWK, or a secret.
-fn key(arguments: &TokenArguments) -> Result<Box<dyn SigningKey>, String> {
-    let secret = match (&arguments.secret, &arguments.key) {
-        (Some(secret), _) => secret.clone(),
-        (None, Some(file)) => {
-            let input = Input::new(file);
-            let text = input.read()?;
-            if let Some(key) = signing_key::from_pem(&text).or_else(|| signing_key::from_jwk(&text)) {
-                return Ok(key);
-            }
-            // Neither is anybody's secret.
-            if text.contains("-----BEGIN ") || text.trim_start().starts_with('{') {
-                let expected =
-                    "an unencrypted private key in PEM or as a JWK: RSA, P-256, P-384, P-521, Ed25519, Ed448 or ML-DSA";
-                return Err(format!("{input}: no key that can sign; expected {expected}"));
-            }
-            // What `keygen` prints of a secret: the secret, and its JWK in a line of its own.
-            text.lines().next().unwrap_or_default().to_owned()
+fn signer(arguments: &TokenArguments) -> Result<Signer, String> {
+    match (&arguments.secret, &arguments.key) {
+        (Some(text), _) => Ok(Signer { key: secret(text, arguments.base64, "--secret")?, kid: None }),
+        (None, Some(file)) => signer_in(&Input::new(file), arguments.base64),
+        (None, None) => Err("expected --key or --secret".to_owned()),
+    }
+}
+
+fn signer_in(input: &Input, is_base64: bool) -> Result<Signer, String> {
+    let text = input.read()?;
+    if let Some(key) = signing_key::from_jwk(&text) {
+        return Ok(Signer { key, kid: signing_key::kid_of(&text) });
+    }
+    let key = match signing_key::from_pem(&text) {
+        Some(key) => key,
+        None => {
+            refuse_other_than_secret(&text).map_err(|problem| format!("{input}: {problem}"))?;
+            secret(text.lines().next().unwrap_or_default(), is_base64, &input.to_string())?
         }
-        (None, None) => return Err("expected --key or --secret".to_owned()),
     };
-    let secret = match arguments.base64 {
-        true => decode_lenient(&secret).ok_or("the secret is not base64")?,
-        false => secret.into_bytes(),
+    // `keygen` prints the JWK in a line of its own, behind the PEM or the secret.
+    let kid = text.lines().find(|line| line.starts_with('{')).and_then(signing_key::kid_of);
+    Ok(Signer { key, kid })
+}
+
+/// A secret that was given, or an objection that names where.
+fn secret(text: &str, is_base64: bool, source: &str) -> Result<Box<dyn SigningKey>, String> {
+    let secret = match is_base64 {
+        true => decode_lenient(text).ok_or_else(|| format!("{source}: the secret is not base64"))?,
+        false => text.into(),
     };
-    if secret.is_empty() { Err("the secret is empty".to_owned()) } else { Ok(Box::new(Secret(secret))) }
+    if secret.is_empty() { Err(format!("{source}: the secret is empty")) } else { Ok(Box::new(Secret(secret))) }
+}
+
+/// Objects to a file that holds a key, and none that signs: nobody's secret looks like it.
+fn refuse_other_than_secret(text: &str) -> Result<(), String> {
+    let what = match text {
+        _ if text.trim_start().starts_with(['{', '[']) => "JSON that is no private JWK",
+        _ if !text.contains("-----BEGIN ") => return Ok(()),
+        _ if text.contains("ENCRYPTED") => "an encrypted private key",
+        _ if text.contains("-----BEGIN OPENSSH ") => "a private key in OpenSSH's own format",
+        _ if text.contains("PRIVATE KEY-----") && text.contains("\\n") => {
+            "a private key with \\n where lines should end"
+        }
+        _ if text.contains("PRIVATE KEY-----") => "a private key that is broken, or of another kind",
+        _ => "no private key, and a public one signs nothing",
+    };
+    let expected = "an unencrypted private key in PEM or as a JWK: RSA, P-256, P-384, P-521, Ed25519, Ed448 or ML-DSA";
+    Err(format!("{what}; expected {expected}"))
 }
 
 /// `iat`, and the times that were asked for.
