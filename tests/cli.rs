@@ -695,6 +695,8 @@ fn a_curl_command_line_is_read_as_the_shell_and_curl_would() {
         ("curl -u me:pass --oauth2-bearer TOK a", "GET", IN_HEADER),
         ("curl -b session=x -H 'Cookie: session=TOK' a", "GET", IN_COOKIE),
         ("curl -b a=b -b session=TOK a", "GET", IN_COOKIE),
+        ("curl a?jwt=TOK --oauth2-bearer x -H Authorization: -b session=x -H Cookie:", "GET", IN_QUERY),
+        ("curl a -H 'Authorization;' -H 'authorization: bearer TOK'", "GET", IN_HEADER),
         ("curl -T file a?jwt=TOK", "PUT", IN_QUERY),
         ("curl -I 'a?jwt=TOK'", "HEAD", IN_QUERY),
         ("curl a --url-query jwt=TOK", "GET", IN_QUERY),
@@ -759,21 +761,27 @@ fn a_request_is_read_as_a_proxy_reads_it_and_what_is_none_is_refused() {
         ("https://a.example/?jwt=TOK", "GET", IN_QUERY),
         ("GET https://a.example?jwt=TOK", "GET", IN_QUERY),
         ("GET / HTTP/1.1\nAuthorization: Bearer TOK, Bearer x\nAuthorization: Bearer y\n", "GET", IN_HEADER),
+        ("GET / HTTP/1.1\nAuthorization:\nAuthorization: Bearer TOK\n", "GET", IN_HEADER),
         ("GET / HTTP/1.1\ncookie: session=TOK\nCookie: session=other\n", "GET", IN_COOKIE),
+        ("GET / HTTP/1.1\nAuthorization: Bearer\r\n\tTOK\r\n", "GET", IN_HEADER),
         ("GET /?%6awt=TOK HTTP/1.1", "GET", IN_QUERY),
         ("authorization: bearer \t TOK", "GET", IN_HEADER),
     ] {
         assert_eq!(taken(input, &token), format!("{method} {place}"), "{input}");
     }
     let none = "token: none in the header authorization, the query parameter jwt, the cookie session";
-    for input in ["GET / HTTP/1.1\nAuthorization: Basic x\nAuthorization: Bearer TOK", "GET /?JWT=TOK HTTP/1.1"] {
+    for input in [
+        "GET / HTTP/1.1\nAuthorization: Basic x\nAuthorization: Bearer TOK",
+        "GET / HTTP/1.1\na: b\n Authorization: Bearer TOK",
+        "GET /?JWT=TOK HTTP/1.1",
+    ] {
         assert_eq!(taken(input, &token), none, "{input}");
     }
     let no_header = "is no header; expected `name: value`, without white space around the name";
     let what = "expected a token, an HTTP request or a curl command line, as browsers copy them";
     for (input, problem) in [
         ("GET / HTTP/1.1\nAuthorization : Bearer TOK\n", format!("line 2 {no_header}")),
-        ("GET / HTTP/1.1\na: b\n Authorization: Bearer TOK\n", format!("line 3 {no_header}")),
+        ("GET / HTTP/1.1\n Authorization: Bearer TOK\n", format!("line 2 {no_header}")),
         (
             "GET /?jwt=TOK#a HTTP/1.1",
             "line 1 has a # in its target, to which Envoy answers 400; expected a path and a query".to_owned(),
@@ -1058,13 +1066,9 @@ fn defaults_and_examples_of_the_tables_fit_the_schema_and_the_filter() {
         config["consumers"][0][field.name] = example(field);
         configs.push(config);
     }
-    // The example of a PEM key is cut short; the algorithm's needs one.
-    for field in
-        credential.iter().filter(|field| !["rsa_public_key", "algorithm", "key", "secret"].contains(&field.name))
-    {
-        let mut config =
-            json!({"consumers": [{"username": "a", "jwt_secrets": [{"key": "https://auth.example.com"}]}]});
-        config["consumers"][0]["jwt_secrets"][0][field.name] = example(field);
+    for field in *credential {
+        let mut config = json!({"consumers": [{"username": "a"}]});
+        config["consumers"][0]["jwt_secrets"] = json!([credential_with(field.name, example(field))]);
         configs.push(config);
     }
     for config in configs {
@@ -1074,6 +1078,25 @@ fn defaults_and_examples_of_the_tables_fit_the_schema_and_the_filter() {
         let errors: Vec<String> = validator.iter_errors(&config).map(|error| error.to_string()).collect();
         assert_eq!(errors, [""; 0], "{text}");
     }
+}
+
+/// A credential in which a field has the value of its example, with what that needs beside it.
+fn credential_with(name: &str, example: Value) -> Value {
+    let pem = include_str!("keys/rsa-2048.pem");
+    let mut credential = match name {
+        "key" => json!({"secret": SECRET}),
+        "secret" => json!({"key": "k"}),
+        "algorithm" => json!({"key": "k", "rsa_public_key": pem}),
+        "rsa_public_key" => json!({"key": "k", "algorithm": "RS256"}),
+        _ => json!({"key": "https://auth.example.com"}),
+    };
+    credential[name] = example;
+    // What is cut short in the example.
+    if let Some(text) = credential["rsa_public_key"].as_str() {
+        let base64: Vec<&str> = pem.lines().filter(|line| !line.starts_with('-')).collect();
+        credential["rsa_public_key"] = text.replace('…', &base64.join("\n")).into();
+    }
+    credential
 }
 
 #[test]

@@ -188,7 +188,9 @@ fn verdict(decision: &Decision, request: &GivenRequest) -> Result<Verdict, Strin
     Ok(Verdict::Passes { who, set: upstream.set, removed, hides_token })
 }
 
-/// Colours are for terminals, and for people who have not asked for none (https://no-color.org).
+/// Colours are for terminals that have them, and for people who have not asked for none (https://no-color.org).
 fn has_colours() -> bool {
-    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    let is_plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+        || std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
+    io::stdout().is_terminal() && !is_plain
 }

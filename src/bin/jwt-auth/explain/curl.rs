@@ -146,6 +146,8 @@ struct Options {
     method: Option<String>,
     url: Option<String>,
     headers: Vec<(String, String)>,
+    /// The headers that curl is not to make, in lower case.
+    withheld: Vec<String>,
     cookies: Vec<String>,
     /// The scheme and credentials of the options for them.
     bearer: Option<String>,
@@ -218,12 +220,7 @@ impl Options {
         match option {
             'X' => self.method = Some(value),
             'H' if value.starts_with('@') => return Err(reads_file("-H @FILE", "headers")),
-            // `name;` is curl's way to send an empty header, `name:` the one not to send it.
-            'H' => {
-                if let Some((name, value)) = value.split_once(':').filter(|(_, value)| !value.trim().is_empty()) {
-                    self.headers.push((name.trim().to_owned(), value.trim().to_owned()));
-                }
-            }
+            'H' => self.set_header(&value),
             'b' if !value.contains('=') && !value.is_empty() => return Err(reads_file("-b FILE", "cookies")),
             'b' => self.cookies.push(value),
             'K' => return Err(reads_file("-K FILE", "options")),
@@ -235,6 +232,17 @@ impl Options {
             _ => {}
         }
         Ok(())
+    }
+
+    /// `name: value`; `name;` sends an empty one, and `name:` keeps curl from sending its own.
+    fn set_header(&mut self, header: &str) {
+        let (name, value) = header.split_once(':').unwrap_or((header, ""));
+        let (name, value) = (name.trim(), value.trim());
+        match (name.strip_suffix(';'), value) {
+            (Some(name), "") if !header.contains(':') => self.headers.push((name.to_owned(), String::new())),
+            (_, "") => self.withheld.push(name.to_ascii_lowercase()),
+            _ => self.headers.push((name.to_owned(), value.to_owned())),
+        }
     }
 
     fn set_url(&mut self, url: String) -> Result<(), String> {
@@ -272,7 +280,8 @@ impl Options {
         let cookies = (!self.cookies.is_empty()).then(|| self.cookies.join(";"));
         let mut headers = self.headers;
         for (name, value) in [("Authorization", credentials), ("Cookie", cookies)] {
-            let is_given = headers.iter().any(|(given, _)| given.eq_ignore_ascii_case(name));
+            let is_given = headers.iter().any(|(given, _)| given.eq_ignore_ascii_case(name))
+                || self.withheld.iter().any(|withheld| withheld.eq_ignore_ascii_case(name));
             headers.extend(value.filter(|_| !is_given).map(|value| (name.to_owned(), value)));
         }
         headers

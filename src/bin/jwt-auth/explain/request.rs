@@ -78,19 +78,38 @@ impl GivenRequest {
             }
             request.target = target_of(target);
         }
+        let mut headers: Vec<(String, String)> = Vec::new();
         for (at, line) in lines.take_while(|(_, line)| !line.trim_end().is_empty()) {
             let number = at.saturating_add(1);
+            // A line that begins with white space goes on with the one before (RFC 9112 §5.2).
+            if let (Some((_, value)), true) = (headers.last_mut(), line.starts_with([' ', '\t'])) {
+                value.push_str(if value.is_empty() { "" } else { " " });
+                value.push_str(line.trim());
+                continue;
+            }
             let (name, value) = header_of(line).ok_or_else(|| {
                 format!("line {number} is no header; expected `name: value`, without white space around the name")
             })?;
-            match name {
-                ":method" => request.method = value.to_owned(),
-                ":path" => request.target = target_of(value),
-                name if name.starts_with(':') => {}
-                name => request.headers.push((name.to_owned(), value.to_owned())),
+            headers.push((name.to_owned(), value.to_owned()));
+        }
+        request.take(headers);
+        Ok(request)
+    }
+
+    /// Takes the headers, and of HTTP/2's own those that matter.
+    fn take(&mut self, headers: Vec<(String, String)>) {
+        for (name, value) in headers {
+            match name.as_str() {
+                ":method" => self.method = value,
+                ":path" => self.target = target_of(&value),
+                own if own.starts_with(':') => {}
+                _ => self.headers.push((name, value)),
             }
         }
-        Ok(request)
+    }
+
+    fn values(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.headers.iter().filter(move |(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
     /// The path without the query, in which a token may stand.
@@ -201,11 +220,17 @@ impl Request for GivenRequest {
     }
 
     fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
-        joined(self, name, ",")
+        // Envoy joins several of this one into one, without those that are empty.
+        let is_joined = name.eq_ignore_ascii_case("authorization");
+        let mut values = self.values(name).peekable();
+        let first = values.peek().copied();
+        let value = if is_joined { values.find(|value| !value.is_empty()).or(first) } else { first };
+        value.map(|value| value.as_bytes().into())
     }
 
     fn cookies(&self) -> Option<Cow<'_, [u8]>> {
-        joined(self, "cookie", "; ")
+        let cookies: Vec<&str> = self.values("cookie").collect();
+        (!cookies.is_empty()).then(|| cookies.join("; ").into_bytes().into())
     }
 
     fn route_name(&self) -> Option<Vec<u8>> {
@@ -230,8 +255,7 @@ impl RequestHeaders for GivenRequest {
     }
 
     fn header_values(&self, name: &str) -> Vec<Vec<u8>> {
-        let values = self.headers.iter().filter(|(other, _)| other.eq_ignore_ascii_case(name));
-        values.map(|(_, value)| value.as_bytes().to_vec()).collect()
+        self.values(name).map(|value| value.as_bytes().to_vec()).collect()
     }
 
     fn add_header(&mut self, name: &str, value: &[u8]) {
@@ -241,16 +265,5 @@ impl RequestHeaders for GivenRequest {
 
     fn set_path(&mut self, path: &[u8]) {
         self.target = String::from_utf8_lossy(path).into_owned();
-    }
-}
-
-/// All values of a header, as a proxy joins them.
-fn joined<'r>(request: &'r GivenRequest, name: &str, separator: &str) -> Option<Cow<'r, [u8]>> {
-    let values = request.headers.iter().filter(|(other, _)| other.eq_ignore_ascii_case(name));
-    let values: Vec<&str> = values.map(|(_, value)| value.as_str()).collect();
-    match values.as_slice() {
-        [] => None,
-        [value] => Some(value.as_bytes().into()),
-        values => Some(values.join(separator).into_bytes().into()),
     }
 }

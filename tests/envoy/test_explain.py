@@ -1,0 +1,182 @@
+"""What `jwt-auth explain` says of a request, held against what Envoy does with it: they never disagree."""
+
+import json
+import shutil
+import subprocess
+
+import client
+import pytest
+from consumers import CLIENT_APP, HS256, plugin
+from samples import ROOT
+
+PROGRAM = ROOT / "target" / "debug" / "jwt-auth"
+CONFIGURATION = plugin(
+    CLIENT_APP,
+    header_names=["authorization", "x-token"],
+    uri_param_names=["jwt"],
+    cookie_names=["session"],
+    run_on_preflight=False,
+)
+LISTENERS = {"places": CONFIGURATION}
+TOKEN = HS256.token()
+OTHER = HS256.token(n=2)
+
+
+@pytest.fixture(scope="module")
+def explained(tmp_path_factory):
+    """Whether a request passes, and what the client is answered else."""
+    path = tmp_path_factory.mktemp("explain") / "plugin.json"
+    path.write_text(json.dumps(CONFIGURATION))
+
+    def explain(request):
+        command = [PROGRAM, "explain", "--config", path, "--format", "json"]
+        done = subprocess.run(command, input=request, capture_output=True, timeout=60)
+        assert done.returncode in (0, 1), done.stderr
+        verdict = json.loads(done.stdout)["verdict"]
+        assert verdict["passes"] is (done.returncode == 0)
+        return (200, None) if verdict["passes"] else (verdict["status"], verdict["body"])
+
+    return explain
+
+
+def outcome(status, body):
+    return (200, None) if status == 200 else (status, json.loads(body))
+
+
+REQUESTS = [
+    "GET / HTTP/1.1\nAuthorization: Bearer TOK\n",
+    "GET / HTTP/1.1\nAUTHORIZATION:bearer\t TOK \t\n",
+    "GET / HTTP/1.1\nAuthorization: Bearer TOK, Bearer OTHER\n",
+    "GET / HTTP/1.1\nAuthorization: Bearer TOK\nAuthorization: Bearer OTHER\n",
+    "GET / HTTP/1.1\nAuthorization: Basic x\nAuthorization: Bearer TOK\n",
+    "GET / HTTP/1.1\nAuthorization:\nAuthorization: Bearer TOK\n",
+    "GET / HTTP/1.1\nAuthorization: Bearer TOK\nX-Token: Bearer TOK\n",
+    "GET / HTTP/1.1\nAuthorization: Bearer TOK\nX-Token: Bearer OTHER\n",
+    "GET / HTTP/1.1\nX-Token:\nX-Token: Bearer TOK\n",
+    "GET / HTTP/1.1\nX-Token: Bearer TOK\nX-Token: Bearer OTHER\n",
+    "GET / HTTP/1.1\nX-Token: Bearer \"TOK\"\n",
+    "GET / HTTP/1.1\nCookie: a=b; session=TOK\n",
+    "GET / HTTP/1.1\nCookie: session=TOK\nCookie: session=OTHER\n",
+    "GET / HTTP/1.1\nCookie: a\nCookie: session=TOK\n",
+    "GET / HTTP/1.1\nCookie: session=\"TOK\"\n",
+    "GET / HTTP/1.1\nCookie: SESSION=TOK, session=TOK\n",
+    "GET /?jwt=TOK HTTP/1.1\n",
+    "GET http://a.example/b?jwt=TOK HTTP/1.1\n",
+    "GET /?jwt=&jwt=TOK HTTP/1.1\n",
+    "GET /?jwt=TOK&jwt=OTHER HTTP/1.1\n",
+    "GET /?JWT=TOK HTTP/1.1\n",
+    "GET /?%6Awt=TOK HTTP/1.1\n",
+    "GET /?jwt=TOK%2E HTTP/1.1\n",
+    "GET /?jwt=+TOK HTTP/1.1\n",
+    "GET /?a;jwt=TOK HTTP/1.1\n",
+    "GET /?a?jwt=TOK HTTP/1.1\n",
+    "GET /a;jwt=TOK HTTP/1.1\n",
+    "GET /%3Fjwt=TOK HTTP/1.1\n",
+    "OPTIONS / HTTP/1.1\n",
+    "PROPFIND /?jwt=TOK HTTP/1.1\n",
+    "GET /?jwt=TOK HTTP/1.1\nAuthorization:\n",
+    "GET / HTTP/1.1\nAuthorization: ,Bearer TOK\n",
+    "GET / HTTP/1.1\nAuthorization: Bearer TOK\nAuthorization:\n",
+    "GET / HTTP/1.1\nAuthorization:\nAuthorization:\n",
+    "GET / HTTP/1.1\nCookie: session=\nCookie: session=TOK\n",
+    "GET / HTTP/1.1\nCookie:\nCookie: session=TOK\n",
+    "GET / HTTP/1.1\nAuthorization: Bearer\n TOK\n",
+    "GET / HTTP/1.1\nA: b\n Authorization: Bearer TOK\n",
+    "GET / HTTP/1.1\nAuthorization:\n \t Bearer TOK\n",
+    "GET /a/../b?jwt=TOK HTTP/1.1\n",
+    "GET //a?jwt=TOK HTTP/1.1\n",
+    "GET /?jwt=TOK%26 HTTP/1.1\n",
+    "GET /?jwt=TOK&jwt HTTP/1.1\n",
+    "GET /?jwt=%zzTOK HTTP/1.1\n",
+    "GET / HTTP/1.1\nX-Consumer-ID: 1\nAuthorization: Bearer TOK\n",
+]
+
+
+@pytest.mark.parametrize("request_", REQUESTS)
+def test_a_request_on_the_wire(envoy, explained, request_):
+    given = request_.replace("TOK", TOKEN).replace("OTHER", OTHER)
+    line, _, rest = given.partition("\n")
+    on_the_wire = f"{line}\nHost: a.example\nConnection: close\n{rest}\n".replace("\n", "\r\n").encode()
+    response = client.http1_raw(envoy["places"].address, on_the_wire)
+    expected = outcome(response.status, response.body)
+    assert explained(given.encode()) == expected
+    assert explained(on_the_wire) == expected
+
+
+COMMANDS = [
+    "curl URL/a?b -H 'Authorization: Bearer TOK'",
+    "curl URL -H Authorization:\\ Bearer\\ TOK",
+    "curl -sXPUT -HAuthorization:\"Bearer TOK\" URL",
+    "curl URL -H 'Authorization: Bearer TOK' -H 'Authorization:'",
+    "curl URL -H 'Authorization: Bearer TOK' -H 'Authorization: Bearer OTHER'",
+    "curl URL -H 'Authorization;' -H 'Authorization: Bearer TOK'",
+    "curl URL -H 'X-Token;' -H 'X-Token: Bearer TOK'",
+    "curl URL -u a:b -H 'Authorization: Bearer TOK'",
+    "curl URL -u a:b -H 'X-Token: Bearer TOK'",
+    "curl URL --oauth2-bearer TOK",
+    "curl URL --oauth2-bearer OTHER -H 'Authorization: Basic x'",
+    "curl URL -u a:b --oauth2-bearer TOK",
+    "curl URL --oauth2-bearer TOK -u a:b",
+    "curl URL -u a:b --basic --oauth2-bearer TOK",
+    "curl URL --oauth2-bearer OTHER --oauth2-bearer TOK -H 'X-Token: Bearer TOK'",
+    "curl URL -b session=TOK",
+    "curl URL -b a=b -b session=TOK",
+    "curl URL -b session=TOK -b session=OTHER",
+    "curl URL -b session=TOK -H 'Cookie: a=b'",
+    "curl URL -b a=b -H 'Cookie: session=TOK'",
+    "curl URL -b session=TOK -H 'Cookie:'",
+    "curl URL/?jwt=TOK",
+    "curl 'URL?jwt=TOK#fragment'",
+    "curl 'URL/#?jwt=TOK'",
+    "curl -G URL -d jwt=TOK",
+    "curl -G URL -d a=b -d jwt=TOK --data-urlencode c=d",
+    "curl -G URL/?a --data-urlencode jwt=TOK",
+    "curl -G URL --data-urlencode 'jwt=TOK='",
+    "curl -G URL --data-urlencode '=jwt=TOK'",
+    "curl -G URL --data-urlencode 'jwt%3DTOK'",
+    "curl -G URL --data-raw jwt=TOK",
+    "curl -G URL -F jwt=TOK",
+    "curl URL -d jwt=TOK",
+    "curl URL --url-query jwt=TOK",
+    "curl URL --url-query +jwt=TOK",
+    "curl URL --url-query 'jwt=TOK='",
+    "curl URL --url-query a -G -d jwt=TOK",
+    "curl --url URL -X OPTIONS",
+    "curl URL -I",
+    "curl URL -T /dev/null -H 'x-token: bearer TOK'",
+    "curl \\\n  URL \\\n  -H 'x-token: bearer TOK' \\\n  --compressed",
+    "curl URL -H $'x-token: \\u0062earer\\x20TOK' --data-raw $'it\\'s'",
+    "curl URL -H \"x-token: bearer TOK\" -H \"a: \\\"b\\\" \\c\" # a comment -H",
+    "curl URL 2> /dev/null -H 'x-token: bearer TOK' | cat",
+    "curl -H 'x-token: bearer TOK' -H 'x-token: bearer OTHER' URL && true",
+    "curl URL --oauth2-bearer TOK -H 'authorization:'",
+    "curl URL -H 'X-Token: Bearer TOK' -H 'X-Token;'",
+    "curl URL -H 'X-Token: Bearer TOK;'",
+    "curl URL -H 'X-Token:;Bearer TOK'",
+    "curl URL -H 'X-Token' -H 'x-token: Bearer TOK'",
+    "curl -L URL/ -e x:y -A 'x: y' --referer x -H 'Accept:' -H 'X-Token: Bearer TOK'",
+    "curl -bsession=TOK --cookie-jar /dev/null URL",
+    "curl -b ';session=TOK' URL",
+    "curl -b '' -H 'x-token: bearer TOK' URL",
+    "curl URL/../a/./?jwt=TOK",
+    "curl --path-as-is URL/../a/./?jwt=TOK",
+    "curl URL/?jwt=TOK -G -d ''",
+    "curl URL/?jwt=TOK -G -d jwt=TOK -d jwt=TOK",
+    "curl URL/?jwt=TOK -G -d jwt=OTHER",
+    "curl URL --json '{}' -H 'x-token: bearer TOK'",
+]
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_curl_command_line(envoy, explained, command):
+    host, port = envoy["places"].address
+    given = command.replace("TOK", TOKEN).replace("OTHER", OTHER).replace("URL", f"http://{host}:{port}")
+    quiet = given.replace("curl", "curl -q -sS -w '\\n%{http_code}'", 1)
+    done = subprocess.run(["bash", "-c", quiet], capture_output=True, stdin=subprocess.DEVNULL, text=True, timeout=60)
+    body, _, status = done.stdout.rpartition("\n")
+    expected = explained(given.encode())
+    if " -I" in command:
+        assert int(status) == expected[0]
+    else:
+        assert outcome(int(status), body) == expected
