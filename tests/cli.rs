@@ -713,9 +713,13 @@ fn a_curl_command_line_is_read_as_the_shell_and_curl_would() {
         ),
         ("curl a\n  -H 'Authorization: Bearer TOK'\n", "GET", IN_HEADER),
         // Copied from a browser: for bash, for cmd.exe in two ways, and for PowerShell.
-        ("curl 'a' -H 'Authorization: Bearer TOK' --data-raw $'{\"it\\'s\":\"\\u0021\"}'", "POST", IN_HEADER),
         (
-            "curl ^\"https://a/?b=^%^20^&jwt=TOK^\" ^\r\n  -H ^\"x: ^\\^\"y^\\\\^\\^\"^\" ^\r\n  --compressed",
+            "curl 'a' -H $'\\u0041uthorization:\\tBearer\\x20TOK' --data-raw $'{\"it\\'s\":\"\\u0021\"}'",
+            "POST",
+            IN_HEADER,
+        ),
+        (
+            "curl ^\"https://a/?b=^%^20^&jwt=TOK^\" ^\r\n  -H ^\"x: ^\\^\"y z^\\^\\^\\^\" -^\" ^\r\n  --compressed",
             "GET",
             IN_QUERY,
         ),
@@ -849,6 +853,12 @@ fn a_configuration_that_the_filter_refuses_is_not_explained() {
     let Run { code, out, err } = run(&["explain", "--config", &path, "--token", "x"]);
     assert_eq!((code, out.as_str()), (2, ""));
     assert!(err.contains("refuses this configuration for 2 faults; see `jwt-auth check"), "{err}");
+    let Run { err, .. } = run_with(&["explain", "--config", "-", "--token", "x"], "realm: 7");
+    assert_eq!(err, "error: <stdin>: the filter refuses this configuration for 1 fault; see `jwt-auth check -`\n");
+    let Run { code, err, .. } = run_with(&["explain", "--config", "-"], "realm: x");
+    let expected = "error: --config -: the request comes from standard input, too; expected --token, --token-file or a \
+                    file with --request\n";
+    assert_eq!((code, err.as_str()), (2, expected));
 }
 
 #[test]
@@ -1111,7 +1121,10 @@ fn the_rule_of_a_route_and_what_the_upstream_gets_are_explained() {
     let request = format!("GET /a?jwt={token} HTTP/1.1\n");
     let (code, explanation) = explain("rules.json", &config, &[], &request);
     assert_eq!(code, 0);
-    assert_eq!(explanation["checks"][0]["detail"], "none matches, for route none given, service none given");
+    assert_eq!(
+        explanation["checks"][0]["detail"],
+        "none matches, for route none given, service none given; --route and --service give them"
+    );
     assert_eq!(explanation["verdict"]["upstream"]["set"]["x-sub"], "me");
     assert_eq!(explanation["verdict"]["upstream"]["hides_token_in_query"], true);
 
@@ -1142,6 +1155,21 @@ fn a_key_set_is_taken_from_a_file_and_never_fetched() {
     let (code, explanation) = explain("remote.json", &remote, &["--token", &sign("1")], "");
     assert_eq!((code, &explanation["verdict"]["status"]), (1, &json!(503)));
     assert!(failed(&explanation).starts_with("key set: the filter fetches it from http://127.0.0.1:1/jwks"));
+    let none = file("no-keys.json", r#"{"keys": []}"#);
+    let (_, explanation) = explain("remote.json", &remote, &["--token", &sign("1"), "--jwks", &none], "");
+    assert_eq!(failed(&explanation), "algorithm: the credential has no key that it can use, and the token has ES256");
+    let expected = "expected the key set that the issuer publishes, {\"keys\": […]}";
+    for (content, problem) in [
+        (jwk.to_string(), format!("no key set: no object with a list 'keys'; {expected}")),
+        ("-----BEGIN PUBLIC KEY-----".to_owned(), format!("no JSON: invalid number at line 1 column 2; {expected}")),
+    ] {
+        let (config, set) = (file("remote.json", remote.to_string()), file("no-set.json", content));
+        let Run { code, err, .. } = run(&["explain", "--config", &config, "--token", "x", "--jwks", &set]);
+        assert_eq!((code, err), (2, format!("error: {set}: {problem}\n")));
+    }
+    let inline = file("inline.json", inline.to_string());
+    let Run { err, .. } = run(&["explain", "--config", &inline, "--token", "x", "--jwks", &none]);
+    assert_eq!(err, "note: no credential has remote_jwks or discovery, so --jwks changes nothing\n");
     let set = file("jwks.json", json!({"keys": [jwk]}).to_string());
     assert_eq!(explain("remote.json", &remote, &["--token", &sign("1"), "--jwks", &set], "").0, 0);
     let (_, lines) = check("remote.json", remote.to_string());

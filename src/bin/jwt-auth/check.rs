@@ -158,9 +158,9 @@ impl Report {
         let verdict = format!(
             "{}: {}, {}, {}",
             self.file,
-            counted(self.configurations, "configuration"),
-            counted(self.count(true), "fault"),
-            counted(self.count(false), "warning"),
+            output::counted(self.configurations, "configuration"),
+            output::counted(self.count(true), "fault"),
+            output::counted(self.count(false), "warning"),
         );
         lines.push(verdict);
         lines.join("\n") + "\n"
@@ -204,8 +204,4 @@ impl Finding {
             }
         }
     }
-}
-
-fn counted(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }

@@ -8,6 +8,7 @@ mod steps;
 mod view;
 
 use std::{
+    fmt::Display,
     io::{self, IsTerminal},
     process::ExitCode,
 };
@@ -78,10 +79,8 @@ fn explain(arguments: &ExplainArguments) -> Result<Explanation, String> {
     let input = Input::new(&arguments.config);
     let configuration = choose(&input, arguments.filter.as_deref())?;
     let config = Config::of(configuration.root.to_value()).map_err(|faults| {
-        format!(
-            "{input}: the filter refuses this configuration for {} faults; see `jwt-auth check {input}`",
-            faults.len()
-        )
+        let (count, file) = (output::counted(faults.len(), "fault"), input.argument());
+        format!("{input}: the filter refuses this configuration for {count}; see `jwt-auth check {file}`")
     })?;
     let request = GivenRequest {
         route: arguments.route.clone(),
@@ -119,7 +118,8 @@ fn choose(input: &Input, name: Option<&str>) -> Result<Configuration, String> {
     let none = || format!("{input}: no configuration of the filter{of_name}{elsewhere}");
     let first = matching.next().ok_or_else(none)?;
     if !first.broken.is_empty() {
-        return Err(format!("{input}:{}: the configuration cannot be read; see `jwt-auth check {input}`", first.at));
+        let file = input.argument();
+        return Err(format!("{input}:{}: the configuration cannot be read; see `jwt-auth check {file}`", first.at));
     }
     let others: Vec<String> = matching.map(|other| other.at.line.to_string()).collect();
     if !others.is_empty() {
@@ -146,6 +146,10 @@ fn read_request(arguments: &ExplainArguments, config: &Config) -> Result<GivenRe
         return with_token(&input.read()?, places).map_err(|problem| format!("{input} {problem}"));
     }
     let input = Input::new(arguments.request.clone().unwrap_or_else(|| "-".into()));
+    if input.is_stdin() && Input::new(&arguments.config).is_stdin() {
+        let expected = "expected --token, --token-file or a file with --request";
+        return Err(format!("--config -: the request comes from standard input, too; {expected}"));
+    }
     if input.is_stdin() && io::stdin().is_terminal() {
         output::note("reading a token, an HTTP request or a curl command line; end it with Ctrl-D");
     }
@@ -162,10 +166,17 @@ fn with_token(text: &str, places: &TokenPlaces) -> Result<GivenRequest, &'static
 
 /// Gives every credential whose keys are fetched the key set of a file.
 fn supply_key_set(config: &Config, input: &Input) -> Result<(), String> {
+    let refused = |problem: &str, error: &dyn Display| {
+        format!("{input}: {problem}: {error}; expected the key set that the issuer publishes, {{\"keys\": […]}}")
+    };
     let text = input.read()?;
-    let value = json::Value::parse(&text).map_err(|error| format!("{input}: no JSON: {error}"))?;
-    for keys in config.credentials.remote().chain(config.other_credentials.remote()) {
-        let parsed = KeySet::read(&value, Origin::Fetched).map_err(|error| format!("{input}: no key set: {error}"))?;
+    let value = json::Value::parse(&text).map_err(|error| refused("no JSON", &error))?;
+    let mut fetching = config.credentials.remote().chain(config.other_credentials.remote()).peekable();
+    if fetching.peek().is_none() {
+        output::note("no credential has remote_jwks or discovery, so --jwks changes nothing");
+    }
+    for keys in fetching {
+        let parsed = KeySet::read(&value, Origin::Fetched).map_err(|error| refused("no key set", &error))?;
         keys.replace(parsed.set);
     }
     Ok(())

@@ -23,6 +23,11 @@ impl Input {
         self.0 == Path::new("-")
     }
 
+    /// How it is given on a command line.
+    pub fn argument(&self) -> impl fmt::Display {
+        self.0.display()
+    }
+
     /// Its text.
     ///
     /// # Errors

@@ -40,3 +40,8 @@ pub fn complain(problem: &str) {
 pub fn note(text: &str) {
     _ = writeln!(io::stderr(), "note: {text}");
 }
+
+/// A number of things: `1 fault`, `2 faults`.
+pub fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}

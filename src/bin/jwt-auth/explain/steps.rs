@@ -93,9 +93,11 @@ impl Checks<'_> {
         let named =
             |name: &Option<String>| name.as_ref().map_or_else(|| "none given".to_owned(), |it| format!("{it:?}"));
         let places = format!("route {}, service {}", named(&request.route), named(&request.cluster));
+        let is_known = request.route.is_some() || request.cluster.is_some();
+        let how = if is_known { "" } else { "; --route and --service give them" };
         match rules.iter().position(|rule| std::ptr::eq(&rule.policy, self.decision.policy)) {
             Some(at) => self.pass("rule", format!("rules[{at}], for {places}")),
-            None if !rules.is_empty() => self.pass("rule", format!("none matches, for {places}")),
+            None if !rules.is_empty() => self.pass("rule", format!("none matches, for {places}{how}")),
             None => {}
         }
     }
@@ -187,9 +189,13 @@ impl Checks<'_> {
                 |it: &Rc<Credential>| Algorithm::ALL.into_iter().filter(|each| serves(it, *each)).collect::<Vec<_>>();
             let mut names: Vec<&str> = all.iter().flat_map(own).map(Algorithm::name).collect();
             names.dedup();
-            return Err(
-                self.fail("algorithm", format!("the credential takes {}, not {algorithm}", names.join(" and ")))
-            );
+            return Err(self.fail(
+                "algorithm",
+                match names.as_slice() {
+                    [] => format!("the credential has no key that it can use, and the token has {algorithm}"),
+                    names => format!("the credential takes {}, not {algorithm}", names.join(" and ")),
+                },
+            ));
         }
         self.pass("algorithm", format!("the credential takes {algorithm}"));
         if !is_signed {
