@@ -225,6 +225,38 @@ fn every_fault_is_printed_at_its_line_and_column() {
 }
 
 #[test]
+fn a_file_that_is_json_by_its_name_is_read_as_json() {
+    for content in ["{\"realm\": \"x\",}", "realm: x\n", "{\"realm\": \"x\"} // end"] {
+        let (code, lines) = check("strict.json", content);
+        assert!(code == 1 && lines[0].starts_with("F:1:") && lines[0].contains(": no JSON: "), "{lines:?}");
+    }
+    assert_eq!(check("comma.yaml", "{\"realm\": \"x\",}").0, 0);
+    assert_eq!(check("tabs.json", "\u{feff}{\n\t\"realm\":\t\"x\"}").0, 0);
+}
+
+#[test]
+fn a_filter_of_several_is_chosen_by_name() {
+    let filter = |name: &str, fields: Value| {
+        let wasm = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
+        let fields = json!({"@type": "type.googleapis.com/google.protobuf.Struct", "value": fields});
+        json!({"name": "wasm", "typed_config": {"@type": wasm, "config": {"name": name, "configuration": fields}}})
+    };
+    let filters = [
+        filter("jwt-auth-1", config(json!({}))),
+        filter("other", json!({"a": 1})),
+        filter("jwt-auth-2", config(json!({"realm": "second"}))),
+    ];
+    let path = file("filters.json", format!("{:#}", json!({"static_resources": {"http_filters": filters}})));
+    let run = |more: &[&str]| run(&[&["explain", "--config", &path, "--token", "x"], more].concat());
+    let Run { err, .. } = run(&[]);
+    assert!(err.contains("has several configurations; taking that of line ") && err.contains("(--filter)"), "{err}");
+    let Run { err, out, .. } = run(&["--filter", "jwt-auth-2"]);
+    assert!(err.is_empty() && out.contains("Bearer realm=\"second\""), "{err}{out}");
+    let Run { code, err, .. } = run(&["--filter", "other"]);
+    assert!(code == 2 && err.ends_with(" named \"other\"; expected one of jwt-auth-1, jwt-auth-2, wasm\n"), "{err}");
+}
+
+#[test]
 fn an_unknown_field_is_shown_at_its_name() {
     for (content, line) in [
         ("{\n  \"realms\":\n    \"x\"}", "F:2:3: realms: an unknown field"),
@@ -712,6 +744,7 @@ fn a_curl_command_line_is_read_as_the_shell_and_curl_would() {
             IN_HEADER,
         ),
         ("curl a\n  -H 'Authorization: Bearer TOK'\n", "GET", IN_HEADER),
+        ("curl a?jwt=TOK\nok\n", "GET", IN_QUERY),
         // Copied from a browser: for bash, for cmd.exe in two ways, and for PowerShell.
         (
             "curl 'a' -H $'\\u0041uthorization:\\tBearer\\x20TOK' --data-raw $'{\"it\\'s\":\"\\u0021\"}'",

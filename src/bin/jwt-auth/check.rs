@@ -44,7 +44,7 @@ pub fn run(arguments: &CheckArguments) -> ExitCode {
     for file in &arguments.files {
         let input = Input::new(file);
         match input.read() {
-            Ok(text) => reports.push(check(input.to_string(), &text)),
+            Ok(text) => reports.push(check(&input, &text)),
             Err(problem) => {
                 output::complain(&problem);
                 unread = true;
@@ -63,13 +63,14 @@ pub fn run(arguments: &CheckArguments) -> ExitCode {
     }
 }
 
-fn check(file: String, text: &str) -> Report {
-    let mut report = Report { file, configurations: 0, findings: Vec::new() };
-    match configurations::find(text) {
+fn check(input: &Input, text: &str) -> Report {
+    let mut report = Report { file: input.to_string(), configurations: 0, findings: Vec::new() };
+    let kind = if input.is_json() { "no JSON" } else { "neither YAML nor JSON" };
+    match configurations::find(text, input.is_json()) {
         Err(Unreadable { at, problem }) => report.findings.push(Finding {
             at,
             path: None,
-            message: Message::Fault { found: format!("neither YAML nor JSON: {problem}"), expected: None },
+            message: Message::Fault { found: format!("{kind}: {problem}"), expected: None },
         }),
         Ok(found) => {
             report.configurations = found.configurations.len();

@@ -85,13 +85,16 @@ impl fmt::Display for Discovered {
     }
 }
 
-/// Finds every configuration in a file.
+/// Finds every configuration in a file. Envoy knows JSON by the file's name, and takes no YAML in it.
 ///
 /// # Errors
-/// If it is neither YAML nor JSON.
-pub fn find(text: &str) -> Result<Findings, Unreadable> {
+/// If it is neither YAML nor JSON, or no JSON where it must be.
+pub fn find(text: &str, is_json: bool) -> Result<Findings, Unreadable> {
     let mut findings = Findings::default();
-    let documents = document::read(text, Dialect::Envoy)?;
+    let documents = match is_json && !text.trim().is_empty() {
+        true => vec![document::read_json(text.trim_start_matches('\u{feff}'))?],
+        false => document::read(text, Dialect::Envoy)?,
+    };
     // What goes to a Kubernetes API is read by Go.
     let is_resource = |node: &Node| node.get("apiVersion").is_some() && node.get("kind").is_some();
     let in_go = if documents.iter().any(is_resource) { document::read(text, Dialect::Go)? } else { Vec::new() };

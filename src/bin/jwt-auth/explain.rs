@@ -8,6 +8,7 @@ mod steps;
 mod view;
 
 use std::{
+    collections::BTreeSet,
     fmt::Display,
     io::{self, IsTerminal},
     process::ExitCode,
@@ -107,8 +108,9 @@ fn explain(arguments: &ExplainArguments) -> Result<Explanation, String> {
 /// The configuration of a file: the one that has the name, or the only one.
 fn choose(input: &Input, name: Option<&str>) -> Result<Configuration, String> {
     let text = input.read()?;
-    let found = configurations::find(&text).map_err(|error| format!("{input}:{}: {error}", error.at))?;
-    let names: Vec<String> = found.configurations.iter().flat_map(|it| it.names.clone()).collect();
+    let found =
+        configurations::find(&text, input.is_json()).map_err(|error| format!("{input}:{}: {error}", error.at))?;
+    let names: BTreeSet<String> = found.configurations.iter().flat_map(|it| it.names.clone()).collect();
     let mut matching = found
         .configurations
         .into_iter()
@@ -132,7 +134,8 @@ fn choose(input: &Input, name: Option<&str>) -> Result<Configuration, String> {
     Ok(first)
 }
 
-fn other_names(names: &[String]) -> String {
+fn other_names(names: &BTreeSet<String>) -> String {
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
     if names.is_empty() { String::new() } else { format!("; expected one of {}", names.join(", ")) }
 }
 

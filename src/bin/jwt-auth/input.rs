@@ -23,6 +23,11 @@ impl Input {
         self.0 == Path::new("-")
     }
 
+    /// Whether its name says that it is JSON.
+    pub fn is_json(&self) -> bool {
+        self.0.extension().is_some_and(|extension| extension == "json")
+    }
+
     /// How it is given on a command line.
     pub fn argument(&self) -> impl fmt::Display {
         self.0.display()

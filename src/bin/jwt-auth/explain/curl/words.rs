@@ -67,6 +67,7 @@ impl Splitter<'_> {
 
     /// A line ends the command, unless options follow: the backslashes may have been lost.
     fn goes_on(&mut self) -> bool {
+        self.end_word();
         let mut ahead = self.rest.clone();
         self.words.len() < 2 || ahead.find(|c| !c.is_whitespace()) == Some('-')
     }
@@ -202,4 +203,27 @@ fn backslashes(rest: &mut Peekable<Chars>) -> String {
     let mut text = run.split_off(run.len().div_ceil(2));
     text.extend(rest.next_if(|_| is_escaped));
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::split;
+
+    #[test]
+    fn words_are_those_of_the_shell_that_the_line_was_written_for() {
+        for (line, words) in [
+            ("a 'b \\' \"c \\\" \\d\" e\\ f ''", &["a", "b \\", "c \" \\d", "e f", ""][..]),
+            ("a $'b\\'\\n\\u00e9\\x41g' $x", &["a", "b'\n\u{e9}Ag", "$x"]),
+            ("a b\\\r\nc # d 'e", &["a", "bc"]),
+            ("a 1 2>&1 >b &>c d", &["a", "1", "d"]),
+            ("a b\nc", &["a", "b"]),
+            ("a ^\"b ^\\^\"c^\" ^\n\"d\\\\\" e\\f", &["a", "b \"c", "d\\", "e\\f"]),
+            ("a ^\"\\\\^\\^\"^\" ^& b & c", &["a", "\\\"", "&", "b"]),
+        ] {
+            assert_eq!(split(line).unwrap(), words, "{line}");
+        }
+        for line in ["a 'b", "a \"b", "a $'b", "a b&c"] {
+            assert!(split(line).is_err(), "{line}");
+        }
+    }
 }
