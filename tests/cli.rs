@@ -620,6 +620,53 @@ fn what_a_refusal_often_comes_from_is_said_with_it() {
 }
 
 #[test]
+fn what_is_demanded_beside_the_time_is_explained_in_the_filter_s_order() {
+    let demands = json!({
+        "audiences": ["api", "web"],
+        "allow": ["joe"],
+        "deny": ["outsiders"],
+        "consumers": [
+            {"username": "joe", "jwt_secrets": [{"key": "k", "secret": SECRET}]},
+            {"username": "ann", "groups": ["outsiders"]},
+        ],
+        "required_claims": [{"claim": "scope", "all_of": ["read"]}],
+    });
+    let good = token(&["--claim", "aud=[\"web\"]", "--claim", "scope=read write"]);
+    let (code, explanation) = explain("demands.json", &config(demands.clone()), &["--token", &good], "");
+    let steps: Vec<(&str, &str)> = explanation["checks"].as_array().unwrap()[8..]
+        .iter()
+        .map(|step| (step["check"].as_str().unwrap(), step["detail"].as_str().unwrap()))
+        .collect();
+    assert_eq!(code, 0, "{explanation:#}");
+    assert_eq!(
+        steps,
+        [
+            ("audience", "aud is [\"web\"]"),
+            ("access", "allow and deny let the consumer through"),
+            ("claims", "required_claims are met"),
+        ]
+    );
+    let of_nobody = json!({"allow": ["ann"], "consumers": [{"username": "ann"}, {"username": "joe", "jwt_secrets": [{"key": "k", "secret": SECRET}]}]});
+    for (fields, token, failure) in [
+        (&demands, token(&[]), "audience: aud is absent; expected one of api, web"),
+        (&demands, token(&["--claim", "aud=x"]), "audience: aud is \"x\"; expected one of api, web"),
+        (
+            &demands,
+            token(&["--claim", "aud=api", "--claim", "scope=write"]),
+            "claims: claim \"scope\", all_of: not met",
+        ),
+        (&of_nobody, token(&[]), "access: the consumer is not allowed"),
+    ] {
+        let (code, explanation) = explain("demands.json", &config(fields.clone()), &["--token", &token], "");
+        assert_eq!((code, failed(&explanation).as_str()), (1, failure));
+    }
+    let nowhere = config(json!({"header_names": []}));
+    let (_, explanation) = explain("nowhere.json", &nowhere, &["--token", "x"], "");
+    let empty = "token: none is looked for: header_names, uri_param_names and cookie_names are all empty";
+    assert_eq!(failed(&explanation), empty);
+}
+
+#[test]
 fn another_moment_can_be_asked_about() {
     let token = token(&["--claim", "exp=1700003600", "--claim", "nbf=1700000000"]);
     let config = config(json!({"claims_to_verify": ["exp", "nbf"]}));
@@ -1164,7 +1211,7 @@ fn the_rule_of_a_route_and_what_the_upstream_gets_are_explained() {
     let (code, explanation) = explain("rules.json", &config, &["--route", "health"], "GET / HTTP/1.1\n");
     assert_eq!((code, &explanation["checks"][1]["check"]), (0, &json!("disabled")));
     let (code, explanation) = explain("rules.json", &config, &["--service", "admin"], &request);
-    assert_eq!((code, failed(&explanation).as_str()), (1, "policy: the consumer is not allowed"));
+    assert_eq!((code, failed(&explanation).as_str()), (1, "access: the consumer is not allowed"));
     assert_eq!(explanation["checks"][0]["detail"], "rules[1], for route none given, service \"admin\"");
     assert_eq!(explanation["verdict"]["status"], 403);
     let forged = format!("{}X-Consumer-ID: 1\n", request);

@@ -107,7 +107,7 @@ impl Checks<'_> {
         let carriers = Carriers::fetch(request, places);
         let token = match carriers.token(places) {
             Ok(token) => token,
-            Err(NotOneToken::None) => return Err(self.fail("token", format!("none in {}", names(places).join(", ")))),
+            Err(NotOneToken::None) => return Err(self.fail("token", none_in(places))),
             Err(NotOneToken::Several) => {
                 let found = format!("different ones in {}", places_with_token(request, places).join(" and "));
                 return Err(self.fail("token", found));
@@ -121,7 +121,8 @@ impl Checks<'_> {
         self.token = Some(TokenView { header: members(&jws.header, self.at), claims: members(&jws.claims, self.at) });
         self.pass("form", "header, claims and signature, all well-formed");
         self.credential(&jws)?;
-        self.times(&jws.claims)
+        self.times(&jws.claims)?;
+        self.demands(&jws.claims)
     }
 
     fn credential(&mut self, jws: &Jws) -> Result<(), Failed> {
@@ -235,6 +236,36 @@ impl Checks<'_> {
         result
     }
 
+    /// What the policy demands beside the time, as the decision has found it.
+    fn demands(&mut self, claims: &Members) -> Result<(), Failed> {
+        let Decision { policy, outcome, .. } = self.decision;
+        let reason = match outcome {
+            Outcome::Denied(denial) | Outcome::Anonymous { denial, .. } => Some(&denial.reason),
+            _ => None,
+        };
+        if !policy.audiences.is_empty() {
+            let aud = claims.get("aud").map_or("absent".to_owned(), |aud| printable(aud.text()));
+            if matches!(reason, Some(Reason::Audience)) {
+                let audiences = policy.audiences.join(", ");
+                return Err(self.fail("audience", format!("aud is {aud}; expected one of {audiences}")));
+            }
+            self.pass("audience", format!("aud is {aud}"));
+        }
+        if policy.access.allow.is_some() || !policy.access.deny.is_empty() {
+            if let Some(reason @ Reason::NotAllowed) = reason {
+                return Err(self.fail("access", reason.to_string()));
+            }
+            self.pass("access", "allow and deny let the consumer through");
+        }
+        if !policy.required_claims.is_empty() {
+            if let Some(Reason::InsufficientClaims(required)) = reason {
+                return Err(self.fail("claims", format!("{required}: not met")));
+            }
+            self.pass("claims", "required_claims are met");
+        }
+        Ok(())
+    }
+
     /// Tells what the decision rests on, when none of the steps has told it.
     fn conclude(&mut self) {
         let (Outcome::Denied(denial) | Outcome::Anonymous { denial, .. }) = &self.decision.outcome else { return };
@@ -263,9 +294,13 @@ fn serves(credential: &Credential, algorithm: Algorithm) -> bool {
     credential.allows(algorithm) && credential.keys().current().is_some_and(|keys| keys.serves(algorithm))
 }
 
-/// The places of the configuration, in words.
-fn names(places: &TokenPlaces) -> Vec<String> {
-    each_place(places).into_iter().map(|(name, _)| name).collect()
+/// That no place of the configuration holds a token.
+fn none_in(places: &TokenPlaces) -> String {
+    let names: Vec<String> = each_place(places).into_iter().map(|(name, _)| name).collect();
+    if names.is_empty() {
+        return "none is looked for: header_names, uri_param_names and cookie_names are all empty".to_owned();
+    }
+    format!("none in {}", names.join(", "))
 }
 
 /// The places that hold a token: each is asked for by itself.
