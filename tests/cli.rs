@@ -1220,6 +1220,30 @@ fn the_rule_of_a_route_and_what_the_upstream_gets_are_explained() {
 }
 
 #[test]
+fn every_change_to_the_headers_is_shown_once() {
+    let token = token(&[]);
+    let config =
+        config(json!({"hide_credentials": true, "cookie_names": ["session"], "header_names": ["authorization"]}));
+    let path = file("hiding.json", config.to_string());
+    let set = "  + X-Consumer-Username: joe\n  + X-Credential-Identifier: k\n";
+    for (headers, changes) in [
+        ("Cookie: a=b; session=TOK\n", "  - the token in Cookie\n"),
+        ("Cookie: session=TOK\n", "  - Cookie\n"),
+        (
+            "Authorization: Bearer TOK\nauthorization: Bearer TOK\nx-consumer-id: 1\n",
+            "  - Authorization\n  - x-consumer-id\n",
+        ),
+        ("Authorization: Bearer TOK\nAuthorization: Basic x\n", "  - the token in Authorization\n"),
+        ("X-Credential-Identifier: x\nAuthorization: Bearer TOK\nAccept: *\n", "  - Authorization\n"),
+    ] {
+        let request = format!("GET / HTTP/1.1\n{headers}").replace("TOK", &token);
+        let Run { code, out, .. } = run_with(&["explain", "--config", &path], &request);
+        let upstream = out.split("The request goes upstream as consumer \"joe\".\n").nth(1);
+        assert_eq!((code, upstream), (0, Some(format!("{set}{changes}").as_str())), "{headers}: {out}");
+    }
+}
+
+#[test]
 fn a_key_set_is_taken_from_a_file_and_never_fetched() {
     let key = printed(&["keygen", "ES256", "--kid", "1"]);
     let jwk: Value = serde_json::from_str(key.lines().last().unwrap()).unwrap();

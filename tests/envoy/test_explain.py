@@ -1,6 +1,7 @@
 """What `jwt-auth explain` says of a request, held against what Envoy does with it: they never disagree."""
 
 import json
+import re
 import shutil
 import subprocess
 
@@ -17,7 +18,13 @@ CONFIGURATION = plugin(
     cookie_names=["session"],
     run_on_preflight=False,
 )
-LISTENERS = {"places": CONFIGURATION}
+HIDING = {
+    **CONFIGURATION,
+    "hide_credentials": True,
+    "claims_to_headers": [{"claim": "sub", "header": "X-Sub"}],
+    "forward_payload_header": "X-Payload",
+}
+LISTENERS = {"places": CONFIGURATION, "hiding": HIDING}
 TOKEN = HS256.token()
 OTHER = HS256.token(n=2)
 
@@ -101,6 +108,38 @@ def test_a_request_on_the_wire(envoy, explained, request_):
     expected = outcome(response.status, response.body)
     assert explained(given.encode()) == expected
     assert explained(on_the_wire) == expected
+
+
+# What Envoy itself sets.
+ENVOY_S_OWN = re.compile("host|connection|x-forwarded-.*|x-request-id|x-envoy-.*")
+
+FORWARDED = [
+    [("Authorization", "Bearer TOK"), ("Accept", "*")],
+    [("Authorization", "Bearer TOK"), ("X-Token", "Basic x"), ("X-Token", "bearer TOK")],
+    [("Cookie", "a=b; session=TOK"), ("X-Sub", "forged"), ("x-payload", "forged")],
+    [("Cookie", "session=TOK"), ("X-Consumer-Username", "forged"), ("X-Anonymous-Consumer", "true")],
+]
+
+
+@pytest.mark.parametrize("headers", FORWARDED)
+def test_what_the_upstream_gets(envoy, tmp_path, headers):
+    headers = [(name, value.replace("TOK", HS256.token(sub="me"))) for name, value in headers]
+    response = envoy["hiding"].send(path="/a", headers=headers)
+    got = [(name.lower(), value) for name, value in response.upstream["headers"]]
+    got = sorted((name, value) for name, value in got if not ENVOY_S_OWN.fullmatch(name))
+
+    config = tmp_path / "plugin.json"
+    config.write_text(json.dumps(HIDING))
+    request = "GET /a HTTP/1.1\n" + "".join(f"{name}: {value}\n" for name, value in headers)
+    command = [PROGRAM, "explain", "--config", config, "--format", "json"]
+    told = json.loads(subprocess.run(command, input=request.encode(), capture_output=True, timeout=60).stdout)
+    changes = told["verdict"]["upstream"]
+    removed = {name.lower() for name in changes["removed"] + changes["shortened"]}
+    assert {name for name, _ in headers if name.lower() not in dict(got)} <= set(changes["removed"])
+    set_ = {name.lower(): value for name, value in changes["set"].items()}
+    kept = [(name.lower(), value) for name, value in headers if name.lower() not in removed | set(set_)]
+    shortened = [(name, value) for name, value in got if name in {name.lower() for name in changes["shortened"]}]
+    assert got == sorted([*kept, *set_.items(), *shortened])
 
 
 COMMANDS = [

@@ -8,7 +8,7 @@ mod steps;
 mod view;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashSet},
     fmt::Display,
     io::{self, IsTerminal},
     process::ExitCode,
@@ -18,6 +18,7 @@ use jwt_auth_filter::{
     authenticate::Authenticator,
     config::Config,
     decision::{Decision, Outcome},
+    identity::RequestHeaders,
     json,
     key_set::{KeySet, Origin},
     reply::Reply,
@@ -51,8 +52,8 @@ struct Explanation {
 /// What happens to the request.
 enum Verdict {
     /// It goes upstream: as whom, and with which headers set and taken away.
-    /// `hides_token`: the token is taken out of the query.
-    Passes { who: String, set: Vec<(String, String)>, removed: Vec<String>, hides_token: bool },
+    /// `shortened`: the headers of which only the token is taken out; `hides_token`: it is taken out of the query.
+    Passes { who: String, set: Vec<(String, String)>, removed: Vec<String>, shortened: Vec<String>, hides_token: bool },
     /// The client is answered here.
     Refused(Reply),
 }
@@ -195,11 +196,19 @@ fn verdict(decision: &Decision, request: &GivenRequest) -> Result<Verdict, Strin
     };
     let mut upstream = request.clone();
     upstream::prepare(decision, &mut upstream).map_err(|problem| problem.to_string())?;
-    let is_in =
-        |name: &str, request: &GivenRequest| request.headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
-    let removed = request.headers.iter().map(|(name, _)| name.clone()).filter(|name| !is_in(name, &upstream)).collect();
     let hides_token = upstream.target != request.target;
-    Ok(Verdict::Passes { who, set: upstream.set, removed, hides_token })
+    let (mut removed, mut shortened) = (Vec::new(), Vec::new());
+    let mut seen = HashSet::new();
+    for (name, _) in request.headers.iter().filter(|(name, _)| seen.insert(name.to_ascii_lowercase())) {
+        let left = upstream.header_values(name);
+        let is_set = upstream.set.iter().any(|(set, _)| set.eq_ignore_ascii_case(name));
+        match left.as_slice() {
+            [] => removed.push(name.clone()),
+            left if !is_set && *left != request.header_values(name) => shortened.push(name.clone()),
+            _ => {}
+        }
+    }
+    Ok(Verdict::Passes { who, set: upstream.set, removed, shortened, hides_token })
 }
 
 /// Colours are for terminals that have them, and for people who have not asked for none (https://no-color.org).

@@ -69,10 +69,11 @@ impl Page {
 
     fn verdict(&self, verdict: &Verdict) -> Vec<String> {
         match verdict {
-            Verdict::Passes { who, set, removed, hides_token } => {
+            Verdict::Passes { who, set, removed, shortened, hides_token } => {
                 let mut lines = vec![self.styled(GREEN, &format!("The request goes upstream {who}."))];
                 lines.extend(set.iter().map(|(name, value)| format!("  + {name}: {value}")));
                 lines.extend(removed.iter().map(|name| format!("  - {}", name.escape_debug())));
+                lines.extend(shortened.iter().map(|name| format!("  - the token in {}", name.escape_debug())));
                 lines.extend(hides_token.then(|| "  - the token in the query".to_owned()));
                 lines
             }
@@ -105,10 +106,11 @@ pub fn json(explanation: &Explanation) -> Value {
     let steps: Vec<Value> =
         steps.iter().map(|it| json!({ "check": it.name, "passed": it.passed, "detail": it.detail })).collect();
     let verdict = match verdict {
-        Verdict::Passes { who, set, removed, hides_token } => {
+        Verdict::Passes { who, set, removed, shortened, hides_token } => {
             let set: Map<String, Value> =
                 set.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
-            json!({ "passes": true, "as": who, "upstream": { "set": set, "removed": removed, "hides_token_in_query": hides_token } })
+            json!({ "passes": true, "as": who, "upstream": { "set": set, "removed": removed, "shortened": shortened,
+                "hides_token_in_query": hides_token } })
         }
         Verdict::Refused(reply) => {
             let headers: Map<String, Value> =
