@@ -43,7 +43,9 @@ pub enum Command {
     /// Explain what the filter does with a token or a request, step by step
     ///
     /// The verdict comes from the same code that runs in the proxy. Nothing is sent anywhere. Without --token, --token-file
-    /// and --request, a token, an HTTP request or a curl command line is read from standard input.
+    /// and --request, a token, a request or a curl command line is read from standard input. A request is HTTP as it stands
+    /// on the wire, its headers alone, what curl -v prints, or a URL; a command line may be for a POSIX shell, cmd.exe or
+    /// PowerShell, as browsers copy it.
     ///
     /// Exit codes: 0 if the request passes, 1 if it is refused, 2 when something cannot be read.
     #[command(after_help = "Examples:\n  \
@@ -149,7 +151,7 @@ pub struct ExplainArguments {
     #[arg(long, value_name = "FILE", group = "subject")]
     pub token_file: Option<PathBuf>,
 
-    /// A file that holds an HTTP request or a curl command line
+    /// A file that holds a request or a curl command line; - for standard input
     #[arg(long, value_name = "FILE", group = "subject")]
     pub request: Option<PathBuf>,
 
