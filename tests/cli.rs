@@ -823,6 +823,8 @@ fn a_curl_command_line_is_read_as_the_shell_and_curl_would() {
         ),
         ("curl a -H \"Authorization: Bearer TOK", "with a quote that does not end"),
         ("curl a --header", "that ends after --header"),
+        ("curl a '--X-Token: Bearer TOK'", "that ends after an option"),
+        ("curl a --TOK", "that ends after an option"),
         ("curl a b?jwt=TOK", "with several URLs; expected one"),
         ("curl", "without a URL"),
     ] {
@@ -858,6 +860,7 @@ fn a_request_is_read_as_a_proxy_reads_it_and_what_is_none_is_refused() {
         "GET / HTTP/1.1\nAuthorization: Basic x\nAuthorization: Bearer TOK",
         "GET / HTTP/1.1\na: b\n Authorization: Bearer TOK",
         "GET /?JWT=TOK HTTP/1.1",
+        "GET /a;jwt=TOK/b HTTP/1.1",
     ] {
         assert_eq!(taken(input, &token), none, "{input}");
     }

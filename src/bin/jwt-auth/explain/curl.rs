@@ -324,7 +324,9 @@ fn query_part(text: String) -> Data {
 
 /// Only the option: what is behind it may be a token.
 fn ends_after(option: &str) -> String {
-    format!("that ends after {option}")
+    let is_option =
+        option.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte)) && option.len() < 30;
+    if is_option { format!("that ends after {option}") } else { "that ends after an option".to_owned() }
 }
 
 fn reads_file(option: &str, what: &str) -> String {

@@ -112,9 +112,14 @@ impl GivenRequest {
         self.headers.iter().filter(move |(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    /// The path without the query, in which a token may stand.
-    pub fn path_alone(&self) -> &str {
-        self.target.split('?').next().unwrap_or_default()
+    /// The path to show: without the query, in which a token may stand, and without what looks like one in the path.
+    pub fn path_alone(&self) -> String {
+        let path = self.target.split('?').next().unwrap_or_default();
+        // What every JSON object begins with in base64.
+        let without_token =
+            |part: &str| part.find("eyJ").and_then(|at| part.get(..at)).map(|start| format!("{start}…"));
+        let parts: Vec<String> = path.split('/').map(|part| without_token(part).unwrap_or(part.to_owned())).collect();
+        parts.join("/")
     }
 }
 
