@@ -3,6 +3,7 @@
 
 mod curl;
 mod hints;
+mod reading;
 mod request;
 mod steps;
 mod view;
@@ -28,7 +29,8 @@ use jwt_auth_filter::{
 };
 
 use self::{
-    request::{GivenRequest, token_of},
+    reading::token_of,
+    request::GivenRequest,
     steps::{Step, TokenView},
 };
 use crate::{
@@ -157,7 +159,7 @@ fn read_request(arguments: &ExplainArguments, config: &Config) -> Result<GivenRe
     if input.is_stdin() && io::stdin().is_terminal() {
         output::note("reading a token, an HTTP request or a curl command line; end it with Ctrl-D");
     }
-    GivenRequest::parse(&input.read()?, places).map_err(|problem| format!("{input} {problem}"))
+    reading::read(&input.read()?, places).map_err(|problem| format!("{input} {problem}"))
 }
 
 fn with_token(text: &str, places: &TokenPlaces) -> Result<GivenRequest, &'static str> {
