@@ -9,7 +9,6 @@ use crate::{
     forwarding::Header,
     jws::JwsError,
     policy::Policy,
-    reply_format::Kind,
     request::NotOneToken,
 };
 
@@ -187,16 +186,6 @@ impl Reason {
             Self::Audience => "audience",
             Self::NotAllowed => "not_allowed",
             Self::InsufficientClaims(_) => "insufficient_claims",
-        }
-    }
-
-    /// What kind of refusal it asks for.
-    pub fn kind(&self) -> Kind {
-        match self {
-            Self::NotAllowed | Self::InsufficientClaims(_) | Self::ForbiddenHeader(_) => Kind::Forbidden,
-            // A client whose token may well be good did nothing wrong.
-            Self::KeySetUnavailable(_) => Kind::Unavailable,
-            _ => Kind::Unauthorized,
         }
     }
 

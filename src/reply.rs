@@ -9,7 +9,7 @@ use crate::{
     consumer::HeaderText,
     decision::Reason,
     policy::Policy,
-    reply_format::{Kind, Template},
+    reply_format::{ReplyFormat, Template},
 };
 
 /// An answer that the filter gives itself.
@@ -27,18 +27,65 @@ pub struct Reply {
     pub body: String,
 }
 
+/// What kind of refusal it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// It is not known who calls: 401.
+    Unauthorized,
+    /// Whoever calls may not: 403.
+    Forbidden,
+    /// It cannot be found out now who calls: 503.
+    Unavailable,
+}
+
+impl Kind {
+    fn of(reason: &Reason) -> Self {
+        match reason {
+            Reason::NotAllowed | Reason::InsufficientClaims(_) | Reason::ForbiddenHeader(_) => Self::Forbidden,
+            // A client whose token may well be good did nothing wrong.
+            Reason::KeySetUnavailable(_) => Self::Unavailable,
+            _ => Self::Unauthorized,
+        }
+    }
+
+    fn template(self, format: &ReplyFormat) -> &Template {
+        match self {
+            Self::Unauthorized => &format.unauthorized,
+            Self::Forbidden => &format.forbidden,
+            Self::Unavailable => &format.unavailable,
+        }
+    }
+
+    fn status(self) -> u16 {
+        match self {
+            Self::Unauthorized => 401,
+            Self::Forbidden => 403,
+            Self::Unavailable => 503,
+        }
+    }
+
+    /// All that a client is told that is told nothing.
+    fn message(self) -> &'static str {
+        match self {
+            Self::Unauthorized => "Unauthorized",
+            Self::Forbidden => "Forbidden",
+            Self::Unavailable => "Service Unavailable",
+        }
+    }
+}
+
 impl Reply {
     const JSON: Cow<'static, str> = Cow::Borrowed("application/json; charset=utf-8");
 
     /// The answer to a request that is refused.
     pub fn denied(reason: &Reason, policy: &Policy) -> Self {
-        let kind = reason.kind();
+        let kind = Kind::of(reason);
         let format = &policy.response;
         let told = format.detail.then_some(reason);
         let challenge = challenge(kind, told, policy.realm.as_ref());
         let content =
             told.map_or_else(|| Content::Message(kind.message().into()), |it| content(it, &policy.key_claim_name));
-        let reply = Self::of(kind, format.template(kind), challenge, content);
+        let reply = Self::of(kind, kind.template(format), challenge, content);
         match reason {
             Reason::KeySetUnavailable(seconds) => Self { retry_after: Some(*seconds), ..reply },
             _ => reply,

@@ -1,30 +1,19 @@
-//! The kinds of refusal, and how a policy wants each answered.
+//! How a policy wants refused clients answered.
 
 use std::rc::Rc;
 
 use crate::consumer::HeaderText;
-
-/// What kind of refusal it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// It is not known who calls: 401.
-    Unauthorized,
-    /// Whoever calls may not: 403.
-    Forbidden,
-    /// It cannot be found out now who calls: 503.
-    Unavailable,
-}
 
 /// `response`: how refused clients are answered, to match the errors of an API that is there already.
 #[derive(Debug, Clone)]
 pub struct ReplyFormat {
     /// Whether the answer tells the reason. Without it nobody can learn from answers how far a token got.
     pub detail: bool,
-    /// For [`Kind::Unauthorized`].
+    /// Where it is not known who calls.
     pub unauthorized: Template,
-    /// For [`Kind::Forbidden`].
+    /// Where whoever calls may not.
     pub forbidden: Template,
-    /// For [`Kind::Unavailable`].
+    /// Where it cannot be found out now who calls.
     pub unavailable: Template,
 }
 
@@ -48,36 +37,5 @@ impl Default for ReplyFormat {
     fn default() -> Self {
         let usual = Template::default;
         Self { detail: true, unauthorized: usual(), forbidden: usual(), unavailable: usual() }
-    }
-}
-
-impl ReplyFormat {
-    /// The parts of a kind of answer.
-    pub fn template(&self, kind: Kind) -> &Template {
-        match kind {
-            Kind::Unauthorized => &self.unauthorized,
-            Kind::Forbidden => &self.forbidden,
-            Kind::Unavailable => &self.unavailable,
-        }
-    }
-}
-
-impl Kind {
-    /// The usual HTTP status.
-    pub fn status(self) -> u16 {
-        match self {
-            Self::Unauthorized => 401,
-            Self::Forbidden => 403,
-            Self::Unavailable => 503,
-        }
-    }
-
-    /// All that a client is told that is told nothing.
-    pub fn message(self) -> &'static str {
-        match self {
-            Self::Unauthorized => "Unauthorized",
-            Self::Forbidden => "Forbidden",
-            Self::Unavailable => "Service Unavailable",
-        }
     }
 }
