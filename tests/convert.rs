@@ -320,15 +320,18 @@ const NOTES: &[&str] = &[
     "6:14: upstreams[0].algorithm: has no counterpart; round-robin takes its place",
     "7:17: upstreams[0].healthchecks: has no counterpart",
     "12:23: services[0].client_certificate: has no counterpart",
-    "15:11: services[0].routes[0].snis: has no counterpart; the route is left out",
-    "17:13: services[0].routes[1].paths: a regular expression that Envoy cannot run; the path is left out",
-    "17:12: services[0].routes[1].paths: none is left; the route is left out",
+    "14:5: with-sni: the route answers 503 until that is decided: the plugin custom-auth has no counterpart",
+    "15:11: services[0].routes[0].snis: has no counterpart; what the rest of the route matches gets 503 until that is \
+     decided",
+    "16:5: look-around: the route answers 503 until that is decided: the plugin custom-auth has no counterpart",
+    "17:13: services[0].routes[1].paths: a regular expression that Envoy cannot run; what begins as it does gets 503 until \
+     that is decided",
     "18:5: tls-only: the route answers 503 until that is decided: the plugin custom-auth has no counterpart",
-    "20:16: services[0].routes[2].protocols: only with TLS: the listener has no certificate yet, and takes requests \
-     without",
+    "20:16: services[0].routes[2].protocols: only with TLS: the route answers 426 until the listener has a certificate",
     "21:20: services[0].routes[2].path_handling: has no counterpart",
     "23:16: services[0].routes[3].protocols: has no counterpart; the route is left out",
     "24:3: services[1].protocol: has no counterpart; the service is left out",
+    "26:12: behind-tcp: the route answers 503 until that is decided: the plugin custom-auth has no counterpart",
     "28:3: plugins[0]: the plugin rate-limiting has no counterpart",
     "29:3: plugins[1]: the plugin custom-auth has no counterpart",
     "30:3: plugins[2]: the plugin jwt of a consumer has no counterpart; nobody passes as this consumer",
@@ -350,7 +353,7 @@ fn nothing_is_dropped_in_silence() {
         panic!("{notes:?}")
     };
     assert!(odd.contains("is left out: \"HS257\"; expected one of HS256, "), "{odd}");
-    assert_eq!(run.err, "19 settings have no counterpart; they are listed at the end of the output\n");
+    assert_eq!(run.err, "21 settings have no counterpart; they are listed at the end of the output\n");
 }
 
 #[test]
@@ -428,6 +431,105 @@ fn an_acl_that_goes_by_consumer_groups_closes_its_route() {
     let run = convert(&NESTED.replace("allow: [staff]", "deny: [gold], include_consumer_groups: true"));
     assert!(!run.out.contains("cluster: orders"), "{}", run.out);
     assert!(run.out.contains("the plugin acl with include_consumer_groups has no counterpart"), "{}", run.out);
+}
+
+/// A route for everything, and one that asks for a token.
+fn guarded(route: &str) -> String {
+    format!(
+        "_format_version: '3.0'\nservices:\n- name: a\n  url: http://a.example.com\n  routes:\n  - {{name: open, paths: \
+         [/]}}\n  - {{name: guarded, plugins: [{{name: jwt}}], {route}}}\n"
+    )
+}
+
+/// The condition on the path of every route of Envoy in their order, and whether the service gets what matches.
+fn answers(source: &str) -> Vec<(String, bool)> {
+    let run = convert(source);
+    assert_eq!(run.code, 0, "{}", run.err);
+    let routes = run.out.split_once("routes:\n").unwrap().1.split_once("http_filters:").unwrap().0;
+    // Each begins with its name, further left than the names of the headers in it.
+    let route = |text: &str| {
+        let matched = text.split_once("match:\n").unwrap().1.lines().map(str::trim);
+        let path = matched.filter(|line| *line != "safe_regex:").take(1).collect();
+        (path, text.contains("cluster: "))
+    };
+    routes.split(&format!("\n{:14}- name: ", "")).map(route).collect()
+}
+
+#[test]
+fn a_guarded_route_that_cannot_be_matched_does_not_give_its_requests_to_an_open_one() {
+    for (route, answered) in [
+        ("paths: [/a], snis: [a.example.com]", "prefix: /a"),
+        ("hosts: [a], sources: [{ip: 10.0.0.0/8}]", "prefix: /"),
+        ("expression: 'http.path ^= r#\"/a\"#'", "prefix: /"),
+        (r"paths: ['~/admin/x(?!\d)']", "prefix: /admin/x"),
+        (r"paths: ['~/admins?(?!\d)']", "prefix: /admin"),
+        (r"paths: ['~/admin(?!x)|/b']", "prefix: /"),
+        (r"paths: ['~(?=/a)/']", "prefix: /"),
+    ] {
+        let source = guarded(route);
+        let expected = [(answered, false), ("prefix: /", true), ("prefix: /", false)];
+        assert_eq!(answers(&source), expected.map(|(path, passes)| (path.to_owned(), passes)), "{route}");
+        let run = convert(&source);
+        let [note] = run.notes()[..] else { panic!("{route}") };
+        assert!(note.ends_with(" gets 503 until that is decided"), "{note}");
+    }
+}
+
+#[test]
+fn an_open_route_that_cannot_be_matched_is_left_out() {
+    for (route, note) in [
+        ("paths: [/a], snis: [a.example.com]", "snis: has no counterpart; the route is left out"),
+        ("paths: ['~/a(?!b)']", "paths: a regular expression that Envoy cannot run; the path is left out"),
+    ] {
+        let source = guarded(route).replace("plugins: [{name: jwt}], ", "");
+        assert_eq!(answers(&source), [("prefix: /".to_owned(), true), ("prefix: /".to_owned(), false)]);
+        let run = convert(&source);
+        let [found] = run.notes()[..] else { panic!("{route}") };
+        assert!(found.ends_with(note), "{found}");
+    }
+}
+
+/// The gateway takes them by their ids, which are not in every file.
+#[test]
+fn of_equal_routes_the_guarded_one_comes_first() {
+    let source = guarded("paths: ['~/a/.*']").replace("[/]", "['~/.*']");
+    let regex = |regex: &str| format!("regex: \"(?:{regex}).*\"");
+    assert_eq!(answers(&source)[..2], [(regex("/a/.*"), true), (regex("/.*"), true)]);
+}
+
+#[test]
+fn a_route_for_tls_refuses_what_comes_without() {
+    let source = |status: &str| guarded(&format!("paths: [/a], protocols: [https]{status}"));
+    for (status, answer) in [
+        ("", "status: 426"),
+        (", https_redirect_status_code: 301", "response_code: MOVED_PERMANENTLY"),
+        (", https_redirect_status_code: 308", "response_code: PERMANENT_REDIRECT"),
+    ] {
+        let run = convert(&source(status));
+        let (_, first) = run.out.split_once("- name: no-route\n").unwrap();
+        let (first, _) = first.split_once("- name: guarded\n").unwrap();
+        for part in ["prefix: /a\n", "name: x-forwarded-proto\n", "exact: http\n", answer] {
+            assert!(first.contains(part), "{part}\nis not in\n{first}");
+        }
+    }
+}
+
+#[test]
+fn a_route_for_grpc_keeps_its_path_and_refuses_other_requests() {
+    let run = convert(&guarded("paths: [/a], protocols: [grpc]"));
+    let (_, routes) = run.converted().split_once("- name: guarded\n").unwrap();
+    let (guarded, other) = routes.split_once("- name: no-route\n").unwrap();
+    assert!(guarded.contains("grpc: {}") && !guarded.contains("regex_rewrite"), "{guarded}");
+    assert!(other.split("- name: ").next().unwrap().contains("status: 415"), "{other}");
+}
+
+/// The gateway's router does not ask what the service speaks.
+#[test]
+fn a_route_of_a_service_that_is_left_out_still_takes_its_requests() {
+    let source = guarded("paths: [/a], service: tcp").replace("services:\n", "services:\n- {name: tcp, url: 'tcp://a:1'}\n");
+    let source = source.replace("  - {name: guarded", "routes:\n- {name: guarded");
+    assert_eq!(answers(&source)[..2], [("prefix: /a".to_owned(), false), ("prefix: /".to_owned(), true)]);
+    assert!(convert(&source).out.contains("no Service found with those values"));
 }
 
 /// Rules go by names: what opens one route would open the other.

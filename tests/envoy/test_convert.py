@@ -429,6 +429,60 @@ def test_envoy_starts_with_every_kind_of_service(upstream, tmp_path):
         assert hosts == {"tls": 1, "grpc": 1, "grpcs": 2}
         nowhere = envoy["http"].send(path="/nowhere")
         assert (nowhere.status, nowhere.body) == (503, b'{"message":"no Service found with those values"}')
-        # Only gRPC matches the route that is for gRPC.
-        assert envoy["http"].send(path="/echo/Unary").status == 404
+        # The route for gRPC lets nothing else through, not even to another route.
+        echo = envoy["http"].send(path="/echo/Unary")
+        assert (echo.status, echo.body) == (415, b'{"message":"Non-gRPC request matched gRPC route"}')
         assert envoy["http"].send(path="/tls").status == 503
+
+
+# Each route would be open for what the ones after it guard, if these were left out.
+NARROW = """
+_format_version: "3.0"
+services:
+- name: narrow
+  url: http://127.0.0.1:{port}
+  routes:
+  - {{name: open, paths: [/]}}
+  - {{name: look-around, paths: ['~/private(?!/public)'], plugins: [{{name: jwt}}]}}
+  - {{name: by-sni, paths: [/sni], snis: [a.example.com], plugins: [{{name: jwt}}]}}
+  - {{name: tls, paths: [/tls], protocols: [https], plugins: [{{name: jwt}}]}}
+  - {{name: moved, paths: [/moved], protocols: [https], https_redirect_status_code: 308}}
+consumers:
+- {{username: ClientApp, jwt_secrets: [{{key: client-app, secret: {secret}}}]}}
+"""
+
+
+@pytest.fixture(scope="module")
+def narrow(upstream, tmp_path_factory):
+    options = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--module", str(harness.MODULE)]
+    secret = json.dumps(CLIENT_APP.private.decode())
+    result = convert(NARROW.format(port=upstream.port, secret=secret), *options)
+    assert result.returncode == 0, result.stderr
+    with harness.Envoy(None, upstream, tmp_path_factory.mktemp("narrow"), bootstrap=result.stdout) as envoy:
+        yield envoy["http"]
+
+
+@pytest.mark.parametrize(
+    "path, status",
+    [
+        ("/", 200),
+        ("/privat", 200),
+        ("/private", 401),
+        ("/private/x", 401),
+        ("/sni", 401),
+        ("/tls", 426),
+        ("/tls/x", 426),
+        ("/moved?a=b", 308),
+    ],
+)
+def test_what_envoy_cannot_tell_apart_is_not_more_open(narrow, path, status):
+    response = narrow.send(path=path)
+    assert (response.status, response.reached) == (status, 1 if status == 200 else 0)
+    if status == 308:
+        assert response.header("location").startswith("https://")
+
+
+def test_what_envoy_cannot_tell_apart_is_closed_with_a_token_too(narrow):
+    response = narrow.bearer(client_app(), path="/private")
+    assert (response.status, response.reached) == (503, 0)
+    assert b"a condition of the route has no counterpart" in response.body

@@ -18,7 +18,7 @@ pub struct Surroundings {
 
 /// The configuration that Envoy starts with.
 pub fn bootstrap(gateway: &Gateway, policies: Policies, no_route: &str, surroundings: &Surroundings) -> Yaml {
-    let mut routes = routes(gateway, &policies.closed);
+    let mut routes = routes(gateway, &policies.access, no_route);
     routes.push(otherwise(no_route));
     let clusters = gateway.services.iter().filter(|service| service.enabled);
     map([

@@ -1,7 +1,7 @@
 //! Reading the fields of one thing in the source: what is left over in the end is reported.
 
 use super::{
-    report::Report,
+    report::{Remark, Report},
     source::{Node, Place, Value},
 };
 
@@ -78,6 +78,11 @@ impl<'s, 'r> Fields<'s, 'r> {
     /// Reports a field whose value has no counterpart.
     pub fn note(&mut self, name: &str, place: Place, message: &str) {
         self.report.note(place, &format!("{}.{name}", self.path), message);
+    }
+
+    /// What is to be said of a field later, when more is known.
+    pub fn remark(&self, name: &str, place: Place, message: &str) -> Remark {
+        Remark { place, subject: format!("{}.{name}", self.path), message: message.to_owned() }
     }
 
     /// Notes what is left, but for the fields without a meaning for requests, and those at their defaults.

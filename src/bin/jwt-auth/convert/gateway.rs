@@ -1,6 +1,6 @@
 //! What the gateway's configuration says, whatever form it came in.
 
-use super::source::Place;
+use super::{report::Remark, source::Place};
 
 /// A service: where requests are sent.
 #[derive(Debug)]
@@ -43,8 +43,16 @@ pub struct Route {
     pub strip_path: bool,
     pub preserve_host: bool,
     pub regex_priority: u64,
-    /// Whether only gRPC requests match.
+    /// Whether it is for gRPC: requests that are none are refused.
     pub grpc_only: bool,
+    /// The status that a request without TLS gets, if the route is for TLS only.
+    pub without_tls: Option<u16>,
+    /// How many kinds of conditions there are that Envoy's routes do not have.
+    pub foreign_conditions: usize,
+    /// Whether an expression decides what matches.
+    pub by_expression: bool,
+    /// The conditions and paths that cannot be matched.
+    pub lacks: Vec<Remark>,
 }
 
 /// How a path is matched; always from its start.
@@ -52,6 +60,15 @@ pub struct Route {
 pub enum PathMatch {
     Prefix(String),
     Regex(String),
+    /// A regular expression that Envoy cannot run, and the text that all that it matches begins with.
+    Beyond(String),
+}
+
+impl Route {
+    /// Whether the route as a whole matches less than what can be said of it here.
+    pub fn is_narrower(&self) -> bool {
+        self.foreign_conditions > 0 || self.by_expression
+    }
 }
 
 /// A plugin, and for what it is there.

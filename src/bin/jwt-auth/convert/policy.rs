@@ -5,7 +5,6 @@ use std::collections::HashSet;
 use super::{
     gateway::{Acl, Consumer, Credential, Gateway, Jwt, Plugin, PluginKind, Route},
     report::Report,
-    routes::Closed,
     yaml::{Yaml, map, some, texts},
 };
 
@@ -13,7 +12,22 @@ use super::{
 pub struct Policies {
     pub plugin: Yaml,
     /// By the index of the route.
-    pub closed: Vec<Option<Closed>>,
+    pub access: Vec<Access>,
+}
+
+/// What stands in the place of a service that requests of a route must not reach.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Closed {
+    pub status: u16,
+    pub message: String,
+}
+
+/// Who may use a route.
+pub struct Access {
+    /// What answers in place of the service, if nobody may.
+    pub closed: Option<Closed>,
+    /// Whether not everybody may.
+    pub is_guarded: bool,
 }
 
 /// Plugin fields.
@@ -27,28 +41,49 @@ impl Policies {
     pub fn of(gateway: &Gateway, no_route: &str, report: &mut Report) -> Self {
         let groups = Groups::of(gateway, report);
         let judged = gateway.routes.iter().enumerate().map(|(index, route)| judge(gateway, index, route, &groups));
-        let (demands, closed): (Vec<Demand>, Vec<Option<Closed>>) = judged.unzip();
-        for (route, closed) in gateway.routes.iter().zip(&closed) {
-            if let Some(Closed { status: 503, message }) = closed {
-                report.note(
-                    route.place,
-                    &route.name,
-                    format!("the route answers 503 until that is decided: {message}"),
-                );
-            }
+        let (demands, access): (Vec<Demand>, Vec<Access>) = judged.unzip();
+        for (route, access) in gateway.routes.iter().zip(&access) {
+            note(route, access, report);
         }
-        let names = gateway.routes.iter().map(|route| route.name.as_str());
-        let rules = Rules::of(names.zip(demands), no_route);
+        let is_there = |route: &Route, access: &Access| access.is_guarded || !route.is_narrower();
+        let demands = gateway.routes.iter().zip(&access).zip(demands).filter_map(|((route, access), demand)| {
+            is_there(route, access).then_some((route.name.as_str(), demand))
+        });
+        let rules = Rules::of(demands, no_route);
         let consumers = gateway.consumers.iter().map(|consumer| groups.consumer(consumer)).collect();
         let mut members = rules.top;
         members.push(("rules".to_owned(), Yaml::List(rules.rules)));
         members.push(("consumers".to_owned(), Yaml::List(consumers)));
-        Self { plugin: Yaml::Map(members), closed }
+        Self { plugin: Yaml::Map(members), access }
+    }
+}
+
+/// Says what becomes of a route that is closed, or that cannot be matched as the gateway does. Where not everybody may
+/// use it, the requests that it might match must not go to a route that is more open.
+fn note(route: &Route, access: &Access, report: &mut Report) {
+    if let Some(Closed { status: 503, message }) = &access.closed {
+        let message = format!("the route answers 503 until that is decided: {message}");
+        report.note(route.place, &route.name, message);
+    }
+    let outcome = match (access.is_guarded, route.is_narrower()) {
+        (true, true) => "what the rest of the route matches gets 503 until that is decided",
+        (true, false) => "what begins as it does gets 503 until that is decided",
+        (false, true) => "the route is left out",
+        (false, false) => "the path is left out",
+    };
+    for lack in &route.lacks {
+        report.note(lack.place, &lack.subject, format!("{}; {outcome}", lack.message));
     }
 }
 
 /// What the plugins of a route demand, and whether the route has to be closed.
-fn judge(gateway: &Gateway, index: usize, route: &Route, groups: &Groups) -> (Demand, Option<Closed>) {
+fn judge(gateway: &Gateway, index: usize, route: &Route, groups: &Groups) -> (Demand, Access) {
+    let (demand, closed) = demand_of(gateway, index, route, groups);
+    let is_guarded = demand.is_some() || closed.is_some();
+    (demand, Access { closed, is_guarded })
+}
+
+fn demand_of(gateway: &Gateway, index: usize, route: &Route, groups: &Groups) -> (Demand, Option<Closed>) {
     let mut plugins: Vec<&Plugin> = gateway.plugins.iter().filter(|plugin| applies(plugin, index, route)).collect();
     // The most specific one of a kind counts: for a route before for a service before for everything.
     plugins.sort_by_key(|plugin| (plugin.route.is_none(), plugin.service.is_none()));

@@ -11,7 +11,7 @@ use super::{
         Target, Upstream,
     },
     policy,
-    report::Report,
+    report::{Remark, Report},
     source::{Node, Value},
     yaml::{Yaml, map},
 };
@@ -219,25 +219,29 @@ impl<'s> Reader<'s, '_> {
     fn route(&mut self, entity: &'s Entity<'s>) -> Option<usize> {
         let service = self.reference(entity, Kind::Service);
         let is_regex = self.entities.regex_test(entity);
+        let mut lacks = Vec::new();
         let mut fields = self.fields(entity);
         let name = fields.name("name").or_else(|| fields.name("id"));
-        let protocols = protocols(&mut fields);
-        let narrowed = ["snis", "sources", "destinations", "expression"].map(|name| {
-            let node = fields.take(name).filter(|node| !node.is_empty())?;
-            fields.note(name, node.place, "has no counterpart; the route is left out");
-            Some(())
-        });
+        let redirect = fields.number("https_redirect_status_code", 599).and_then(|code| u16::try_from(code).ok());
+        let protocols = protocols(&mut fields, redirect.unwrap_or(426));
+        let mut is_there = |name: &str| {
+            let node = fields.take(name).filter(|node| !node.is_empty());
+            lacks.extend(node.map(|node| fields.remark(name, node.place, "has no counterpart")));
+            node.is_some()
+        };
+        let foreign_conditions = ["snis", "sources", "destinations"].into_iter().filter(|name| is_there(name)).count();
+        let by_expression = is_there("expression");
         let methods = fields.texts("methods");
         let hosts = fields.texts("hosts").iter().map(|host| host.to_ascii_lowercase()).collect();
-        let paths = paths(&mut fields, is_regex);
+        let paths = paths(&mut fields, is_regex, &mut lacks);
         let headers = headers(&mut fields);
-        let strip_path = fields.flag("strip_path").unwrap_or(true);
+        let is_grpc = protocols.is_some_and(|protocols| protocols.grpc_only);
+        let strip_path = fields.flag("strip_path").unwrap_or(!is_grpc);
         let preserve_host = fields.flag("preserve_host").unwrap_or(false);
         let regex_priority = fields.number("regex_priority", i32::MAX as u32).unwrap_or(0);
         fields.finish(
             &["service", "plugins"],
             &[
-                ("https_redirect_status_code", "426"),
                 ("path_handling", r#""v0""#),
                 ("request_buffering", "true"),
                 ("response_buffering", "true"),
@@ -245,18 +249,18 @@ impl<'s> Reader<'s, '_> {
             ],
         );
 
+        // A service that does not speak HTTP leaves its routes without one; they match all the same.
         let service = match service {
-            Reference::Nothing => None,
+            Reference::Nothing | Reference::Lost => None,
             Reference::To(index) => Some(index),
-            Reference::Lost => return None,
         };
         // As if the route were not there, says the gateway.
         let is_enabled = service.is_none_or(|index| self.gateway.services.get(index).is_some_and(|of| of.enabled));
-        if !is_enabled || narrowed.iter().any(Option::is_some) {
+        if !is_enabled {
             return None;
         }
         let place = entity.node.place;
-        let (grpc_only, paths, headers) = (protocols?, paths?, headers?);
+        let (Protocols { grpc_only, without_tls }, paths, headers) = (protocols?, paths?, headers?);
         let route = Route {
             place,
             name: self.unique_name(entity, name)?,
@@ -269,6 +273,10 @@ impl<'s> Reader<'s, '_> {
             preserve_host,
             regex_priority,
             grpc_only,
+            without_tls,
+            foreign_conditions,
+            by_expression,
+            lacks,
         };
         Some(push(&mut self.gateway.routes, route))
     }
@@ -473,28 +481,37 @@ impl Url {
     }
 }
 
-/// Whether the route takes gRPC only; `None` if it takes nothing that Envoy's listener speaks.
-fn protocols(fields: &mut Fields) -> Option<bool> {
+/// What a route takes of what Envoy's listener speaks.
+#[derive(Debug, Clone, Copy)]
+struct Protocols {
+    grpc_only: bool,
+    /// The status that a request without TLS gets.
+    without_tls: Option<u16>,
+}
+
+/// `None` if the route takes nothing that Envoy's listener speaks. A request without TLS may get the status `redirect`.
+fn protocols(fields: &mut Fields, redirect: u16) -> Option<Protocols> {
     let place = fields.place_of("protocols");
     let protocols = fields.texts("protocols");
-    let Some(place) = place.filter(|_| !protocols.is_empty()) else { return Some(false) };
+    let Some(place) = place.filter(|_| !protocols.is_empty()) else {
+        return Some(Protocols { grpc_only: false, without_tls: None });
+    };
     let has = |names: &[&str]| protocols.iter().any(|protocol| names.contains(&protocol.as_str()));
     if !has(&["http", "https", "grpc", "grpcs"]) {
         fields.note("protocols", place, "has no counterpart; the route is left out");
         return None;
     }
-    if !has(&["http", "grpc"]) {
-        fields.note(
-            "protocols",
-            place,
-            "only with TLS: the listener has no certificate yet, and takes requests without",
-        );
+    let grpc_only = !has(&["http", "https"]);
+    let without_tls = (!has(&["http", "grpc"])).then_some(if grpc_only { 426 } else { redirect });
+    if let Some(status) = without_tls {
+        let message = format!("only with TLS: the route answers {status} until the listener has a certificate");
+        fields.note("protocols", place, &message);
     }
-    Some(!has(&["http", "https"]))
+    Some(Protocols { grpc_only, without_tls })
 }
 
-/// The paths; `None` if none of those that are there can be matched.
-fn paths(fields: &mut Fields, is_regex: fn(&str) -> bool) -> Option<Vec<PathMatch>> {
+/// The paths; `None` if they are no list of texts.
+fn paths(fields: &mut Fields, is_regex: fn(&str) -> bool, lacks: &mut Vec<Remark>) -> Option<Vec<PathMatch>> {
     let Some(node) = fields.take("paths") else { return Some(Vec::new()) };
     let texts = texts_of(node);
     let texts = fields.expect("paths", node, texts, "a list of texts")?;
@@ -508,14 +525,22 @@ fn paths(fields: &mut Fields, is_regex: fn(&str) -> bool) -> Option<Vec<PathMatc
         if regex_syntax::parse(&regex).is_ok() {
             paths.push(PathMatch::Regex(regex));
         } else {
-            fields.note("paths", item.place, "a regular expression that Envoy cannot run; the path is left out");
+            lacks.push(fields.remark("paths", item.place, "a regular expression that Envoy cannot run"));
+            paths.push(PathMatch::Beyond(literal_start(&regex)));
         }
     }
-    if paths.is_empty() && !texts.is_empty() {
-        fields.note("paths", node.place, "none is left; the route is left out");
-        return None;
-    }
     Some(paths)
+}
+
+/// A text that all begins with that a regular expression matches.
+fn literal_start(regex: &str) -> String {
+    let is_literal = |char: char| char.is_ascii_alphanumeric() || "/_-".contains(char);
+    let end = regex.find(|char| !is_literal(char)).unwrap_or(regex.len());
+    let (start, rest) = regex.split_at_checked(end).unwrap_or_default();
+    let start = if regex.contains('|') { "" } else { start };
+    // What stands before one of these need not be there.
+    let start = if rest.starts_with(['?', '*', '{']) { start.get(..start.len().saturating_sub(1)) } else { Some(start) };
+    start.filter(|start| start.starts_with('/')).unwrap_or("/").to_owned()
 }
 
 /// The headers; `None` if they are no map of lists of texts.

@@ -9,22 +9,16 @@ use regex_syntax::escape;
 
 use super::{
     gateway::{Gateway, PathMatch, Route, Service},
+    policy::{Access, Closed},
     yaml::{Yaml, map, some},
 };
 
-/// What stands in the place of a service that requests of a route must not reach.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Closed {
-    pub status: u16,
-    pub message: String,
-}
-
-/// The routes of Envoy. `closed` gives what answers a route, by index, if it is not to reach its service.
-pub fn routes(gateway: &Gateway, closed: &[Option<Closed>]) -> Vec<Yaml> {
-    let mut candidates: Vec<Candidate> = gateway.routes.iter().enumerate().flat_map(Candidate::of).collect();
+/// The routes of Envoy. `access` says who may use a route, by index; `no_route` is a name whose requests need no token.
+pub fn routes(gateway: &Gateway, access: &[Access], no_route: &str) -> Vec<Yaml> {
+    let candidates = gateway.routes.iter().zip(access).flat_map(Candidate::of);
+    let mut candidates: Vec<Candidate> = candidates.filter(|candidate| !candidate.is_left_out()).collect();
     candidates.sort_by_key(|candidate| Reverse(candidate.priority()));
-    let closed = |index: usize| closed.get(index).and_then(Option::as_ref);
-    candidates.iter().flat_map(|candidate| candidate.to_envoy(gateway, closed(candidate.index))).collect()
+    candidates.iter().flat_map(|candidate| candidate.to_envoy(gateway, no_route)).collect()
 }
 
 /// What the gateway answers when no route matches.
@@ -35,51 +29,96 @@ pub fn otherwise(name: &str) -> Yaml {
 
 /// A route with one of its paths: the gateway ranks each path by itself.
 struct Candidate<'g> {
-    index: usize,
     route: &'g Route,
+    access: &'g Access,
     path: Option<&'g PathMatch>,
 }
 
+/// What the gateway sorts by, the largest first: whether an expression decides, how many kinds of conditions there are,
+/// whether hosts are without wildcards, how many headers are asked for, whether the path is a regular expression, its
+/// `regex_priority`, the length of a path that is none. Which of equal routes it takes depends on their ids and ages, which
+/// not every file has: here, one that not everybody may use.
+type Priority = (bool, usize, bool, usize, bool, u64, usize, bool);
+
 impl<'g> Candidate<'g> {
-    fn of((index, route): (usize, &'g Route)) -> Vec<Self> {
+    fn of((route, access): (&'g Route, &'g Access)) -> Vec<Self> {
         if route.paths.is_empty() {
-            return vec![Self { index, route, path: None }];
+            return vec![Self { route, access, path: None }];
         }
-        route.paths.iter().map(|path| Self { index, route, path: Some(path) }).collect()
+        route.paths.iter().map(|path| Self { route, access, path: Some(path) }).collect()
     }
 
-    /// What the gateway sorts by, the largest first: how many kinds of conditions there are, whether hosts are without
-    /// wildcards, how many headers are asked for, whether the path is a regular expression, its `regex_priority`, the
-    /// length of a path that is none.
-    fn priority(&self) -> (usize, bool, usize, bool, u64, usize) {
+    /// Whether it matches less than can be said in Envoy's routes.
+    fn is_narrower(&self) -> bool {
+        self.route.is_narrower() || matches!(self.path, Some(PathMatch::Beyond(_)))
+    }
+
+    fn is_left_out(&self) -> bool {
+        self.is_narrower() && !self.access.is_guarded
+    }
+
+    fn priority(&self) -> Priority {
         let route = self.route;
         let kinds =
             [!route.methods.is_empty(), !route.hosts.is_empty(), !route.headers.is_empty(), self.path.is_some()];
         let plain_hosts = !route.hosts.is_empty() && !route.hosts.iter().any(|host| host.contains('*'));
         let (is_regex, regex_priority, length) = match self.path {
-            Some(PathMatch::Regex(_)) => (true, route.regex_priority, 0),
+            Some(PathMatch::Regex(_) | PathMatch::Beyond(_)) => (true, route.regex_priority, 0),
             Some(PathMatch::Prefix(prefix)) => (false, 0, prefix.len()),
             None => (false, 0, 0),
         };
-        let kinds = kinds.into_iter().filter(|is_there| *is_there).count();
-        (kinds, plain_hosts, route.headers.len(), is_regex, regex_priority, length)
+        let kinds = kinds.into_iter().filter(|is_there| *is_there).count().saturating_add(route.foreign_conditions);
+        let headers = route.headers.len();
+        let is_guarded = self.access.is_guarded;
+        (route.by_expression, kinds, plain_hosts, headers, is_regex, regex_priority, length, is_guarded)
     }
 
-    fn to_envoy(&self, gateway: &Gateway, closed: Option<&Closed>) -> Vec<Yaml> {
+    fn to_envoy(&self, gateway: &Gateway, no_route: &str) -> Vec<Yaml> {
+        let without_tls = self.route.without_tls.map(|status| self.without_tls(status, no_route));
+        let other = self.route.grpc_only.then(|| {
+            let closed = Closed { status: 415, message: "Non-gRPC request matched gRPC route".to_owned() };
+            answered(no_route, self.matching(self.any_path(), false), &closed)
+        });
+        without_tls.into_iter().chain(self.with_tls(gateway)).chain(other).collect()
+    }
+
+    /// What a request without TLS gets from a route that wants it: before any token is looked at, as in the gateway.
+    fn without_tls(&self, status: u16, no_route: &str) -> Yaml {
+        let mut matching = self.matching(self.any_path(), false);
+        let plain = map([("name", some("x-forwarded-proto")), ("string_match", Some(map([("exact", some("http"))])))]);
+        add_header(&mut matching, plain);
+        let code = match status {
+            301 => "MOVED_PERMANENTLY",
+            302 => "FOUND",
+            307 => "TEMPORARY_REDIRECT",
+            308 => "PERMANENT_REDIRECT",
+            _ => {
+                let closed = Closed { status, message: "Please use HTTPS protocol".to_owned() };
+                return answered(no_route, matching, &closed);
+            }
+        };
+        let redirect = map([("https_redirect", some(true)), ("response_code", some(code))]);
+        map([("name", some(no_route)), ("match", Some(matching)), ("redirect", Some(redirect))])
+    }
+
+    fn with_tls(&self, gateway: &Gateway) -> Vec<Yaml> {
         let service = self.route.service.and_then(|index| gateway.services.get(index));
+        let cannot_tell = Closed { status: 503, message: "a condition of the route has no counterpart".to_owned() };
         let no_service = Closed { status: 503, message: "no Service found with those values".to_owned() };
-        match (closed, service) {
-            (Some(closed), _) => vec![answered(&self.route.name, self.matching(self.any_path()), closed)],
-            (None, None) => vec![answered(&self.route.name, self.matching(self.any_path()), &no_service)],
-            (None, Some(service)) => self.to_service(gateway, service),
-        }
+        let closed = match (&self.access.closed, service) {
+            (Some(closed), _) => closed,
+            (None, _) if self.is_narrower() => &cannot_tell,
+            (None, None) => &no_service,
+            (None, Some(service)) => return self.to_service(gateway, service),
+        };
+        vec![answered(&self.route.name, self.matching(self.any_path(), self.route.grpc_only), closed)]
     }
 
     fn to_service(&self, gateway: &Gateway, service: &Service) -> Vec<Yaml> {
         let route = |path: PathCondition, rewrite: Option<Rewrite>| {
             map([
                 ("name", some(self.route.name.as_str())),
-                ("match", Some(self.matching(path))),
+                ("match", Some(self.matching(path, self.route.grpc_only))),
                 ("route", Some(action(gateway, self.route, service, rewrite))),
             ])
         };
@@ -91,13 +130,13 @@ impl<'g> Candidate<'g> {
     /// The condition on the path, with whatever follows what it matches.
     fn any_path(&self) -> PathCondition {
         match self.path {
-            Some(PathMatch::Prefix(prefix)) => ("prefix", prefix.as_str().into()),
+            Some(PathMatch::Prefix(prefix) | PathMatch::Beyond(prefix)) => ("prefix", prefix.as_str().into()),
             Some(PathMatch::Regex(regex)) => ("safe_regex", regex_of(format!("(?:{regex}).*"))),
             None => ("prefix", "/".into()),
         }
     }
 
-    fn matching(&self, (kind, path): PathCondition) -> Yaml {
+    fn matching(&self, (kind, path): PathCondition, grpc: bool) -> Yaml {
         let route = self.route;
         let methods = alternatives(&route.methods, escape);
         let methods = methods.map(|regex| header(":method", regex));
@@ -109,8 +148,17 @@ impl<'g> Candidate<'g> {
         map([
             (kind, Some(path)),
             ("headers", (!headers.is_empty()).then_some(Yaml::List(headers))),
-            ("grpc", route.grpc_only.then(|| map([]))),
+            ("grpc", grpc.then(|| map([]))),
         ])
+    }
+}
+
+/// Adds a condition on a header to those of a match.
+fn add_header(matching: &mut Yaml, header: Yaml) {
+    let Yaml::Map(members) = matching else { return };
+    match members.iter_mut().find(|(name, _)| name == "headers") {
+        Some((_, Yaml::List(headers))) => headers.push(header),
+        _ => members.push(("headers".to_owned(), Yaml::List(vec![header]))),
     }
 }
 
@@ -250,7 +298,7 @@ impl Rewrites {
             return Self { exact, any };
         };
         let (regex, exact) = match stripped {
-            PathMatch::Prefix(prefix) => (escape(prefix), ("path", prefix.as_str().into())),
+            PathMatch::Prefix(prefix) | PathMatch::Beyond(prefix) => (escape(prefix), ("path", prefix.as_str().into())),
             PathMatch::Regex(regex) => (format!("(?:{regex})"), ("safe_regex", regex_of(regex.clone()))),
         };
         // What is left may begin with dots that would climb out of the service's path; the gateway drops them too.
