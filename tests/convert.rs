@@ -526,10 +526,103 @@ fn a_route_for_grpc_keeps_its_path_and_refuses_other_requests() {
 /// The gateway's router does not ask what the service speaks.
 #[test]
 fn a_route_of_a_service_that_is_left_out_still_takes_its_requests() {
-    let source = guarded("paths: [/a], service: tcp").replace("services:\n", "services:\n- {name: tcp, url: 'tcp://a:1'}\n");
+    let source =
+        guarded("paths: [/a], service: tcp").replace("services:\n", "services:\n- {name: tcp, url: 'tcp://a:1'}\n");
     let source = source.replace("  - {name: guarded", "routes:\n- {name: guarded");
     assert_eq!(answers(&source)[..2], [("prefix: /a".to_owned(), false), ("prefix: /".to_owned(), true)]);
     assert!(convert(&source).out.contains("no Service found with those values"));
+}
+
+#[test]
+fn an_acl_that_keeps_nobody_out_is_a_fault() {
+    let faults = |config: &str| convert(&NESTED.replace("{allow: [staff]}", config)).faults().join("\n");
+    let message = "services[0].routes[0].plugins[0].config";
+    for config in ["{}", "{allow: []}", "{allow: null, deny: null}"] {
+        assert_eq!(faults(config), format!("11:7: {message}: neither allow nor deny; expected one of them"));
+    }
+    for config in ["{deny: staff}", "{blacklist: [1]}"] {
+        assert!(faults(config).contains(&format!("{message}.deny: expected a list of texts")), "{}", faults(config));
+    }
+    assert!(faults("[staff]").ends_with(&format!("12:15: {message}: a list; expected a map")));
+}
+
+#[test]
+fn a_group_that_nobody_is_in_is_listed() {
+    let run = convert(&NESTED.replace("allow: [staff]", "allow: [staff, board]"));
+    assert_eq!(
+        run.notes(),
+        [
+            "11:7: services[0].routes[0].plugins[0].config: the group \"board\" is left out, because no consumer is in it"
+        ]
+    );
+}
+
+/// So it is in `deck`: what the plugin says stays, and the rest is filled in.
+#[test]
+fn a_null_of_a_plugin_counts_before_what_it_shares() {
+    let own = "{anonymous: null, run_on_preflight: null,";
+    let source = DECK
+        .replace("header_names: [authorization]}", "anonymous: ClientApp, run_on_preflight: false}")
+        .replace("{anonymous: null,", own)
+        .replace("realm: null, run_on_preflight: true,", "realm: null,");
+    assert!(source.contains(own));
+    assert_eq!(convert(&source).converted(), convert(NESTED).converted());
+}
+
+#[test]
+fn what_would_leave_it_open_who_may_call_is_a_fault() {
+    let shared = DECK.replace("_config: lifetime", "_config: nothing");
+    assert_eq!(
+        convert(&shared).faults(),
+        ["21:14: services[0].plugins[0]._config: names none of the _plugin_configs that are there"]
+    );
+    let twice = format!("{NESTED}plugins:\n- {{name: jwt, service: orders}}\n");
+    assert_eq!(convert(&twice).faults(), ["24:3: plugins[0]: the plugin jwt is there twice for the same requests"]);
+}
+
+/// The gateway's plugin acl refuses a preflight request that the plugin jwt let through.
+#[test]
+fn with_an_acl_a_preflight_request_needs_a_token() {
+    let source = NESTED.replace("maximum_expiration: 600", "maximum_expiration: 600, run_on_preflight: false");
+    assert!(!convert(&source).converted().contains("run_on_preflight"));
+    let without = source.replace("name: acl\n      config: {allow: [staff]}", "name: cors");
+    assert!(convert(&without).out.contains("run_on_preflight: false"));
+}
+
+#[test]
+fn what_only_deck_can_put_in_is_a_fault_where_it_decides() {
+    const REFERENCE: &str = "'${{ env \"DECK_X\" }}'";
+
+    for (of, path) in [
+        ("/orders, ", "services[0].routes[0].paths"),
+        ("GET]", "services[0].routes[0].methods"),
+        ("staff]}", "services[0].routes[0].plugins[0].config"),
+        ("https://orders.example.com:8443/api", "services[0].url"),
+        ("ClientApp", "consumers[0].username"),
+    ] {
+        let after = of.trim_start_matches(|char: char| !", ]}".contains(char));
+        let run = convert(&NESTED.replace(of, &format!("{REFERENCE}{after}")));
+        let faults = run.faults();
+        let start = format!("{path}: a reference to what stands elsewhere");
+        assert!(faults.iter().any(|fault| fault.contains(&start)), "{faults:?}");
+    }
+    let elsewhere = NESTED.replace("secret: 0123456789abcdef0123456789abcdef", &format!("secret: {REFERENCE}"));
+    assert!(convert(&elsewhere).notes()[0].contains("is only named here"));
+    let cors = format!("{NESTED}plugins: [{{name: cors, config: {{origins: [{REFERENCE}]}}}}]\n");
+    assert_eq!(convert(&cors).notes().len(), 1);
+}
+
+#[test]
+fn a_filter_chain_may_keep_people_out() {
+    let nested = NESTED
+        .replace("  plugins:\n  - name: jwt", "  filter_chains: [{filters: [{name: f}]}]\n  plugins:\n  - name: jwt");
+    let flat = format!("{NESTED}filter_chains: [{{route: orders, filters: [{{name: f}}]}}]\n");
+    for source in [nested.as_str(), flat.as_str()] {
+        let run = convert(source);
+        assert!(!run.out.contains("cluster: orders"), "{}", run.out);
+        assert_eq!(run.notes().len(), 2, "{}", run.out);
+    }
+    assert!(convert(&flat.replace("route: orders", "enabled: false")).converted().contains("cluster: orders"));
 }
 
 /// Rules go by names: what opens one route would open the other.

@@ -128,6 +128,20 @@ services:
     plugins:
     - name: jwt
       config: {{anonymous: 0d2c8a34-97a1-4b5c-8f5e-2f6f9f0c7b21, run_on_preflight: false}}
+  - name: members
+    paths: [/members]
+    plugins:
+    - name: jwt
+      config: {{run_on_preflight: false}}
+    - name: acl
+      config: {{allow: [accounting]}}
+  - name: visitors
+    paths: [/visitors]
+    plugins:
+    - name: jwt
+      config: {{anonymous: guest}}
+    - name: acl
+      config: {{allow: [accounting]}}
 - name: open
   url: http://127.0.0.1:{port}
   routes:
@@ -259,6 +273,8 @@ JWT = {
     "anonymous": Request("/guests", "/", consumer="guest"),
     "anonymous, with a token": Request("/guests", "/", token=partner, consumer="Partner"),
     "preflight": Request("/guests", "/", method="OPTIONS"),
+    "preflight with an acl": Request("/members", status=401, method="OPTIONS", message="Unauthorized"),
+    "anonymous with an acl": Request("/visitors", status=403),
     "preflight elsewhere": Request("/orders", status=401, method="OPTIONS", message="Unauthorized"),
 }
 
@@ -397,8 +413,11 @@ def test_the_service_gets_the_host_that_the_gateway_sends(listener, upstream, pa
 def test_what_has_no_counterpart_is_at_the_end(gateway, converted):
     lines = gateway.splitlines()
     route, consumer = lines.index("  - name: guarded") + 1, lines.index("- username: ClientApp") + 1
-    assert converted.rstrip().splitlines()[-4:] == [
+    board = lines.index("      config: {allow: [board]}") + 1
+    assert converted.rstrip().splitlines()[-5:] == [
         "# What has no counterpart, and where it stands:",
+        f'# <stdin>:{board - 1}:7: services[0].routes[4].plugins[0].config: the group "board" is left out, because no consumer is '
+        "in it",
         f"# <stdin>:{route}:5: guarded: the route answers 503 until that is decided: the plugin key-auth has no counterpart",
         f"# <stdin>:{route + 3}:7: services[1].routes[5].plugins[0]: the plugin key-auth has no counterpart",
         f"# <stdin>:{consumer}:3: acls: the group accounting is called group-accounting, because a consumer has its name",

@@ -18,10 +18,11 @@ pub enum Kind {
     ConsumerGroup,
     Upstream,
     Target,
+    FilterChain,
 }
 
 impl Kind {
-    const ALL: [(Self, &str, &str); 9] = [
+    const ALL: [(Self, &str, &str); 10] = [
         (Self::Service, "services", "service"),
         (Self::Route, "routes", "route"),
         (Self::Plugin, "plugins", "plugin"),
@@ -31,6 +32,7 @@ impl Kind {
         (Self::ConsumerGroup, "consumer_groups", "consumer_group"),
         (Self::Upstream, "upstreams", "upstream"),
         (Self::Target, "targets", "target"),
+        (Self::FilterChain, "filter_chains", "filter_chain"),
     ];
 
     /// The name of the field in which others refer to one.
@@ -46,8 +48,8 @@ impl Kind {
     fn may_hold(self, inner: Self) -> bool {
         matches!(
             (self, inner),
-            (Self::Service, Self::Route | Self::Plugin)
-                | (Self::Route, Self::Plugin)
+            (Self::Service, Self::Route | Self::Plugin | Self::FilterChain)
+                | (Self::Route, Self::Plugin | Self::FilterChain)
                 | (Self::Consumer, Self::JwtSecret | Self::Acl | Self::Plugin)
                 | (Self::ConsumerGroup, Self::Plugin)
                 | (Self::Upstream, Self::Target)
@@ -64,12 +66,19 @@ impl Kind {
             (Self::Upstream, has("slots") || has("healthchecks")),
             (Self::Route, names("strip_path") || names("paths") || names("hosts")),
             (Self::Service, names("retries") || has("host") || has("url")),
-            (Self::Plugin, has("config") && has("name")),
+            (Self::Plugin, has("config") && has("name") && !has("prefix")), // a vault has one
+            (Self::FilterChain, has("filters")),
             (Self::Acl, has("group")),
-            (Self::Consumer, has("username") || has("custom_id")),
+            // A credential of another plugin may have a username too.
+            (Self::Consumer, (has("username") || has("custom_id")) && !has("consumer")),
         ];
         is.into_iter().find(|(_, is)| *is).map(|(kind, _)| kind)
     }
+}
+
+/// Whether a field of this name lists things.
+pub fn is_list(name: &str) -> bool {
+    Kind::of_list(name).is_some()
 }
 
 /// One thing.
@@ -149,9 +158,9 @@ impl<'s> Entities<'s> {
         }
     }
 
-    /// The configuration that a plugin shares with others, under the name that `deck` gives it.
-    pub fn shared_config(&self, plugin: &Node) -> Option<&'s Node> {
-        let name = plugin.member("_config")?.text()?;
+    /// The configuration that plugins share under a name.
+    pub fn shared_config(&self, name: &Node) -> Option<&'s Node> {
+        let name = name.text()?;
         self.shared_configs.iter().find(|(key, _)| *key == name).map(|(_, node)| *node)
     }
 

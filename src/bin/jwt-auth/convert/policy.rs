@@ -46,9 +46,10 @@ impl Policies {
             note(route, access, report);
         }
         let is_there = |route: &Route, access: &Access| access.is_guarded || !route.is_narrower();
-        let demands = gateway.routes.iter().zip(&access).zip(demands).filter_map(|((route, access), demand)| {
-            is_there(route, access).then_some((route.name.as_str(), demand))
-        });
+        let demands =
+            gateway.routes.iter().zip(&access).zip(demands).filter_map(|((route, access), demand)| {
+                is_there(route, access).then_some((route.name.as_str(), demand))
+            });
         let rules = Rules::of(demands, no_route);
         let consumers = gateway.consumers.iter().map(|consumer| groups.consumer(consumer)).collect();
         let mut members = rules.top;
@@ -120,6 +121,8 @@ fn demand(Jwt(fields): &Jwt, acl: Option<&Acl>, gateway: &Gateway, groups: &Grou
     let mut fields = fields.clone();
     fields.retain(|(name, value)| name != "anonymous" || !is_barred(value, gateway));
     let Some(acl) = acl else { return (Some(fields), None) };
+    // The plugin acl also wants a consumer for a preflight request.
+    fields.retain(|(name, _)| name != "run_on_preflight");
     let allow = groups.known(&acl.allow);
     let deny = groups.known(&acl.deny);
     let nobody = (!acl.allow.is_empty() && allow.is_empty())

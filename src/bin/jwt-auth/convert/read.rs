@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
-    entities::{Entities, Entity, Kind},
+    entities::{Entities, Entity, Kind, is_list},
     fields::{Fields, texts_of},
     gateway::{
         Acl, Balancing, Consumer, Credential, Gateway, Jwt, PathMatch, Plugin, PluginKind, Route, Scheme, Service,
@@ -12,7 +12,7 @@ use super::{
     },
     policy,
     report::{Remark, Report},
-    source::{Node, Value},
+    source::{Node, Place, Value},
     yaml::{Yaml, map},
 };
 use jwt_auth_filter::config::Config;
@@ -24,6 +24,7 @@ pub fn read(files: &[Node], report: &mut Report) -> Gateway {
         entities: &entities,
         index: HashMap::new(),
         names: HashSet::new(),
+        scopes: HashSet::new(),
         gateway: Gateway::default(),
         report,
     };
@@ -37,6 +38,7 @@ pub fn read(files: &[Node], report: &mut Report) -> Gateway {
         Kind::JwtSecret,
         Kind::Acl,
         Kind::ConsumerGroup,
+        Kind::FilterChain,
         Kind::Plugin,
     ] {
         for (number, entity) in entities.of(kind) {
@@ -52,6 +54,8 @@ struct Reader<'s, 'r> {
     index: HashMap<usize, usize>,
     /// The names of the services and routes so far.
     names: HashSet<(Kind, String)>,
+    /// For what the plugins are that are there once for everything.
+    scopes: HashSet<(String, Scope)>,
     gateway: Gateway,
     report: &'r mut Report,
 }
@@ -65,8 +69,12 @@ enum Reference {
     Lost,
 }
 
+/// The indices of the service and the route that something is for.
+type Scope = (Option<usize>, Option<usize>);
+
 impl<'s> Reader<'s, '_> {
     fn read(&mut self, number: usize, entity: &'s Entity<'s>) {
+        self.refuse_references(entity);
         let read = match entity.kind {
             Kind::Upstream => self.upstream(entity),
             Kind::Target => self.target(entity),
@@ -76,10 +84,25 @@ impl<'s> Reader<'s, '_> {
             Kind::JwtSecret => self.jwt_secret(entity),
             Kind::Acl => self.acl(entity),
             Kind::ConsumerGroup => self.consumer_group(entity),
+            Kind::FilterChain => self.filter_chain(entity),
             Kind::Plugin => self.plugin(entity),
         };
         if let Some(index) = read {
             self.index.insert(number, index);
+        }
+    }
+
+    /// What only `deck` can put in, from its environment: with the reference in its place a route would match nothing, and
+    /// an `acl` keep nobody out. A credential is left out instead, and a plugin without a counterpart closes its routes.
+    fn refuse_references(&mut self, entity: &Entity) {
+        let is_plugin = entity.kind == Kind::Plugin;
+        let name = entity.node.member("name").and_then(Node::text);
+        if entity.kind == Kind::JwtSecret || is_plugin && !matches!(name, Some("jwt" | "acl")) {
+            return;
+        }
+        let counts = |name: &str| !is_list(name) && !name.ends_with("_credentials") && name != "tags";
+        for (name, node) in entity.node.members().iter().filter(|(name, _)| counts(name)) {
+            refuse_references(node, &format!("{}.{name}", entity.path), self.report);
         }
     }
 
@@ -184,7 +207,7 @@ impl<'s> Reader<'s, '_> {
         let retries = fields.number("retries", 32_767).unwrap_or(5);
         let tls_verify = fields.flag("tls_verify").unwrap_or(false);
         let enabled = fields.flag("enabled").unwrap_or(true);
-        fields.finish(&["routes", "plugins"], &[]);
+        fields.finish(&["routes", "plugins", "filter_chains"], &[]);
 
         let scheme = match protocol.as_deref().unwrap_or("http") {
             "http" => Scheme { tls: false, grpc: false },
@@ -240,7 +263,7 @@ impl<'s> Reader<'s, '_> {
         let preserve_host = fields.flag("preserve_host").unwrap_or(false);
         let regex_priority = fields.number("regex_priority", i32::MAX as u32).unwrap_or(0);
         fields.finish(
-            &["service", "plugins"],
+            &["service", "plugins", "filter_chains"],
             &[
                 ("path_handling", r#""v0""#),
                 ("request_buffering", "true"),
@@ -354,12 +377,15 @@ impl<'s> Reader<'s, '_> {
         let service = self.reference(entity, Kind::Service);
         let route = self.reference(entity, Kind::Route);
         let consumer = self.reference(entity, Kind::Consumer);
-        let shared = self.entities.shared_config(entity.node);
+        let shared = self.shared_config(entity);
         let mut fields = self.fields(entity);
         let name = fields.name("name").unwrap_or_default();
         let enabled = fields.flag("enabled").unwrap_or(true);
         let names_group = fields.take("consumer_group").is_some();
-        let config = fields.take("config");
+        let config = fields.take("config").filter(|node| !node.is_empty()).and_then(|node| {
+            let map = Some(node).filter(|node| matches!(node.value, Value::Map(_)));
+            fields.expect("config", node, map, "a map")
+        });
         let scopes = ["service", "route", "consumer", "protocols", "_config", "instance_name"];
         fields.finish(&scopes, &[]);
         if !enabled {
@@ -370,17 +396,15 @@ impl<'s> Reader<'s, '_> {
             return None;
         }
         let is_of_group = names_group || self.entities.is_within(entity, Kind::ConsumerGroup);
-        let scope = |reference| match reference {
-            Reference::Nothing => Some(None),
-            Reference::To(index) => Some(Some(index)),
-            Reference::Lost => None,
-        };
-        let (service, route) = (scope(service)?, scope(route)?);
+        let (service, route) = scope(service, route)?;
+        if let ("jwt" | "acl", false) = (name.as_str(), is_of_group) {
+            self.claim_scope(entity, &name, (service, route));
+        }
         let subject = format!("{}.config", entity.path);
         let configs = [config, shared];
         let kind = match name.as_str() {
             "jwt" if !is_of_group => PluginKind::Jwt(jwt(&subject, configs, self.report)),
-            "acl" if !is_of_group => acl(&subject, configs, self.report),
+            "acl" if !is_of_group => self.acl_plugin(entity, &subject, configs),
             _ => {
                 let whose = if is_of_group { " of a consumer group" } else { "" };
                 let plugin = format!("the plugin {name}{whose}");
@@ -391,6 +415,51 @@ impl<'s> Reader<'s, '_> {
                 PluginKind::Guard(plugin)
             }
         };
+        Some(push(&mut self.gateway.plugins, Plugin { kind, service, route }))
+    }
+
+    /// The configuration that the plugin shares with others, if it does.
+    fn shared_config(&mut self, entity: &Entity) -> Option<&'s Node> {
+        let name = entity.node.member("_config")?;
+        let shared = self.entities.shared_config(name);
+        if shared.is_none() {
+            let message = "names none of the _plugin_configs that are there";
+            self.report.fault(name.place, &format!("{}._config", entity.path), message);
+        }
+        shared
+    }
+
+    /// Which of two would count, the gateway does not say.
+    fn claim_scope(&mut self, entity: &Entity, name: &str, scope: Scope) {
+        if !self.scopes.insert((name.to_owned(), scope)) {
+            let message = format!("the plugin {name} is there twice for the same requests");
+            self.report.fault(entity.node.place, &entity.path, message);
+        }
+    }
+
+    fn acl_plugin(&mut self, entity: &'s Entity<'s>, subject: &str, configs: Configs) -> PluginKind {
+        let kind = acl(entity.node.place, subject, configs, self.report);
+        if let PluginKind::Acl(acl) = &kind {
+            let groups: HashSet<&String> =
+                self.gateway.consumers.iter().flat_map(|consumer| &consumer.groups).collect();
+            for group in acl.allow.iter().chain(&acl.deny).filter(|group| !groups.contains(group)) {
+                let message = format!("the group {group:?} is left out, because no consumer is in it");
+                self.report.note(entity.node.place, subject, message);
+            }
+        }
+        kind
+    }
+
+    /// Filters for WebAssembly; any of them may keep people out.
+    fn filter_chain(&mut self, entity: &'s Entity<'s>) -> Option<usize> {
+        let service = self.reference(entity, Kind::Service);
+        let route = self.reference(entity, Kind::Route);
+        if !self.fields(entity).flag("enabled").unwrap_or(true) {
+            return None;
+        }
+        let (service, route) = scope(service, route)?;
+        self.report.note(entity.node.place, &entity.path, "the filter chain has no counterpart");
+        let kind = PluginKind::Guard("the filter chain".to_owned());
         Some(push(&mut self.gateway.plugins, Plugin { kind, service, route }))
     }
 
@@ -407,6 +476,27 @@ impl<'s> Reader<'s, '_> {
         }
         self.report.note(entity.node.place, &entity.path, message);
     }
+}
+
+/// For what something is; `None` if that was left out, and it with that.
+fn scope(service: Reference, route: Reference) -> Option<Scope> {
+    let index = |reference| match reference {
+        Reference::Nothing => Some(None),
+        Reference::To(index) => Some(Some(index)),
+        Reference::Lost => None,
+    };
+    Some((index(service)?, index(route)?))
+}
+
+/// Reports every text in which something of the form `${{ env "DECK_X" }}` stands.
+fn refuse_references(node: &Node, path: &str, report: &mut Report) {
+    if node.text().is_some_and(|text| text.contains("${{")) {
+        let message =
+            "a reference to what stands elsewhere; expected what `deck file render --populate-env-vars` makes of it";
+        report.fault(node.place, path, message);
+    }
+    let members = node.members().iter().map(|(_, member)| member);
+    members.chain(node.items()).for_each(|inner| refuse_references(inner, path, report));
 }
 
 /// Plugins that come with the gateway and decide nothing about who may call.
@@ -539,7 +629,8 @@ fn literal_start(regex: &str) -> String {
     let (start, rest) = regex.split_at_checked(end).unwrap_or_default();
     let start = if regex.contains('|') { "" } else { start };
     // What stands before one of these need not be there.
-    let start = if rest.starts_with(['?', '*', '{']) { start.get(..start.len().saturating_sub(1)) } else { Some(start) };
+    let start =
+        if rest.starts_with(['?', '*', '{']) { start.get(..start.len().saturating_sub(1)) } else { Some(start) };
     start.filter(|start| start.starts_with('/')).unwrap_or("/").to_owned()
 }
 
@@ -583,7 +674,7 @@ const JWT_FIELDS: [(&str, &str); 10] = [
 fn jwt(path: &str, configs: Configs, report: &mut Report) -> Jwt {
     let mut members = Vec::new();
     for (name, default) in JWT_FIELDS {
-        let node = configs.into_iter().flatten().find_map(|config| config.member(name));
+        let node = configured(configs, &[name]);
         if let Some(node) = node.filter(|node| !node.is(default)) {
             members.push((name.to_owned(), as_yaml(node)));
         }
@@ -594,20 +685,33 @@ fn jwt(path: &str, configs: Configs, report: &mut Report) -> Jwt {
 
 const BY_CONSUMER_GROUP: &str = "include_consumer_groups";
 
-fn acl(path: &str, configs: Configs, report: &mut Report) -> PluginKind {
-    let list = |names: [&str; 2]| {
-        let nodes = configs.into_iter().flatten().flat_map(|config| names.map(|name| config.member(name)));
-        nodes.flatten().find_map(texts_of).unwrap_or_default()
+fn acl(place: Place, path: &str, configs: Configs, report: &mut Report) -> PluginKind {
+    let mut list = |names: [&str; 2]| {
+        let Some(node) = configured(configs, &names) else { return Vec::new() };
+        texts_of(node).unwrap_or_else(|| {
+            report.fault(node.place, &format!("{path}.{}", names[0]), "expected a list of texts");
+            Vec::new()
+        })
     };
-    let by_consumer_group = configs.into_iter().flatten().find_map(|config| config.member(BY_CONSUMER_GROUP));
     let acl = Acl { allow: list(["allow", "whitelist"]), deny: list(["deny", "blacklist"]) };
+    let by_consumer_group = configured(configs, &[BY_CONSUMER_GROUP]);
     let defaults =
         [("hide_groups_header", "false"), ("always_use_authenticated_groups", "false"), (BY_CONSUMER_GROUP, "false")];
     finish(path, configs, &["allow", "whitelist", "deny", "blacklist"], &defaults, report);
     if by_consumer_group.is_some_and(|node| !node.is("false")) {
         return PluginKind::Guard(format!("the plugin acl with {BY_CONSUMER_GROUP}"));
     }
+    if acl.allow.is_empty() && acl.deny.is_empty() {
+        report.fault(place, path, "neither allow nor deny; expected one of them");
+    }
     PluginKind::Acl(acl)
+}
+
+/// A field under one of its names. What a plugin says itself counts, be it null; what it shares fills in the rest.
+fn configured<'s>(configs: Configs<'s>, names: &[&str]) -> Option<&'s Node> {
+    let named = |config: &'s Node| config.members().iter().filter(|(key, _)| names.contains(&key.as_str()));
+    let config = configs.into_iter().flatten().find(|config| named(config).next().is_some())?;
+    named(config).map(|(_, node)| node).find(|node| !node.is_null())
 }
 
 fn finish(path: &str, configs: Configs, read: &[&str], defaults: &[(&str, &str)], report: &mut Report) {
