@@ -241,7 +241,7 @@ fn a_path_is_a_regular_expression_by_the_rule_of_its_format() {
     };
     for version in ["'1.1'", "'2.1'", "2.1"] {
         assert_eq!(paths(&source(version, r"/a/\d+"))[0], r#"regex: "(?:/a/\\d+).*""#);
-        assert_eq!(paths(&source(version, "/a-b_c.d~e/%20"))[0], r#"prefix: "/a-b_c.d~e/%20""#);
+        assert_eq!(paths(&source(version, "/a-b_c.d~e/%20"))[0], r#"regex: "/a\\-b_c\\.d\\~e/(?i:%20).*""#);
     }
     assert_eq!(paths(&source("'3.0'", r"/a/(b)"))[0], r#"prefix: "/a/(b)""#);
     assert_eq!(paths(&source("3.0", r"~/a/(?<id>\d+)"))[0], r#"regex: "(?:/a/(?P<id>\\d+)).*""#);
@@ -464,7 +464,7 @@ fn a_guarded_route_that_cannot_be_matched_does_not_give_its_requests_to_an_open_
         (r"paths: ['~/admin/x(?!\d)']", "prefix: /admin/x"),
         (r"paths: ['~/admins?(?!\d)']", "prefix: /admin"),
         (r"paths: ['~/admin(?!x)|/b']", "prefix: /"),
-        (r"paths: ['~(?=/a)/']", "prefix: /"),
+        (r"paths: ['~/(?=a)']", "prefix: /"),
     ] {
         let source = guarded(route);
         let expected = [(answered, false), ("prefix: /", true), ("prefix: /", false)];
@@ -623,6 +623,116 @@ fn a_filter_chain_may_keep_people_out() {
         assert_eq!(run.notes().len(), 2, "{}", run.out);
     }
     assert!(convert(&flat.replace("route: orders", "enabled: false")).converted().contains("cluster: orders"));
+}
+
+/// The gateway and Envoy both decode what needs no encoding before they look for a route; the rest may be in any case.
+#[test]
+fn a_path_is_matched_as_it_is_in_requests() {
+    for (version, path, matched) in [
+        ("2.1", "/%61dmin/%7Ea", "prefix: \"/admin/~a\""),
+        ("2.1", "/a//b", "prefix: /a/b"),
+        ("2.1", "/a%20b", r#"regex: "/a(?i:%20)b.*""#),
+        ("2.1", "/a%20/[0-9]%2e", r#"regex: "(?:/a(?i:%20)/[0-9]\\x2e).*""#),
+        ("3.0", "/a%2fb.c", r#"regex: "/a(?i:%2F)b\\.c.*""#),
+        ("3.0", "/a(b)", "prefix: \"/a(b)\""),
+        ("3.0", "~/%2F%41$", r#"regex: "(?:/(?i:%2F)A$).*""#),
+    ] {
+        let source = guarded(&format!("paths: ['{path}']")).replace("3.0", version);
+        assert_eq!(answers(&source)[0], (matched.to_owned(), true), "{path}");
+    }
+    let space = answers(&guarded("paths: ['~/a b/[0-9]']"));
+    assert_eq!(space[0], ("prefix: /a".to_owned(), false));
+}
+
+#[test]
+fn a_path_that_nothing_could_match_is_a_fault() {
+    for path in [r"/a/\d+", "/a[0-9]", "a", "~a", "/a b", "/a?b"] {
+        let faults = convert(&guarded(&format!("paths: ['{path}']"))).faults().join("\n");
+        assert!(faults.contains("paths: a text; expected a path from its first slash on"), "{path}: {faults}");
+    }
+}
+
+#[test]
+fn a_header_is_matched_under_the_name_and_among_the_values_that_the_gateway_takes_it_for() {
+    let run = convert(&guarded("headers: {X_Kind: [a.b, '~*^c']}"));
+    assert!(run.converted().contains("- name: x-kind\n"), "{}", run.out);
+    assert!(run.out.contains(r#"regex: "(?is)(?:(?:.*,)?a\\.b(?:,.*)?|.*(?:^c).*)""#), "{}", run.out);
+}
+
+#[test]
+fn a_port_is_the_one_that_the_gateway_takes() {
+    for (service, port) in [
+        ("url: https://a.example.com", 443),
+        ("url: http://a.example.com", 80),
+        ("{host: a.example.com, protocol: https}", 80),
+        ("{host: a.example.com, protocol: https, port: 443}", 443),
+    ] {
+        let run = convert(&format!("services:\n- {service}\n"));
+        assert!(run.converted().contains(&format!("port_value: {port}\n")), "{}", run.out);
+    }
+    for (host, regex) in [("a:443", "a(?::443)?"), ("a:80", "a(?::80)?"), ("a:8000", "a:8000")] {
+        assert!(convert(&guarded(&format!("hosts: ['{host}']"))).converted().contains(&format!("(?i){regex}\"")));
+    }
+}
+
+#[test]
+fn the_files_are_those_of_one_workspace() {
+    let of = |name: &str| format!("_workspace: {name}\nconsumers: [{{username: {name}}}]\n");
+    let files = files("workspaces", [("a.yaml", &of("a")), ("b.yaml", &of("b")), ("too.yaml", "_workspace: a\n")]);
+    let [a, b, too] = files.each_ref().map(String::as_str);
+    assert_eq!(run(&[a, too], "").code, 0);
+    let both = run(&[a, b], "");
+    assert_eq!(both.code, 1);
+    assert!(both.err.contains("b.yaml:1:13: the workspace: another than before"), "{}", both.err);
+    let ids = "consumers: [{username: a, ws_id: x}, {username: b, ws_id: y}]";
+    assert_eq!(
+        convert(ids).faults(),
+        ["1:59: the workspace: another than before; expected the files of one workspace"]
+    );
+}
+
+#[test]
+fn a_page_or_the_plugins_must_not_be_missing() {
+    const ROUTES: &str = r#"{"data": [{"name": "r", "paths": ["/a"]}], "next": "/routes?offset=x"}"#;
+
+    let last = ROUTES.replace("\"r\"", "\"s\"").replace("\"/routes?offset=x\"", "null");
+    let plugins = r#"{"data": [{"name": "jwt", "config": {}}], "next": null}"#;
+    let files = files("pages", [("1.json", ROUTES), ("2.json", last.as_str()), ("plugins.json", plugins)]);
+    let [first, second, plugins] = files.each_ref().map(String::as_str);
+    assert!(run(&[first, second, plugins], "").converted().contains("- name: s\n"));
+    for files in [[first, plugins], [second, first]] {
+        let run = run(&files, "");
+        assert_eq!(run.code, 1);
+        assert!(run.err.contains("next: the answer has more pages; expected them behind it"), "{}", run.err);
+    }
+    let open = run(&[second], "");
+    assert!(
+        open.out.contains("plugins: no answer has any: without them, everybody may use the routes"),
+        "{}",
+        open.out
+    );
+    let wrapped = r#"{"consumers": {"data": [], "next": "/consumers?offset=x"}}"#;
+    assert_eq!(
+        convert(wrapped).faults(),
+        ["1:36: consumers.next: the answer has more pages; expected all in one list"]
+    );
+}
+
+#[test]
+fn what_an_answer_holds_is_told_apart() {
+    for item in [
+        r#"{"username": "a", "password": "x", "consumer": {"id": "c"}}"#,
+        r#"{"name": "env", "prefix": "my-env", "config": {"prefix": "A_"}}"#,
+    ] {
+        let run = convert(&format!("{{\"data\": [{item}]}}"));
+        assert_eq!(run.notes(), ["1:11: data[0]: has no counterpart"]);
+    }
+    let chain = r#"{"data": [{"filters": [{"name": "f"}], "enabled": true}]}"#;
+    assert_eq!(convert(chain).notes(), ["1:11: data[0]: the filter chain has no counterpart"]);
+    let old = r#"{"data": [{"paths": ["/a/(.*)"], "name": "r"}, {"name": "jwt", "config": {}}]}"#;
+    assert!(
+        convert(old).notes()[0].contains("paths: is taken as it stands; a regular expression of a gateway before 3.0")
+    );
 }
 
 /// Rules go by names: what opens one route would open the other.

@@ -335,6 +335,13 @@ PRIORITY = {
     "a name that goes on after the wildcard's": ("/match", "GET", "a.example.org.evil.net", {}, "short"),
     "a host before a wildcard": ("/match", "GET", "api.example.com", {}, "by-host"),
     "headers": ("/match", "GET", "service.example.com", {"x-version": "V2", "x-kind": "B7"}, "by-header"),
+    "one of a header's values": (
+        "/match",
+        "GET",
+        "service.example.com",
+        {"x-version": "v1", "X-Version": "v2", "x-kind": "b7"},
+        "by-header",
+    ),
     "another value of a header": ("/match", "GET", "service.example.com", {"x-version": "v.3", "x-kind": "b7"}, "by-header"),
     "a value that is no regular expression": (
         "/match",
@@ -462,6 +469,7 @@ services:
   url: http://127.0.0.1:{port}
   routes:
   - {{name: open, paths: [/]}}
+  - {{name: encoded, paths: [/a%2Fb], strip_path: false, plugins: [{{name: jwt}}]}}
   - {{name: look-around, paths: ['~/private(?!/public)'], plugins: [{{name: jwt}}]}}
   - {{name: by-sni, paths: [/sni], snis: [a.example.com], plugins: [{{name: jwt}}]}}
   - {{name: tls, paths: [/tls], protocols: [https], plugins: [{{name: jwt}}]}}
@@ -489,6 +497,10 @@ def narrow(upstream, tmp_path_factory):
         ("/private", 401),
         ("/private/x", 401),
         ("/sni", 401),
+        ("/%73ni", 401),
+        ("/a/b", 200),
+        ("/a%2Fb", 401),
+        ("/a%2fb/c", 401),
         ("/tls", 426),
         ("/tls/x", 426),
         ("/moved?a=b", 308),

@@ -107,6 +107,8 @@ impl Entity<'_> {
 #[derive(Debug, Default)]
 pub struct Entities<'s> {
     all: Vec<Entity<'s>>,
+    /// The workspace that the first says it is of, by its name and by its id.
+    workspace: [Option<&'s str>; 2],
     shared_configs: Vec<(&'s str, &'s Node)>,
 }
 
@@ -119,7 +121,34 @@ impl<'s> Entities<'s> {
         for file in files {
             entities.file(file, report);
         }
+        entities.look_for_pages(files, report);
         entities
+    }
+
+    /// With a page, or all plugins, not there, routes would be open that are not.
+    fn look_for_pages(&self, files: &[Node], report: &mut Report) {
+        let kind = |file: &Node| answer_of(file).and_then(|items| Kind::of_item(items.items().first()?));
+        for (index, file) in files.iter().enumerate() {
+            let Some(next) = file.member("next") else { continue };
+            if !files.iter().skip(index.saturating_add(1)).any(|other| kind(other) == kind(file)) {
+                report.fault(next.place, "next", "the answer has more pages; expected them behind it");
+            }
+        }
+        let answer = files.iter().find(|file| answer_of(file).is_some());
+        if let Some(file) =
+            answer.filter(|_| self.of(Kind::Route).next().is_some() && self.of(Kind::Plugin).next().is_none())
+        {
+            report.note(file.place, "plugins", "no answer has any: without them, everybody may use the routes");
+        }
+    }
+
+    /// What is of one workspace does not hold in another: there, a key is not known.
+    fn refuse_other_workspace(&mut self, by: usize, name: Option<&'s Node>, report: &mut Report) {
+        let Some((node, text)) = name.and_then(|node| Some((node, node.text()?))) else { return };
+        let Some(workspace) = self.workspace.get_mut(by) else { return };
+        if *workspace.get_or_insert(text) != text {
+            report.fault(node.place, "the workspace", "another than before; expected the files of one workspace");
+        }
     }
 
     pub fn of(&self, kind: Kind) -> impl Iterator<Item = (usize, &Entity<'s>)> {
@@ -182,9 +211,7 @@ impl<'s> Entities<'s> {
                 None => report.note(node.place, name, "has no counterpart"),
             }
         }
-        if let Some(next) = file.member("next") {
-            report.note(next.place, "next", "the answer has more pages than are here");
-        }
+        self.refuse_other_workspace(0, file.member("_workspace"), report);
     }
 
     /// The items of an answer of the Admin API.
@@ -209,6 +236,9 @@ impl<'s> Entities<'s> {
     ) {
         // The Admin API wraps its lists.
         let items = node.member("data").unwrap_or(node);
+        if let Some(next) = node.member("next") {
+            report.fault(next.place, &format!("{path}.next"), "the answer has more pages; expected all in one list");
+        }
         if !matches!(items.value, Value::List(_)) {
             return report.fault(node.place, path, format!("{}; expected a list", node.in_words()));
         }
@@ -229,6 +259,7 @@ impl<'s> Entities<'s> {
         if !matches!(node.value, Value::Map(_)) {
             return report.fault(node.place, &path, format!("{}; expected a map", node.in_words()));
         }
+        self.refuse_other_workspace(1, node.member("ws_id"), report);
         let number = self.all.len();
         self.all.push(Entity { kind, path: path.clone(), node, within, tilde });
         for (name, inner) in node.members().iter().filter(|(_, inner)| !inner.is_null()) {
@@ -237,6 +268,11 @@ impl<'s> Entities<'s> {
             }
         }
     }
+}
+
+/// The items of an answer of the Admin API.
+fn answer_of(file: &Node) -> Option<&Node> {
+    if matches!(file.value, Value::List(_)) { Some(file) } else { file.member("data") }
 }
 
 /// Whether it only says something about the file. Defaults that `deck` would fill in are more than that.

@@ -1,7 +1,10 @@
 //! Reading the gateway's declarative configuration: nested or flat, formats 1.1, 2.1 and 3.0, what `deck` dumps, and the
 //! answers of the Admin API.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt::Write,
+};
 
 use super::{
     entities::{Entities, Entity, Kind, is_list},
@@ -200,6 +203,7 @@ impl<'s> Reader<'s, '_> {
         let protocol = fields.text("protocol").or(url.as_ref().map(|url| url.scheme.clone()));
         let host = fields.name("host").or(url.as_ref().map(|url| url.host.clone()));
         let port = fields.port("port").or(url.as_ref().and_then(|url| url.port));
+        let is_url = url.is_some();
         let path = fields.name("path").or(url.and_then(|url| url.path));
         let connect_timeout = fields.number("connect_timeout", i32::MAX as u32).unwrap_or(60_000);
         let write_timeout = fields.number("write_timeout", i32::MAX as u32).unwrap_or(60_000);
@@ -229,7 +233,8 @@ impl<'s> Reader<'s, '_> {
             enabled,
             scheme,
             host,
-            port: port.unwrap_or(if scheme.tls { 443 } else { 80 }),
+            // Only in a `url` the gateway takes the port from the scheme.
+            port: port.unwrap_or(if scheme.tls && is_url { 443 } else { 80 }),
             path,
             connect_timeout: connect_timeout.max(1),
             idle_timeout: write_timeout.max(read_timeout),
@@ -242,6 +247,7 @@ impl<'s> Reader<'s, '_> {
     fn route(&mut self, entity: &'s Entity<'s>) -> Option<usize> {
         let service = self.reference(entity, Kind::Service);
         let is_regex = self.entities.regex_test(entity);
+        let may_be_old = entity.path.starts_with("data[");
         let mut lacks = Vec::new();
         let mut fields = self.fields(entity);
         let name = fields.name("name").or_else(|| fields.name("id"));
@@ -256,7 +262,7 @@ impl<'s> Reader<'s, '_> {
         let by_expression = is_there("expression");
         let methods = fields.texts("methods");
         let hosts = fields.texts("hosts").iter().map(|host| host.to_ascii_lowercase()).collect();
-        let paths = paths(&mut fields, is_regex, &mut lacks);
+        let paths = paths(&mut fields, is_regex, may_be_old, &mut lacks);
         let headers = headers(&mut fields);
         let is_grpc = protocols.is_some_and(|protocols| protocols.grpc_only);
         let strip_path = fields.flag("strip_path").unwrap_or(!is_grpc);
@@ -601,19 +607,35 @@ fn protocols(fields: &mut Fields, redirect: u16) -> Option<Protocols> {
 }
 
 /// The paths; `None` if they are no list of texts.
-fn paths(fields: &mut Fields, is_regex: fn(&str) -> bool, lacks: &mut Vec<Remark>) -> Option<Vec<PathMatch>> {
+fn paths(
+    fields: &mut Fields,
+    is_regex: fn(&str) -> bool,
+    may_be_old: bool,
+    lacks: &mut Vec<Remark>,
+) -> Option<Vec<PathMatch>> {
     let Some(node) = fields.take("paths") else { return Some(Vec::new()) };
     let texts = texts_of(node);
     let texts = fields.expect("paths", node, texts, "a list of texts")?;
     let mut paths = Vec::new();
     for (text, item) in texts.iter().zip(node.items()) {
+        let is_path = |char: char| char.is_ascii_alphanumeric() || "/.-_~%:@!$&'()*+,;=".contains(char);
+        let is_sound = text.trim_start_matches('~').starts_with('/') && (is_regex(text) || text.chars().all(is_path));
+        let expected = "a path from its first slash on; from format 3.0 on, a regular expression begins with ~";
+        fields.expect("paths", item, is_sound.then_some(()), expected)?;
         if !is_regex(text) {
-            paths.push(PathMatch::Prefix(text.clone()));
+            if may_be_old && text.contains(['(', '*', '+']) {
+                let message =
+                    "is taken as it stands; a regular expression of a gateway before 3.0 is to begin with ~ here";
+                fields.note("paths", item.place, message);
+            }
+            paths.push(PathMatch::Prefix(as_in_requests(text)));
             continue;
         }
         let regex = text.strip_prefix('~').unwrap_or(text).replace("(?<", "(?P<");
-        if regex_syntax::parse(&regex).is_ok() {
-            paths.push(PathMatch::Regex(regex));
+        // Envoy sees such characters only percent-encoded.
+        let is_plain = regex.chars().all(|char| char.is_ascii_graphic() && !"\"`".contains(char));
+        if is_plain && regex_syntax::parse(&regex).is_ok() {
+            paths.push(PathMatch::Regex(encoded_in_any_case(&regex)));
         } else {
             lacks.push(fields.remark("paths", item.place, "a regular expression that Envoy cannot run"));
             paths.push(PathMatch::Beyond(literal_start(&regex)));
@@ -634,10 +656,56 @@ fn literal_start(regex: &str) -> String {
     start.filter(|start| start.starts_with('/')).unwrap_or("/").to_owned()
 }
 
+/// A path as Envoy has it after its normalization, like that of the gateway: unreserved characters are not
+/// percent-encoded (RFC 3986 section 2.3), those that a path cannot have are, and no slash follows another.
+fn as_in_requests(path: &str) -> String {
+    const PLAIN: &[u8] = b"-._~!$&'()*+,;=:@/[]";
+
+    let mut rest = path.as_bytes();
+    let mut text = String::new();
+    while let Some((&byte, after)) = rest.split_first() {
+        let encoded = (byte == b'%').then(|| after.first_chunk().and_then(|digits| decoded(*digits))).flatten();
+        rest = if encoded.is_some() { after.get(2..).unwrap_or_default() } else { after };
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || PLAIN.contains(&byte);
+        match encoded {
+            Some(byte) if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => text.push(byte.into()),
+            None if byte == b'/' && text.ends_with('/') => {}
+            None if is_plain(byte) || byte == b'%' => text.push(byte.into()),
+            _ => _ = write!(text, "%{:02X}", encoded.unwrap_or(byte)),
+        }
+    }
+    text
+}
+
+/// A regular expression of which what is percent-encoded matches in any case, and also what needs no encoding.
+fn encoded_in_any_case(regex: &str) -> String {
+    let mut parts = regex.split('%');
+    let first = parts.next().unwrap_or_default().to_owned();
+    let encoded = parts.map(|part| {
+        let byte = part.as_bytes().first_chunk().and_then(|digits| decoded(*digits));
+        match (byte, part.split_at_checked(2)) {
+            (Some(byte), Some((_, rest))) if byte.is_ascii_alphanumeric() => format!("{}{rest}", char::from(byte)),
+            (Some(b'.' | b'-' | b'_' | b'~'), Some((digits, rest))) => format!(r"\x{digits}{rest}"),
+            (Some(_), Some((digits, rest))) => format!("(?i:%{digits}){rest}"),
+            _ => format!("%{part}"),
+        }
+    });
+    [first].into_iter().chain(encoded).collect()
+}
+
+/// The byte that two hexadecimal digits stand for.
+fn decoded(digits: [u8; 2]) -> Option<u8> {
+    let digits =
+        std::str::from_utf8(&digits).ok().filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
+    u8::from_str_radix(digits, 16).ok()
+}
+
 /// The headers; `None` if they are no map of lists of texts.
 fn headers(fields: &mut Fields) -> Option<Vec<(String, Vec<String>)>> {
     let Some(node) = fields.take("headers") else { return Some(Vec::new()) };
-    let headers = node.members().iter().map(|(name, values)| Some((name.to_ascii_lowercase(), texts_of(values)?)));
+    // For the gateway an underscore in the name is the same as a dash.
+    let name = |name: &str| name.to_ascii_lowercase().replace('_', "-");
+    let headers = node.members().iter().map(|(header, values)| Some((name(header), texts_of(values)?)));
     let headers = headers.collect::<Option<Vec<_>>>().filter(|_| matches!(node.value, Value::Map(_)));
     fields.expect("headers", node, headers, "a map of lists of texts")
 }

@@ -130,6 +130,9 @@ impl<'g> Candidate<'g> {
     /// The condition on the path, with whatever follows what it matches.
     fn any_path(&self) -> PathCondition {
         match self.path {
+            Some(PathMatch::Prefix(prefix)) if prefix.contains('%') => {
+                ("safe_regex", regex_of(format!("{}.*", path_regex(prefix))))
+            }
             Some(PathMatch::Prefix(prefix) | PathMatch::Beyond(prefix)) => ("prefix", prefix.as_str().into()),
             Some(PathMatch::Regex(regex)) => ("safe_regex", regex_of(format!("(?:{regex}).*"))),
             None => ("prefix", "/".into()),
@@ -183,9 +186,23 @@ fn regex_of(regex: String) -> Yaml {
     map([("regex", some(regex))])
 }
 
-/// A host may begin or end with `*`. Without a port it matches every port.
+/// A text as it stands, but that the digits of what is percent-encoded may be in any case (RFC 3986 section 2.1): Envoy
+/// leaves them as they came.
+fn path_regex(path: &str) -> String {
+    let mut parts = path.split('%');
+    let first = parts.next().map(escape).unwrap_or_default();
+    let encoded = parts.map(|part| match part.split_at_checked(2) {
+        Some((digits, rest)) => format!("(?i:%{}){}", escape(digits), escape(rest)),
+        None => format!("%{}", escape(part)),
+    });
+    [first].into_iter().chain(encoded).collect()
+}
+
+/// A host may begin or end with `*`. Without a port it matches every port. The port of a scheme is that of requests which
+/// name none.
 fn host_regex(host: &str) -> String {
     let (name, port) = match host.rsplit_once(':') {
+        Some((name, port @ ("80" | "443"))) => (name, format!("(?::{port})?")),
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => (name, format!(":{port}")),
         _ => (host, "(?::[0-9]+)?".to_owned()),
     };
@@ -197,9 +214,11 @@ fn host_regex(host: &str) -> String {
     format!("{name}{port}")
 }
 
-/// A value that begins with `~*` is a regular expression that matches a part of the header's value.
+/// A value that begins with `~*` is a regular expression that matches a part of the header's value. Any other is one of
+/// those that the request has for the header, which Envoy joins with commas.
 fn value_regex(value: &str) -> String {
-    value.strip_prefix("~*").map_or_else(|| escape(value), |regex| format!(".*(?:{regex}).*"))
+    let exact = || format!("(?:.*,)?{}(?:,.*)?", escape(value));
+    value.strip_prefix("~*").map_or_else(exact, |regex| format!(".*(?:{regex}).*"))
 }
 
 /// A route that is answered by Envoy itself, as the gateway answers.
@@ -298,6 +317,9 @@ impl Rewrites {
             return Self { exact, any };
         };
         let (regex, exact) = match stripped {
+            PathMatch::Prefix(prefix) if prefix.contains('%') => {
+                (path_regex(prefix), ("safe_regex", regex_of(path_regex(prefix))))
+            }
             PathMatch::Prefix(prefix) | PathMatch::Beyond(prefix) => (escape(prefix), ("path", prefix.as_str().into())),
             PathMatch::Regex(regex) => (format!("(?:{regex})"), ("safe_regex", regex_of(regex.clone()))),
         };
