@@ -1,25 +1,29 @@
 //! Reading the gateway's declarative configuration: nested or flat, formats 1.1, 2.1 and 3.0, what `deck` dumps, and the
 //! answers of the Admin API.
 
-use std::{
-    collections::{HashMap, HashSet},
-    fmt::Write,
+mod address;
+mod conditions;
+mod plugins;
+
+use std::collections::{HashMap, HashSet};
+
+use jwt_auth_filter::config::Config;
+
+use self::{
+    address::{Url, host_and_port},
+    conditions::{Protocols, headers, paths, protocols},
+    plugins::{Configs, LETS_ALL_IN, acl, jwt},
 };
 
 use super::{
     entities::{Entities, Entity, Kind, is_list},
-    fields::{Fields, texts_of},
-    gateway::{
-        Acl, Balancing, Consumer, Credential, Gateway, Jwt, PathMatch, Plugin, PluginKind, Route, Scheme, Service,
-        Target, Upstream,
-    },
+    fields::Fields,
+    gateway::{Balancing, Consumer, Credential, Gateway, Plugin, PluginKind, Route, Scheme, Service, Target, Upstream},
     policy,
-    report::{Remark, Report},
-    source::{Node, Place, Value},
+    report::Report,
+    source::{Node, Value},
     yaml::{Yaml, map},
 };
-use jwt_auth_filter::config::Config;
-
 /// What the files say together.
 pub fn read(files: &[Node], report: &mut Report) -> Gateway {
     let entities = Entities::collect(files, report);
@@ -505,36 +509,6 @@ fn refuse_references(node: &Node, path: &str, report: &mut Report) {
     members.chain(node.items()).for_each(|inner| refuse_references(inner, path, report));
 }
 
-/// Plugins that come with the gateway and decide nothing about who may call.
-const LETS_ALL_IN: &[&str] = &[
-    "aws-lambda",
-    "azure-functions",
-    "correlation-id",
-    "cors",
-    "datadog",
-    "file-log",
-    "grpc-gateway",
-    "grpc-web",
-    "http-log",
-    "loggly",
-    "opentelemetry",
-    "prometheus",
-    "proxy-cache",
-    "rate-limiting",
-    "rate-limiting-advanced",
-    "request-size-limiting",
-    "request-transformer",
-    "request-transformer-advanced",
-    "response-ratelimiting",
-    "response-transformer",
-    "response-transformer-advanced",
-    "statsd",
-    "syslog",
-    "tcp-log",
-    "udp-log",
-    "zipkin",
-];
-
 fn push<T>(list: &mut Vec<T>, item: T) -> usize {
     list.push(item);
     list.len().saturating_sub(1)
@@ -548,168 +522,6 @@ fn any_positive(node: &Node, name: &str) -> bool {
     })
 }
 
-/// `host:port` or `host`; an IPv6 address with a port stands in brackets.
-fn host_and_port(text: &str, default_port: u16) -> Option<(String, u16)> {
-    let (host, port) = match text.rsplit_once(':') {
-        Some((host, port)) if !host.contains(':') || host.ends_with(']') => (host, port.parse().ok()?),
-        _ => (text, default_port),
-    };
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    (!host.is_empty()).then(|| (host.to_owned(), port))
-}
-
-/// A service's `url`, taken apart.
-struct Url {
-    scheme: String,
-    host: String,
-    port: Option<u16>,
-    path: Option<String>,
-}
-
-impl Url {
-    fn parse(url: &str) -> Option<Self> {
-        let (scheme, rest) = url.split_once("://")?;
-        let at = rest.find('/').unwrap_or(rest.len());
-        let (authority, path) = rest.split_at_checked(at)?;
-        let (host, port) = host_and_port(authority, 0)?;
-        let path = (!path.is_empty()).then(|| path.to_owned());
-        Some(Self { scheme: scheme.to_owned(), host, port: (port > 0).then_some(port), path })
-    }
-}
-
-/// What a route takes of what Envoy's listener speaks.
-#[derive(Debug, Clone, Copy)]
-struct Protocols {
-    grpc_only: bool,
-    /// The status that a request without TLS gets.
-    without_tls: Option<u16>,
-}
-
-/// `None` if the route takes nothing that Envoy's listener speaks. A request without TLS may get the status `redirect`.
-fn protocols(fields: &mut Fields, redirect: u16) -> Option<Protocols> {
-    let place = fields.place_of("protocols");
-    let protocols = fields.texts("protocols");
-    let Some(place) = place.filter(|_| !protocols.is_empty()) else {
-        return Some(Protocols { grpc_only: false, without_tls: None });
-    };
-    let has = |names: &[&str]| protocols.iter().any(|protocol| names.contains(&protocol.as_str()));
-    if !has(&["http", "https", "grpc", "grpcs"]) {
-        fields.note("protocols", place, "has no counterpart; the route is left out");
-        return None;
-    }
-    let grpc_only = !has(&["http", "https"]);
-    let without_tls = (!has(&["http", "grpc"])).then_some(if grpc_only { 426 } else { redirect });
-    if let Some(status) = without_tls {
-        let message = format!("only with TLS: the route answers {status} until the listener has a certificate");
-        fields.note("protocols", place, &message);
-    }
-    Some(Protocols { grpc_only, without_tls })
-}
-
-/// The paths; `None` if they are no list of texts.
-fn paths(
-    fields: &mut Fields,
-    is_regex: fn(&str) -> bool,
-    may_be_old: bool,
-    lacks: &mut Vec<Remark>,
-) -> Option<Vec<PathMatch>> {
-    let Some(node) = fields.take("paths") else { return Some(Vec::new()) };
-    let texts = texts_of(node);
-    let texts = fields.expect("paths", node, texts, "a list of texts")?;
-    let mut paths = Vec::new();
-    for (text, item) in texts.iter().zip(node.items()) {
-        let is_path = |char: char| char.is_ascii_alphanumeric() || "/.-_~%:@!$&'()*+,;=".contains(char);
-        let is_sound = text.trim_start_matches('~').starts_with('/') && (is_regex(text) || text.chars().all(is_path));
-        let expected = "a path from its first slash on; from format 3.0 on, a regular expression begins with ~";
-        fields.expect("paths", item, is_sound.then_some(()), expected)?;
-        if !is_regex(text) {
-            if may_be_old && text.contains(['(', '*', '+']) {
-                let message =
-                    "is taken as it stands; a regular expression of a gateway before 3.0 is to begin with ~ here";
-                fields.note("paths", item.place, message);
-            }
-            paths.push(PathMatch::Prefix(as_in_requests(text)));
-            continue;
-        }
-        let regex = text.strip_prefix('~').unwrap_or(text).replace("(?<", "(?P<");
-        // Envoy sees such characters only percent-encoded.
-        let is_plain = regex.chars().all(|char| char.is_ascii_graphic() && !"\"`".contains(char));
-        if is_plain && regex_syntax::parse(&regex).is_ok() {
-            paths.push(PathMatch::Regex(encoded_in_any_case(&regex)));
-        } else {
-            lacks.push(fields.remark("paths", item.place, "a regular expression that Envoy cannot run"));
-            paths.push(PathMatch::Beyond(literal_start(&regex)));
-        }
-    }
-    Some(paths)
-}
-
-/// A text that all begins with that a regular expression matches.
-fn literal_start(regex: &str) -> String {
-    let is_literal = |char: char| char.is_ascii_alphanumeric() || "/_-".contains(char);
-    let end = regex.find(|char| !is_literal(char)).unwrap_or(regex.len());
-    let (start, rest) = regex.split_at_checked(end).unwrap_or_default();
-    let start = if regex.contains('|') { "" } else { start };
-    // What stands before one of these need not be there.
-    let start =
-        if rest.starts_with(['?', '*', '{']) { start.get(..start.len().saturating_sub(1)) } else { Some(start) };
-    start.filter(|start| start.starts_with('/')).unwrap_or("/").to_owned()
-}
-
-/// A path as Envoy has it after its normalization, like that of the gateway: unreserved characters are not
-/// percent-encoded (RFC 3986 section 2.3), those that a path cannot have are, and no slash follows another.
-fn as_in_requests(path: &str) -> String {
-    const PLAIN: &[u8] = b"-._~!$&'()*+,;=:@/[]";
-
-    let mut rest = path.as_bytes();
-    let mut text = String::new();
-    while let Some((&byte, after)) = rest.split_first() {
-        let encoded = (byte == b'%').then(|| after.first_chunk().and_then(|digits| decoded(*digits))).flatten();
-        rest = if encoded.is_some() { after.get(2..).unwrap_or_default() } else { after };
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || PLAIN.contains(&byte);
-        match encoded {
-            Some(byte) if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => text.push(byte.into()),
-            None if byte == b'/' && text.ends_with('/') => {}
-            None if is_plain(byte) || byte == b'%' => text.push(byte.into()),
-            _ => _ = write!(text, "%{:02X}", encoded.unwrap_or(byte)),
-        }
-    }
-    text
-}
-
-/// A regular expression of which what is percent-encoded matches in any case, and also what needs no encoding.
-fn encoded_in_any_case(regex: &str) -> String {
-    let mut parts = regex.split('%');
-    let first = parts.next().unwrap_or_default().to_owned();
-    let encoded = parts.map(|part| {
-        let byte = part.as_bytes().first_chunk().and_then(|digits| decoded(*digits));
-        match (byte, part.split_at_checked(2)) {
-            (Some(byte), Some((_, rest))) if byte.is_ascii_alphanumeric() => format!("{}{rest}", char::from(byte)),
-            (Some(b'.' | b'-' | b'_' | b'~'), Some((digits, rest))) => format!(r"\x{digits}{rest}"),
-            (Some(_), Some((digits, rest))) => format!("(?i:%{digits}){rest}"),
-            _ => format!("%{part}"),
-        }
-    });
-    [first].into_iter().chain(encoded).collect()
-}
-
-/// The byte that two hexadecimal digits stand for.
-fn decoded(digits: [u8; 2]) -> Option<u8> {
-    let digits =
-        std::str::from_utf8(&digits).ok().filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
-    u8::from_str_radix(digits, 16).ok()
-}
-
-/// The headers; `None` if they are no map of lists of texts.
-fn headers(fields: &mut Fields) -> Option<Vec<(String, Vec<String>)>> {
-    let Some(node) = fields.take("headers") else { return Some(Vec::new()) };
-    // For the gateway an underscore in the name is the same as a dash.
-    let name = |name: &str| name.to_ascii_lowercase().replace('_', "-");
-    let headers = node.members().iter().map(|(header, values)| Some((name(header), texts_of(values)?)));
-    let headers = headers.collect::<Option<Vec<_>>>().filter(|_| matches!(node.value, Value::Map(_)));
-    fields.expect("headers", node, headers, "a map of lists of texts")
-}
-
 /// Why the filter would not take a credential, if it would not.
 fn refused(credential: &Credential) -> Option<String> {
     let is_reference = |text: &str| text.starts_with("{vault://") || text.contains("${{");
@@ -721,82 +533,4 @@ fn refused(credential: &Credential) -> Option<String> {
     let config = map([("consumers", Some(Yaml::List(vec![consumer])))]).to_json().to_string();
     let faults = Config::parse(config.as_bytes()).err()?;
     Some(faults.first().map_or_else(String::new, |fault| format!("{}; expected {}", fault.found, fault.expected)))
-}
-
-/// A plugin's configuration: its own, and behind it the one that it shares with others.
-type Configs<'s> = [Option<&'s Node>; 2];
-
-const JWT_FIELDS: [(&str, &str); 10] = [
-    ("uri_param_names", r#"["jwt"]"#),
-    ("cookie_names", "[]"),
-    ("header_names", r#"["authorization"]"#),
-    ("key_claim_name", r#""iss""#),
-    ("secret_is_base64", "false"),
-    ("claims_to_verify", "[]"),
-    ("maximum_expiration", "0"),
-    ("anonymous", r#""""#),
-    ("run_on_preflight", "true"),
-    ("realm", r#""""#),
-];
-
-fn jwt(path: &str, configs: Configs, report: &mut Report) -> Jwt {
-    let mut members = Vec::new();
-    for (name, default) in JWT_FIELDS {
-        let node = configured(configs, &[name]);
-        if let Some(node) = node.filter(|node| !node.is(default)) {
-            members.push((name.to_owned(), as_yaml(node)));
-        }
-    }
-    finish(path, configs, &JWT_FIELDS.map(|(name, _)| name), &[], report);
-    Jwt(members)
-}
-
-const BY_CONSUMER_GROUP: &str = "include_consumer_groups";
-
-fn acl(place: Place, path: &str, configs: Configs, report: &mut Report) -> PluginKind {
-    let mut list = |names: [&str; 2]| {
-        let Some(node) = configured(configs, &names) else { return Vec::new() };
-        texts_of(node).unwrap_or_else(|| {
-            report.fault(node.place, &format!("{path}.{}", names[0]), "expected a list of texts");
-            Vec::new()
-        })
-    };
-    let acl = Acl { allow: list(["allow", "whitelist"]), deny: list(["deny", "blacklist"]) };
-    let by_consumer_group = configured(configs, &[BY_CONSUMER_GROUP]);
-    let defaults =
-        [("hide_groups_header", "false"), ("always_use_authenticated_groups", "false"), (BY_CONSUMER_GROUP, "false")];
-    finish(path, configs, &["allow", "whitelist", "deny", "blacklist"], &defaults, report);
-    if by_consumer_group.is_some_and(|node| !node.is("false")) {
-        return PluginKind::Guard(format!("the plugin acl with {BY_CONSUMER_GROUP}"));
-    }
-    if acl.allow.is_empty() && acl.deny.is_empty() {
-        report.fault(place, path, "neither allow nor deny; expected one of them");
-    }
-    PluginKind::Acl(acl)
-}
-
-/// A field under one of its names. What a plugin says itself counts, be it null; what it shares fills in the rest.
-fn configured<'s>(configs: Configs<'s>, names: &[&str]) -> Option<&'s Node> {
-    let named = |config: &'s Node| config.members().iter().filter(|(key, _)| names.contains(&key.as_str()));
-    let config = configs.into_iter().flatten().find(|config| named(config).next().is_some())?;
-    named(config).map(|(_, node)| node).find(|node| !node.is_null())
-}
-
-fn finish(path: &str, configs: Configs, read: &[&str], defaults: &[(&str, &str)], report: &mut Report) {
-    for config in configs.into_iter().flatten() {
-        Fields::of(path, config, report).finish(read, defaults);
-    }
-}
-
-/// A value of the source as it is.
-fn as_yaml(node: &Node) -> Yaml {
-    match &node.value {
-        Value::Flag(flag) => (*flag).into(),
-        Value::Number(number) if number.fract() == 0.0 && *number >= 0.0 => (*number as u64).into(),
-        Value::Number(number) => number.to_string().into(),
-        Value::Text(text) => text.as_str().into(),
-        Value::List(items) => Yaml::List(items.iter().map(as_yaml).collect()),
-        Value::Map(members) => Yaml::Map(members.iter().map(|(name, node)| (name.clone(), as_yaml(node))).collect()),
-        Value::Null => "".into(),
-    }
 }
