@@ -48,9 +48,10 @@ test: test-unit test-envoy ## Run all tests
 test-unit: rust ## Run the tests of the core, natively and without a proxy
 	cargo test --locked
 
+# The tests run the program too: as test-unit has built it, since `cargo build` would compile every dependency again.
 test-envoy: build venv ## Run the tests that go through a real Envoy; those with an authorization server need Node 20
 	@sh scripts/ensure-oauth.sh || echo "Going on without the tests that need the authorization server."
-	cargo build --locked --bin jwt-auth
+	cargo test --locked --no-run --quiet --test cli
 	$(VENV_PYTHON) -m pytest -rs tests/envoy
 
 lint: rust ## Check formatting, and clippy with warnings denied, for the native and the Wasm target
