@@ -28,7 +28,12 @@ def text(name):
 
 
 def documents(name):
-    return list(yaml.load_all(text(name), StrictLoader))
+    return parse(text(name))
+
+
+def parse(source):
+    """YAML text as its documents."""
+    return list(yaml.load_all(source, StrictLoader))
 
 
 def document(name):

@@ -5,9 +5,11 @@ import re
 import subprocess
 
 import compose_spec
+import jsonschema
 import kubernetes_validate
 import pytest
 from cloudcoil.models.istio.extensions.v1alpha1 import WasmPlugin
+from referencing import Registry, Resource
 
 import harness
 import samples
@@ -200,6 +202,36 @@ def test_docker_compose_mounts_what_is_there():
     for service in samples.document(COMPOSE)["services"].values():
         for volume in service["volumes"]:
             assert (samples.SAMPLES / volume["source"]).is_file(), volume["source"]
+
+
+def schema_of_editors(name):
+    """The schema that the first line of a sample names, for editors with a YAML language server."""
+    modeline = re.match(r"# yaml-language-server: \$schema=(\S+)\n", samples.text(name))
+    path = (samples.SAMPLES / name).parent / modeline[1]
+
+    def beside(uri):
+        return Resource.from_contents(json.loads((path.parent / uri).read_text()))
+
+    return jsonschema.Draft202012Validator(json.loads(path.read_text()), registry=Registry(retrieve=beside))
+
+
+WITH_SCHEMA = [
+    *["envoy.yaml", "jwt-auth.yaml", "oauth.yaml", "operators.yaml", "minimal.yaml", "ecds/jwt-auth.yaml"],
+    *[ISTIO, ENVOY_GATEWAY],
+]
+
+
+@pytest.mark.parametrize("name", WITH_SCHEMA)
+def test_editors_check_the_filter_s_fields_wherever_they_stand(name):
+    schema = schema_of_editors(name)
+
+    def objections(right="", wrong=""):
+        documents = samples.parse(samples.text(name).replace(right, wrong) if right else samples.text(name))
+        return [error.message for document in documents for error in schema.iter_errors(document)]
+
+    assert objections() == []
+    assert "'claim_to_verify' was unexpected" in "".join(objections("claims_to_verify:", "claim_to_verify:"))
+    assert "'jwt_secret' was unexpected" in "".join(objections("jwt_secrets:", "jwt_secret:"))
 
 
 @pytest.mark.parametrize("path", sorted(samples.SAMPLES.rglob("*.yaml")), ids=lambda path: path.name)
