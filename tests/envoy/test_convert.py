@@ -471,6 +471,7 @@ services:
   - {{name: open, paths: [/]}}
   - {{name: encoded, paths: [/a%2Fb], strip_path: false, plugins: [{{name: jwt}}]}}
   - {{name: look-around, paths: ['~/private(?!/public)'], plugins: [{{name: jwt}}]}}
+  - {{name: either, paths: ['~/first$|/second'], plugins: [{{name: jwt}}]}}
   - {{name: by-sni, paths: [/sni], snis: [a.example.com], plugins: [{{name: jwt}}]}}
   - {{name: tls, paths: [/tls], protocols: [https], plugins: [{{name: jwt}}]}}
   - {{name: moved, paths: [/moved], protocols: [https], https_redirect_status_code: 308}}
@@ -496,6 +497,11 @@ def narrow(upstream, tmp_path_factory):
         ("/privat", 200),
         ("/private", 401),
         ("/private/x", 401),
+        ("/first", 401),
+        ("/firsts", 200),
+        ("/x/first", 200),
+        ("/second/x", 401),
+        ("/x/second", 401),
         ("/sni", 401),
         ("/%73ni", 401),
         ("/a/b", 200),

@@ -5,7 +5,10 @@
 
 use std::cmp::Reverse;
 
-use regex_syntax::escape;
+use regex_syntax::{
+    ast::{Ast, parse::Parser},
+    escape,
+};
 
 use super::{
     gateway::{Gateway, PathMatch, Route, Service},
@@ -134,7 +137,7 @@ impl<'g> Candidate<'g> {
                 ("safe_regex", regex_of(format!("{}.*", path_regex(prefix))))
             }
             Some(PathMatch::Prefix(prefix) | PathMatch::Beyond(prefix)) => ("prefix", prefix.as_str().into()),
-            Some(PathMatch::Regex(regex)) => ("safe_regex", regex_of(format!("(?:{regex}).*"))),
+            Some(PathMatch::Regex(regex)) => ("safe_regex", regex_of(searched(regex))),
             None => ("prefix", "/".into()),
         }
     }
@@ -180,6 +183,13 @@ fn alternatives(texts: &[String], regex: impl Fn(&str) -> String) -> Option<Stri
 
 fn header(name: &str, regex: String) -> Yaml {
     map([("name", some(name)), ("string_match", Some(map([("safe_regex", Some(regex_of(regex)))])))])
+}
+
+/// A regular expression as the gateway looks for it: from the start of the path on, and of several alternatives only the
+/// first, since all that the gateway does is to put a `^` in front.
+fn searched(regex: &str) -> String {
+    let has_alternatives = Parser::new().parse(regex).is_ok_and(|ast| matches!(ast, Ast::Alternation(_)));
+    if has_alternatives { format!(".*(?:^{regex}).*") } else { format!("(?:{regex}).*") }
 }
 
 fn regex_of(regex: String) -> Yaml {
