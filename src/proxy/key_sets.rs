@@ -220,7 +220,8 @@ impl KeySetHost for Host {
                 if !is_new {
                     return debug!("key set {source}: unchanged");
                 }
-                info!("key set {source}: {keys} keys");
+                let s = if *keys == 1 { "" } else { "s" };
+                info!("key set {source}: {keys} key{s}");
                 if let Some(passed_over) = passed_over {
                     warn!("key set {source}: {passed_over}");
                 }
