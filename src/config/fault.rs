@@ -13,6 +13,9 @@ pub struct Fault {
     pub expected: String,
 }
 
+/// [`Fault::found`] of a field that should not be there.
+pub const UNKNOWN_FIELD: &str = "an unknown field";
+
 impl fmt::Display for Fault {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
         write!(formatter, "{}: {}; expected {}", self.path, self.found, self.expected)

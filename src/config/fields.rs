@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 pub(super) use super::fault::printable;
 use super::{
-    fault::{Faults, Place, Problem, Reported},
+    fault::{Faults, Place, Problem, Reported, UNKNOWN_FIELD},
     schema::Field,
 };
 use crate::{
@@ -34,7 +34,7 @@ impl<'a, 'p> Fields<'a, 'p> {
         for (name, _) in members.iter().filter(|(name, _)| !is_known(name)) {
             let names: Vec<&str> = fields.iter().map(|field| field.name).collect();
             let expected = format!("one of {}", names.join(", "));
-            faults.report(Place::Field(&place, name), Problem::new("an unknown field", expected));
+            faults.report(Place::Field(&place, name), Problem::new(UNKNOWN_FIELD, expected));
         }
         Ok(Self { members, place, faults })
     }

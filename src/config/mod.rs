@@ -15,7 +15,7 @@ pub mod schema;
 
 use std::{collections::HashSet, rc::Rc};
 
-pub use self::fault::{Fault, Path, Step, Warning};
+pub use self::fault::{Fault, Path, Step, UNKNOWN_FIELD, Warning};
 use self::{
     consumers::Consumers,
     fault::{Faults, Place, Problem, Reported},

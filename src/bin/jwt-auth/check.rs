@@ -4,7 +4,7 @@ mod warnings;
 
 use std::process::ExitCode;
 
-use jwt_auth_filter::config::{Config, Fault, Step};
+use jwt_auth_filter::config::{Config, Fault, Step, UNKNOWN_FIELD};
 use serde_json::{Value, json};
 
 use crate::{
@@ -128,18 +128,15 @@ fn findings(configuration: &Configuration) -> Vec<Finding> {
     }
 }
 
-/// What the filter finds in a field that it does not know.
-const UNKNOWN: &str = "an unknown field";
-
 /// Where a fault stands: a field that should not be there, at its name.
 fn place(root: &Node, fault: &Fault) -> Position {
-    let name = if fault.found == UNKNOWN { root.name_place(&fault.path.0) } else { None };
+    let name = if fault.found == UNKNOWN_FIELD { root.name_place(&fault.path.0) } else { None };
     name.unwrap_or_else(|| root.place(&fault.path.0))
 }
 
 /// A fault, with what is often behind it and only the file shows.
 fn explained(root: &Node, mut fault: Fault) -> Fault {
-    let is_merge_key = fault.found == UNKNOWN && fault.path.0.last() == Some(&Step::Field("<<".to_owned()));
+    let is_merge_key = fault.found == UNKNOWN_FIELD && fault.path.0.last() == Some(&Step::Field("<<".to_owned()));
     let text = root.find(&fault.path.0).and_then(Node::text).unwrap_or_default();
     if is_merge_key {
         fault.found += ", <<: Envoy merges nothing";

@@ -13,16 +13,11 @@ use crate::{
 
 /// Makes a key and prints it: what signs, then what verifies in both of its forms.
 pub fn run(arguments: &KeygenArguments) -> ExitCode {
-    let Kind::For(RS256 | RS384 | RS512 | PS256 | PS384 | PS512) = arguments.algorithm else {
-        return match arguments.bits {
-            Some(_) => output::fail("--bits is for RSA keys: RS256 to RS512, PS256 to PS512"),
-            None => print(arguments, 0),
-        };
-    };
-    print(arguments, arguments.bits.unwrap_or(2048))
-}
-
-fn print(arguments: &KeygenArguments, bits: u16) -> ExitCode {
+    let is_rsa = matches!(arguments.algorithm, Kind::For(RS256 | RS384 | RS512 | PS256 | PS384 | PS512));
+    if arguments.bits.is_some() && !is_rsa {
+        return output::fail("--bits is for RSA keys: RS256 to RS512, PS256 to PS512");
+    }
+    let bits = arguments.bits.unwrap_or(2048);
     match signing_key::generate(arguments.algorithm, bits).and_then(|key| text(key.as_ref(), arguments)) {
         Some(text) => output::print(&text),
         None => output::fail("the key cannot be made"),
