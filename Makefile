@@ -19,15 +19,15 @@ VENV_PYTHON := .venv/bin/python
 help: ## List the targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
-# --crate-type: for a cdylib beside an rlib, cargo leaves out the link-time optimization that Cargo.toml asks for.
+# --crate-type: the library is a module only here; for a cdylib beside an rlib, cargo would leave out link-time optimization.
 build: rust ## Build the module, dist/jwt-auth.wasm
-	cargo rustc --locked --release --lib --crate-type cdylib --target $(WASM_TARGET) --target-dir target
+	cargo rustc --locked --release --package jwt-auth-filter --lib --crate-type cdylib --target $(WASM_TARGET) --target-dir target
 	@mkdir -p $(dir $(MODULE))
 	@install -m 644 target/$(WASM_TARGET)/release/jwt_auth_filter.wasm $(MODULE)
 	@echo "$(MODULE): $$(wc -c < $(MODULE) | tr -d ' ') bytes"
 
 install: rust ## Install the program jwt-auth, with manual pages and completions [PREFIX=/usr/local DESTDIR=]
-	cargo build --locked --release --bin jwt-auth
+	cargo build --locked --release --package jwt-auth
 	@sh scripts/install.sh target/release/jwt-auth "$(DESTDIR)$(PREFIX)"
 
 image: build ## Write the module as an OCI image for Istio and Envoy Gateway [IMAGE_TAG, IMAGE_PLATFORM=linux/arm64]
@@ -46,18 +46,18 @@ token: venv ## Print a token for the demo [ALG=RS256 EXP=1h CLAIMS='{"sub":"x"}'
 test: test-unit test-envoy ## Run all tests
 
 test-unit: rust ## Run the tests of the core, natively and without a proxy
-	cargo test --locked
+	cargo test --locked --workspace
 
 # The tests run the program too: as test-unit has built it, since `cargo build` would compile every dependency again.
 test-envoy: build venv ## Run the tests that go through a real Envoy; those with an authorization server need Node 20
 	@sh scripts/ensure-oauth.sh || echo "Going on without the tests that need the authorization server."
-	cargo test --locked --no-run --quiet --test cli
+	cargo test --locked --workspace --no-run --quiet
 	$(VENV_PYTHON) -m pytest -rs tests/envoy
 
 lint: rust ## Check formatting, and clippy with warnings denied, for the native and the Wasm target
 	cargo fmt --check
-	cargo clippy --locked --all-targets -- -D warnings
-	cargo clippy --locked --lib --target $(WASM_TARGET) -- -D warnings
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo clippy --locked --package jwt-auth-filter --lib --target $(WASM_TARGET) -- -D warnings
 
 audit: rust ## Check the dependencies with cargo-deny: licences, bans, sources, advisories
 	@sh scripts/audit.sh

@@ -5,11 +5,10 @@ use std::borrow::Cow;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    claim_checks::RequiredClaim,
-    consumer::HeaderText,
-    decision::Reason,
-    policy::Policy,
-    reply_format::{ReplyFormat, Template},
+    authenticate::Reason,
+    encoding::HeaderText,
+    policy::{Policy, ReplyFormat, Template},
+    token::RequiredClaim,
 };
 
 /// An answer that the filter gives itself.

@@ -12,12 +12,10 @@ use super::{
     schema::{Field, Shape},
 };
 use crate::{
-    algorithm::Algorithm,
-    base64::decode_lenient,
-    consumer::{Consumer, Credential, Credentials, Groups, HeaderText, KeyTaken, Keys},
-    json::Value,
-    key::{Key, KeyError},
-    key_set::{KeySet, VerificationKey},
+    crypto::{Algorithm, Key, KeyError},
+    encoding::{HeaderText, base64::decode_lenient, json::Value},
+    jwks::{KeySet, VerificationKey},
+    policy::{Consumer, Credential, Credentials, Groups, KeyTaken, Keys},
 };
 
 /// The fields of a consumer. At least one of its three names must be there.

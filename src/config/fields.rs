@@ -8,8 +8,8 @@ use super::{
     schema::Field,
 };
 use crate::{
-    claim_path::ClaimPath,
-    json::{Member, Value},
+    encoding::json::{Member, Value},
+    token::ClaimPath,
 };
 
 /// The fields of one object that are still to be read.

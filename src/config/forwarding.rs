@@ -9,10 +9,8 @@ use super::{
     schema::{Field, Shape},
 };
 use crate::{
-    forwarding::{ClaimHeader, Forwarding},
-    identity,
-    json::{Value, repeated},
-    policy::Policy,
+    encoding::json::{Value, repeated},
+    policy::{ClaimHeader, Forwarding, IDENTITY_HEADERS, Policy},
 };
 
 /// The fields of an item of `claims_to_headers`.
@@ -102,7 +100,7 @@ fn claim_header(value: Value, place: Place, faults: &Faults) -> Result<ClaimHead
 fn written_header(value: Value) -> Result<Rc<str>, Problem> {
     let name = header_name(value)?;
     let dashed = name.replace('_', "-");
-    if identity::NAMES.contains(&dashed.as_str()) || RESERVED.contains(&name.as_str()) {
+    if IDENTITY_HEADERS.contains(&dashed.as_str()) || RESERVED.contains(&name.as_str()) {
         let found = format!("{}, a header that is not to be written", printable(&name));
         return Err(Problem::new(found, "no identity header, none of HTTP's own, neither host nor cookie"));
     }

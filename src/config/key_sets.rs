@@ -8,11 +8,10 @@ use super::{
     schema::{Field, Shape},
 };
 use crate::{
-    algorithm::Algorithm,
-    consumer::{Credentials, Keys},
-    json::Value,
-    key_set::{KeySet, KeySetError, MAX_BYTES, MAX_KEYS, Origin},
-    remote_keys::{RemoteKeys, Source, Uri},
+    crypto::Algorithm,
+    encoding::json::Value,
+    jwks::{KeySet, KeySetError, MAX_BYTES, MAX_KEYS, Origin, RemoteKeys, Source, Uri},
+    policy::{Credentials, Keys},
 };
 
 pub(super) const JWKS: Field = Field::optional(

@@ -24,12 +24,9 @@ use self::{
     schema::{Field, Shape},
 };
 use crate::{
-    consumer::{Credentials, HeaderText},
-    identity,
-    json::Value,
-    policy::{Policy, Rule},
+    encoding::{HeaderText, json::Value},
+    policy::{Credentials, IDENTITY_HEADERS, Policy, Rule},
     request::Request,
-    token_cache::CacheLimits,
 };
 
 const MAX_CACHE_ENTRIES: u32 = 1_000_000;
@@ -105,6 +102,15 @@ pub struct Config {
     pub measure_verification: bool,
     /// What was noticed that is no fault.
     pub warnings: Vec<Warning>,
+}
+
+/// How much a cache may hold. Whichever bound is reached first evicts the token that was not used for longest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CacheLimits {
+    /// Tokens; 0 turns the cache off.
+    pub entries: usize,
+    /// Bytes of memory, with what an entry needs beside its token.
+    pub bytes: usize,
 }
 
 /// `host_crypto`: whether the host may check signatures, where it has shown that it can.
@@ -185,7 +191,7 @@ impl Config {
 
     /// The names that only the filter may write, in lower case: identity headers, and those that any policy fills.
     pub fn own_headers(&self) -> impl Iterator<Item = &str> {
-        identity::NAMES.into_iter().chain(self.claim_headers.iter().map(AsRef::as_ref))
+        IDENTITY_HEADERS.into_iter().chain(self.claim_headers.iter().map(AsRef::as_ref))
     }
 
     /// Whether any policy needs more of a token's claims than the time.

@@ -11,13 +11,10 @@ use super::{
     schema::{Field, Shape},
 };
 use crate::{
-    access::Access,
-    claim_checks::{Condition, RequiredClaim, Scalar},
-    claims::TimeChecks,
-    consumer::HeaderText,
-    json::Value,
-    policy::Policy,
+    encoding::{HeaderText, json::Value},
+    policy::{Access, Policy},
     request::TokenPlaces,
+    token::{Condition, RequiredClaim, Scalar, TimeChecks},
 };
 
 /// The longest `maximum_expiration`: a year, in seconds.

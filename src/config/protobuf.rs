@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use prost::decode_length_delimiter;
 
-use crate::json::{Member, Value};
+use crate::encoding::json::{Member, Value};
 
 /// Deeper than any configuration, and shallow enough for the stack of a proxy's Wasm machine. The same as for JSON.
 const MAX_DEPTH: u32 = 127;

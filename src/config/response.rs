@@ -6,7 +6,7 @@ use super::{
     header_text,
     schema::{Field, Shape},
 };
-use crate::reply_format::{ReplyFormat, Template};
+use crate::policy::{ReplyFormat, Template};
 
 /// The fields of `response`.
 pub(super) const FIELDS: &[Field] = &[

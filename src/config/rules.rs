@@ -8,7 +8,7 @@ use super::{
     schema::{Field, Shape, joined},
 };
 use crate::{
-    json::Value,
+    encoding::json::Value,
     policy::{Policy, Rule},
 };
 

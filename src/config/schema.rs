@@ -79,7 +79,7 @@ pub enum Shape {
     Text,
     /// A text that is not empty.
     Name,
-    /// A text that a header carries unchanged, as [`crate::consumer::HeaderText`] demands.
+    /// A text that a header carries unchanged, as [`crate::encoding::HeaderText`] demands.
     HeaderText,
     /// A token of RFC 9110 §5.6.2, the form of the names of headers and cookies.
     Token,
@@ -96,7 +96,7 @@ pub enum Shape {
     Scalar,
     /// One of some words.
     OneOf(&'static [&'static str]),
-    /// The name of an [`Algorithm`](crate::algorithm::Algorithm).
+    /// The name of an [`Algorithm`](crate::crypto::Algorithm).
     Algorithm,
     /// A time: a number of seconds, or a text such as `"5s"`, `"0.25s"`, `"10m"`, `"24h"`.
     Duration {

@@ -10,15 +10,11 @@ use proxy_wasm::{
 
 use super::header_map::HeaderMap;
 use crate::{
-    algorithm::Algorithm,
-    claims::Timestamp,
     config::HostCryptoUse,
-    host_crypto::{CryptoHost, HostCrypto},
-    identity::RequestHeaders,
-    key::Key,
+    crypto::{Algorithm, BuiltIn, CryptoHost, HostCrypto, Key, Verifier},
     reply::Reply,
-    request::Request,
-    verifier::{BuiltIn, Verifier},
+    request::{Request, RequestHeaders},
+    token::Timestamp,
 };
 
 /// The request that the host is calling about, with its headers as they stood when it was taken up.

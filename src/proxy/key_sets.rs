@@ -14,9 +14,8 @@ use proxy_wasm::{
 };
 
 use crate::{
-    consumer::Credentials,
-    key_set::MAX_BYTES,
-    remote_keys::{Advice, Answer, Event, FetchError, Fetcher, KeySetHost, Millis, RemoteKeys, Source, Uri, Wait},
+    jwks::{Advice, Answer, Event, FetchError, Fetcher, KeySetHost, MAX_BYTES, Millis, RemoteKeys, Source, Uri, Wait},
+    policy::Credentials,
 };
 
 /// How often a worker looks whether another one has fetched something, while requests wait, or sets are still to arrive.

@@ -7,12 +7,12 @@ use super::{
     metrics::Metrics,
 };
 use crate::{
-    claims::Timestamp,
-    decision::{Decision, Denial, Outcome, UntrustedText},
+    authenticate::{Decision, Denial, Outcome},
+    encoding::UntrustedText,
+    observe::{Throttle, TokenNames},
     policy::Policy,
     request::Request,
-    throttle::Throttle,
-    token_names::TokenNames,
+    token::Timestamp,
 };
 
 /// How many denials a worker logs in a second. A flood of requests must not become a flood of lines.

@@ -7,11 +7,8 @@ use std::cell::{Cell, RefCell};
 use proxy_wasm::{hostcalls, types::MetricType};
 
 use crate::{
-    algorithm::Algorithm,
-    authenticate::CacheUse,
-    decision::{Outcome, Reason},
-    key::Key,
-    verifier::Verifier,
+    authenticate::{CacheUse, Outcome, Reason},
+    crypto::{Algorithm, Key, Verifier},
 };
 
 /// The reason of a refusal that is no client's fault.

@@ -12,10 +12,9 @@ use super::{
     metrics::{INTERNAL_ERROR, Metrics, Timed},
 };
 use crate::{
-    authenticate::Authenticator,
+    authenticate::{Authenticator, Decision, Outcome},
     config::Config,
-    decision::{Decision, Outcome},
-    remote_keys::Millis,
+    jwks::Millis,
     reply::Reply,
     upstream,
 };

@@ -1,0 +1,104 @@
+//! What the filter takes, and what is seldom meant.
+
+use jwt_auth_filter::{
+    config::{Config, Path, Step},
+    crypto::{Algorithm, Key},
+    policy::Policy,
+};
+
+use super::{Finding, Message};
+use crate::{
+    configurations::{Configuration, CredentialPlace, OnFailure},
+    document::Node,
+};
+
+/// The warnings about a configuration without faults.
+pub(super) fn of(configuration: &Configuration, config: &Config) -> Vec<Finding> {
+    let warn = |path: Vec<Step>, text: &str| Finding {
+        at: configuration.root.place(&path),
+        path: Some(Path(path).to_string()),
+        message: Message::Warning(text.to_owned()),
+    };
+    let field = |name: &str| vec![Step::Field(name.to_owned())];
+    let mut warnings: Vec<Finding> =
+        config.warnings.iter().map(|warning| warn(warning.path.0.clone(), &warning.text)).collect();
+
+    if config.credentials.is_empty() {
+        warnings.push(warn(field("consumers"), "no consumer has a credential, so no token is accepted"));
+    }
+    for PolicyPlace { policy, path, node } in policies(configuration, config) {
+        let field = |name: &str| [path.clone(), field(name)].concat();
+        // A rule inherits what it does not set, and the warning about it stands at the top already.
+        let sets = |name: &str| path.is_empty() || node.member(name).is_some();
+        if !policy.time_checks.exp && sets("claims_to_verify") {
+            warnings
+                .push(warn(field("claims_to_verify"), "without exp, a token that has expired is accepted for ever"));
+        }
+        if !policy.token_places.uri_param_names.is_empty() && sets("uri_param_names") {
+            let text =
+                "a token is accepted in the query string, where access logs and histories keep it; [] turns it off";
+            warnings.push(warn(field("uri_param_names"), text));
+        }
+    }
+    for credential in configuration.credentials() {
+        if let Some(text) = weak_secret(&credential, config) {
+            warnings.push(warn(credential.path("secret"), &text));
+        }
+        for source in ["remote_jwks", "discovery"] {
+            let uri = credential.node.get(source).and_then(|source| source.get("uri")).and_then(Node::text);
+            if uri.is_some_and(|uri| uri.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http:"))) {
+                let mut path = credential.path(source);
+                path.push(Step::Field("uri".to_owned()));
+                warnings.push(warn(path, "over plain HTTP, whoever is on the way can put in keys of their own"));
+            }
+        }
+    }
+    warnings.extend(on_failure(configuration.on_failure));
+    warnings
+}
+
+/// What is to be said about the filter around a configuration, whether or not that has faults.
+pub(super) fn on_failure(on_failure: OnFailure) -> Option<Finding> {
+    let (at, text) = match on_failure {
+        OnFailure::Settled => return None,
+        OnFailure::Unset(at) => {
+            (at, "not set: should the module fail, all requests get 503 until a restart; FAIL_RELOAD starts it anew")
+        }
+        OnFailure::Open(at) => (at, "should the module fail, every request passes unchecked"),
+    };
+    Some(Finding { at, path: Some("failure_policy".to_owned()), message: Message::Warning(text.to_owned()) })
+}
+
+/// A policy, and where it stands.
+struct PolicyPlace<'c> {
+    policy: &'c Policy,
+    path: Vec<Step>,
+    node: &'c Node,
+}
+
+/// The policy at the top and those of the rules, but for what is open on purpose.
+fn policies<'c>(configuration: &'c Configuration, config: &'c Config) -> Vec<PolicyPlace<'c>> {
+    let root = &configuration.root;
+    let nodes = root.get("rules").map(Node::items).unwrap_or_default();
+    let rules = config.rules.iter().zip(nodes).enumerate().map(|(at, (rule, node))| {
+        let path = vec![Step::Field("rules".to_owned()), Step::Item(at)];
+        PolicyPlace { policy: &rule.policy, path, node }
+    });
+    let top = PolicyPlace { policy: &config.policy, path: Vec::new(), node: root };
+    std::iter::once(top).chain(rules).filter(|place| !place.policy.disabled).collect()
+}
+
+/// A secret that is shorter than the hash of an algorithm that it is for (RFC 7518 §3.2).
+fn weak_secret(credential: &CredentialPlace, config: &Config) -> Option<String> {
+    let credential = config.credentials.with_key(credential.key()?).get(credential.before)?;
+    let keys = credential.keys().current()?;
+    let hashes = [(Algorithm::HS256, 32), (Algorithm::HS384, 48), (Algorithm::HS512, 64)];
+    let (algorithm, least) = hashes.into_iter().find(|(algorithm, _)| credential.allows(*algorithm))?;
+    keys.candidates(algorithm, None).find_map(|key| match key.key() {
+        Key::Secret(secret) if secret.len() < least => Some(format!(
+            "{} bytes long; {algorithm} needs {least}, or who has a token can guess it (RFC 7518, section 3.2)",
+            secret.len()
+        )),
+        _ => None,
+    })
+}

@@ -1,0 +1,289 @@
+//! The commands and their options.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{ArgGroup, Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use jwt_auth_filter::crypto::Algorithm;
+use serde_json::Value;
+
+use crate::signing_key::Kind;
+
+/// Checks configurations of the JWT filter, explains its decisions, and makes tokens to try it with. Works offline.
+#[derive(Debug, Parser)]
+#[command(name = "jwt-auth", version = env!("JWT_AUTH_VERSION"), propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Check configurations: every fault with its line, and what is worth a second look
+    ///
+    /// Takes plugin configurations (YAML or JSON) and files that hold the filter: an Envoy configuration, an ECDS file, a
+    /// ConfigMap with one of these, an EnvoyFilter, a WasmPlugin, an EnvoyExtensionPolicy. A Wasm filter is taken for this one if its name, root_id or
+    /// module has jwt-auth or jwt_auth in it, or its configuration the field consumers.
+    ///
+    /// Exit codes: 0 without faults, 1 with faults, 2 when a file cannot be read.
+    #[command(after_help = "Examples:\n  jwt-auth check envoy.yaml\n  jwt-auth check --format json ecds/*.yaml")]
+    Check(CheckArguments),
+
+    /// Make an Envoy configuration out of the gateway's
+    ///
+    /// Services and routes become clusters and routes; the plugins jwt and acl, consumers and their credentials become the
+    /// filter's configuration. What has no counterpart is listed at the end, with its line.
+    ///
+    /// Exit codes: 0 when it was converted, 1 when the gateway or the filter would refuse it, or with --strict when
+    /// something has no counterpart, 2 when a file cannot be read.
+    #[command(after_help = "Examples:\n  jwt-auth convert kong.yaml > envoy.yaml\n  \
+                            deck gateway dump -o - | jwt-auth convert --strict -")]
+    Convert(ConvertArguments),
+
+    /// Explain what the filter does with a token or a request, step by step
+    ///
+    /// The verdict comes from the same code that runs in the proxy. Nothing is sent anywhere. Without --token, --token-file
+    /// and --request, a token, a request or a curl command line is read from standard input. A request is HTTP as it stands
+    /// on the wire, its headers alone, what curl -v prints, or a URL; a command line may be for a POSIX shell, cmd.exe or
+    /// PowerShell, as browsers copy it.
+    ///
+    /// Exit codes: 0 if the request passes, 1 if it is refused, 2 when something cannot be read.
+    #[command(after_help = "Examples:\n  \
+        jwt-auth explain --config envoy.yaml --token eyJhbGciOi…\n  \
+        jwt-auth explain --config envoy.yaml --token-file token.txt --at 2026-11-24T16:00:00Z\n  \
+        pbpaste | jwt-auth explain --config envoy.yaml       # a copied curl command line")]
+    Explain(ExplainArguments),
+
+    /// Make a token for tests
+    ///
+    /// It holds iat, exp and the claims that are given. A value that is JSON keeps its type: 7, true, ["a"], "7" for a text
+    /// that looks like a number; everything else is a text.
+    #[command(after_help = "Examples:\n  \
+        jwt-auth token --key private.pem --claim iss=https://auth.example.com --claim 'groups=[\"a\"]'\n  \
+        jwt-auth token --secret \"$SECRET\" --alg HS512 --claim iss=client-app --exp 5m\n  \
+        jwt-auth token --key private.pem --claim iss=x --exp -1h      # one that has expired")]
+    Token(TokenArguments),
+
+    /// Make a key: the private key in PEM (PKCS#8), the public key in PEM and as a JWK; for HS256 to HS512 a secret
+    ///
+    /// token --key reads what is printed here, and so does openssl (ML-DSA from 3.5 on).
+    #[command(after_help = "Examples:\n  \
+        jwt-auth keygen ES256 > key.txt && jwt-auth token --key key.txt --claim iss=client-app\n  \
+        jwt-auth keygen RS256 --bits 4096 --kid 2026-11\n  \
+        jwt-auth keygen HS256")]
+    Keygen(KeygenArguments),
+
+    /// Print the JSON Schema of the plugin configuration
+    ///
+    /// With it an editor completes and checks configurations; it is also in the repository, envoy/jwt-auth.schema.json.
+    #[command(after_help = "Example:\n  jwt-auth schema > jwt-auth.schema.json")]
+    Schema,
+
+    /// Print the completions of a shell
+    #[command(
+        after_help = "Example:\n  jwt-auth completions bash > ~/.local/share/bash-completion/completions/jwt-auth"
+    )]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+
+    /// Print a manual page
+    #[command(after_help = "Examples:\n  jwt-auth man | man -l -\n  jwt-auth man check | man -l -")]
+    Man {
+        /// The command that the page is on; without it, the program as a whole
+        #[arg(value_parser = command_name)]
+        command: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArguments {
+    /// Files to check; - for standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    /// How to print what was found
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// What `convert` is asked for.
+#[derive(Debug, Args)]
+pub(crate) struct ConvertArguments {
+    /// The gateway's declarative configuration (formats 1.1, 2.1, 3.0), what `deck` dumps, or answers of the Admin API;
+    /// several files are taken together, `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    /// Where Envoy is to listen
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:8000")]
+    pub listen: SocketAddr,
+
+    /// Where Envoy's administration interface is to listen
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9901")]
+    pub admin: SocketAddr,
+
+    /// Where Envoy finds the filter's module
+    #[arg(long, value_name = "FILE", default_value = "dist/jwt-auth.wasm")]
+    pub module: String,
+
+    /// Convert nothing if anything has no counterpart
+    #[arg(long)]
+    pub strict: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArguments {
+    /// The plugin configuration, or a file that holds the filter, such as an Envoy configuration
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+
+    /// Which filter of the file: its name, root_id or plugin name; without it, the first
+    #[arg(long, value_name = "NAME")]
+    pub filter: Option<String>,
+
+    /// The token
+    #[arg(long, value_name = "TOKEN", group = "subject")]
+    pub token: Option<String>,
+
+    /// A file that holds the token
+    #[arg(long, value_name = "FILE", group = "subject")]
+    pub token_file: Option<PathBuf>,
+
+    /// A file that holds a request or a curl command line; - for standard input
+    #[arg(long, value_name = "FILE", group = "subject")]
+    pub request: Option<PathBuf>,
+
+    /// The name of the Envoy route that the request takes, for rules with routes
+    #[arg(long, value_name = "NAME")]
+    pub route: Option<String>,
+
+    /// The name of the Envoy cluster that the request goes to, for rules with services
+    #[arg(long, value_name = "NAME")]
+    pub service: Option<String>,
+
+    /// A file with the key set that the issuer publishes, for credentials with remote_jwks or discovery
+    #[arg(long, value_name = "FILE")]
+    pub jwks: Option<PathBuf>,
+
+    /// Another moment than now: 2026-11-24T16:00:00Z, 2026-11-24, seconds since the epoch, +5m or -1h
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub at: Option<String>,
+
+    /// How to print the explanation
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("signer").required(true).args(["key", "secret"]))]
+pub(crate) struct TokenArguments {
+    /// The algorithm; without it, the usual one of the key: RS256, HS256, …
+    #[arg(long, value_name = "ALG", value_parser = algorithm)]
+    pub alg: Option<Algorithm>,
+
+    /// A file with a private key in PEM or as a JWK, or with a secret in its first line; - for standard input
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+
+    /// The secret, for HS256, HS384 and HS512; other users of the machine may see it in the list of processes
+    #[arg(long)]
+    pub secret: Option<String>,
+
+    /// The secret is in base64, as with `secret_is_base64`
+    #[arg(long)]
+    pub base64: bool,
+
+    /// A claim; may be given several times
+    #[arg(long, value_name = "NAME=VALUE", value_parser = typed_member)]
+    pub claim: Vec<(String, Value)>,
+
+    /// A parameter of the header; may be given several times
+    #[arg(long, value_name = "NAME=VALUE", value_parser = typed_member)]
+    pub header: Vec<(String, Value)>,
+
+    /// When it expires, from now: 90s, 5m, 1h, 7d, -1h; none for never
+    #[arg(long, value_name = "SPAN", default_value = "1h", allow_hyphen_values = true)]
+    pub exp: String,
+
+    /// From when on it is valid, from now
+    #[arg(long, value_name = "SPAN", allow_hyphen_values = true)]
+    pub nbf: Option<String>,
+
+    /// The id of the key, for the header; without it, that of a JWK
+    #[arg(long)]
+    pub kid: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeygenArguments {
+    /// The algorithm that the key is for; Ed25519 and Ed448 are the two curves of EdDSA
+    #[arg(value_name = "ALG", value_parser = key_kind)]
+    pub algorithm: Kind,
+
+    /// The length of an RSA key, 2048 to 8192; without it, 2048
+    #[arg(long, value_parser = clap::value_parser!(u16).range(2048..=8192))]
+    pub bits: Option<u16>,
+
+    /// The id of the key, for the JWK
+    #[arg(long)]
+    pub kid: Option<String>,
+}
+
+fn command_name(name: &str) -> Result<String, String> {
+    let program = Cli::command();
+    let names: Vec<&str> = program.get_subcommands().map(clap::Command::get_name).collect();
+    if names.contains(&name) { Ok(name.to_owned()) } else { Err(format!("expected one of {}", names.join(", "))) }
+}
+
+fn algorithm(name: &str) -> Result<Algorithm, String> {
+    name.parse().map_err(|_| format!("expected one of {}", Algorithm::ALL.map(Algorithm::name).join(", ")))
+}
+
+fn key_kind(name: &str) -> Result<Kind, String> {
+    match name {
+        "Ed25519" => Ok(Kind::For(Algorithm::EdDSA)),
+        "Ed448" => Ok(Kind::Ed448),
+        name => algorithm(name).map(Kind::For).map_err(|expected| expected + ", Ed25519, Ed448"),
+    }
+}
+
+/// `name=value`, the value as JSON if it is JSON, else as a text.
+fn typed_member(text: &str) -> Result<(String, Value), String> {
+    let (name, value) =
+        text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or("expected a name and a value, name=value")?;
+    Ok((name.to_owned(), serde_json::from_str(value).unwrap_or_else(|_| value.into())))
+}
+
+/// How a result is printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
+}
+
+/// The completions of a shell.
+pub(crate) fn completions(shell: Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "jwt-auth", &mut script);
+    String::from_utf8_lossy(&script).into_owned()
+}
+
+/// The manual page of the program, or of one of its commands; `None` if it has no such command.
+pub(crate) fn manual(command: Option<&str>) -> Option<String> {
+    let mut program = Cli::command();
+    program.build();
+    let command = match command {
+        Some(name) => program.find_subcommand(name)?.clone(),
+        None => program,
+    };
+    // The name that is shown is `jwt-auth check`, and that of its file `jwt-auth-check`.
+    let name = command.get_bin_name().unwrap_or("jwt-auth").replace(' ', "-");
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command).title(name).render(&mut page).ok()?;
+    Some(String::from_utf8_lossy(&page).into_owned())
+}

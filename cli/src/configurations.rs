@@ -1,0 +1,320 @@
+//! Where in a file the filter's configurations stand.
+//!
+//! A file is a plugin configuration itself, or something that holds Wasm filters: an Envoy configuration, an ECDS file,
+//! a ConfigMap with one of these, an EnvoyFilter, a WasmPlugin, an EnvoyExtensionPolicy. Of the Wasm filters those are ours that say so by a name, a
+//! `root_id`, or the file or address of their module, in which `jwt-auth` or `jwt_auth` stands, and those whose
+//! configuration has a field `consumers`, which no other filter is likely to have. Where Envoy is to discover a filter's
+//! configuration, that is somewhere else.
+
+mod credentials;
+
+use std::fmt;
+
+use jwt_auth_filter::config::{Config, FIELDS, Fault};
+
+pub(crate) use self::credentials::CredentialPlace;
+
+use crate::document::{self, Content, Dialect, Node, Position, Text, Unreadable};
+
+const WASM: &str = "envoy.extensions.filters.http.wasm.v3.Wasm";
+const TYPED_STRUCTS: [&str; 2] = ["udpa.type.v1.TypedStruct", "xds.type.v3.TypedStruct"];
+const NAMELESS: &str = "without a name";
+const STRUCT: &str = "google.protobuf.Struct";
+const STRING_VALUE: &str = "google.protobuf.StringValue";
+
+/// A configuration of the filter.
+#[derive(Debug)]
+pub(crate) struct Configuration {
+    /// The names by which a filter can be asked for; none for a plugin configuration that is a file of its own.
+    pub names: Vec<String>,
+    /// Where it begins.
+    pub at: Position,
+    /// Its fields.
+    pub root: Node,
+    /// What it was read as when it is a text that is no JSON.
+    pub broken: Vec<Fault>,
+    /// What becomes of requests when the module fails.
+    pub on_failure: OnFailure,
+}
+
+/// What a file says of requests that come when the module has failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OnFailure {
+    /// The file is not about it, or the module starts anew and nothing passes.
+    Settled,
+    /// No `failure_policy` in the filter at this place.
+    Unset(Position),
+    /// Requests pass unchecked.
+    Open(Position),
+}
+
+/// What was found in a file.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    pub configurations: Vec<Configuration>,
+    /// The Wasm filters that are others', by their names.
+    pub others: Vec<(String, Position)>,
+    /// The Wasm filters whose configuration is somewhere else.
+    pub discovered: Vec<Discovered>,
+    /// Whether the file is the gateway's declarative configuration.
+    pub of_gateway: bool,
+}
+
+impl Findings {
+    fn count(&self) -> usize {
+        [self.configurations.len(), self.others.len(), self.discovered.len()].into_iter().sum()
+    }
+}
+
+/// A Wasm filter that Envoy discovers (ECDS): its configuration is in another file, or comes from a server.
+#[derive(Debug)]
+pub(crate) struct Discovered {
+    pub at: Position,
+    pub name: String,
+    /// The file, as Envoy is told of it.
+    pub file: Option<String>,
+}
+
+impl fmt::Display for Discovered {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        write!(formatter, "the configuration of {} is ", self.name)?;
+        match &self.file {
+            Some(file) => write!(formatter, "in {file}"),
+            None => formatter.write_str("what a server gives Envoy"),
+        }
+    }
+}
+
+/// Finds every configuration in a file. Envoy knows JSON by the file's name, and takes no YAML in it.
+///
+/// # Errors
+/// If it is neither YAML nor JSON, or no JSON where it must be.
+pub(crate) fn find(text: &str, is_json: bool) -> Result<Findings, Unreadable> {
+    let mut findings = Findings::default();
+    let documents = match is_json && !text.trim().is_empty() {
+        true => vec![document::read_json(text.trim_start_matches('\u{feff}'))?],
+        false => document::read(text, Dialect::Envoy)?,
+    };
+    // What goes to a Kubernetes API is read by Go.
+    let is_resource = |node: &Node| node.get("apiVersion").is_some() && node.get("kind").is_some();
+    let in_go = if documents.iter().any(is_resource) { document::read(text, Dialect::Go)? } else { Vec::new() };
+    for (at, document) in documents.iter().enumerate() {
+        let document = if is_resource(document) { in_go.get(at).unwrap_or(document) } else { document };
+        if document.get("_format_version").is_some() {
+            findings.of_gateway = true;
+            continue;
+        }
+        let before = findings.count();
+        if let Some(files) = document.get("data").filter(|_| is_config_map(document)) {
+            walk_files(files, &mut findings)?;
+        }
+        walk(document, &[], &mut findings);
+        if before == findings.count() && !holds_filters(document) {
+            findings.configurations.push(bare(document));
+        }
+    }
+    Ok(findings)
+}
+
+fn is_config_map(document: &Node) -> bool {
+    document.get("kind").and_then(Node::text) == Some("ConfigMap")
+}
+
+/// Looks at the files of a ConfigMap that Envoy would read and that hold a Wasm filter.
+fn walk_files(files: &Node, findings: &mut Findings) -> Result<(), Unreadable> {
+    for file in files.members() {
+        let Content::Text(text) = &file.value.content else { continue };
+        if !text.text.contains(WASM) {
+            continue;
+        }
+        let place = |at| text.first.map_or(file.value.at, |first| first.of_inner(at));
+        let documents = document::read(&text.text, Dialect::Envoy)
+            .map_err(|error| Unreadable { at: place(error.at), problem: error.problem })?;
+        for document in documents {
+            walk(&document.relocated(text.first, file.value.at), &[], findings);
+        }
+    }
+    Ok(())
+}
+
+/// Whether a document is of a kind that may hold filters, rather than a plugin configuration.
+fn holds_filters(document: &Node) -> bool {
+    let marks =
+        ["static_resources", "dynamic_resources", "resources", "admin", "node", "typed_config", "@type", "apiVersion"];
+    let is_empty = document.content == Content::Null;
+    let has_field = document.members().iter().any(|member| FIELDS.iter().any(|field| field.name == member.name));
+    is_empty || (!has_field && marks.into_iter().any(|name| document.get(name).is_some()))
+}
+
+fn bare(document: &Node) -> Configuration {
+    Configuration {
+        names: Vec::new(),
+        at: document.at,
+        root: document.clone(),
+        broken: Vec::new(),
+        on_failure: OnFailure::Settled,
+    }
+}
+
+/// Looks at a value and all that it holds. `names` are those of the objects around it.
+fn walk(node: &Node, names: &[&str], findings: &mut Findings) {
+    if let Some(plugin) = wasm_filter(node) {
+        let names = [names, &texts(plugin, &["name", "root_id"])].concat();
+        let form = Form { fields: plugin.get("configuration"), policy: Policy::Envoy };
+        return consider(plugin, form, names, findings);
+    }
+    if let Some(discovered) = discovered(node) {
+        return findings.discovered.push(discovered);
+    }
+    let kind = node.get("kind").and_then(Node::text).unwrap_or_default();
+    let names = match node.get("metadata").filter(|_| !kind.is_empty()) {
+        Some(metadata) => texts(metadata, &["name"]),
+        None => texts(node, &["name"]),
+    };
+    match (kind, node.get("spec")) {
+        ("WasmPlugin", Some(spec)) => {
+            let names = [names, texts(spec, &["pluginName"])].concat();
+            let form = Form { fields: spec.get("pluginConfig"), policy: Policy::Istio };
+            return consider(spec, form, names, findings);
+        }
+        ("EnvoyExtensionPolicy", Some(spec)) => {
+            for wasm in spec.get("wasm").map(Node::items).unwrap_or_default() {
+                let names = [names.clone(), texts(wasm, &["name", "rootID"])].concat();
+                consider(wasm, Form { fields: wasm.get("config"), policy: Policy::EnvoyGateway }, names, findings);
+            }
+            return;
+        }
+        _ => {}
+    }
+    for member in node.members() {
+        walk(&member.value, &names, findings);
+    }
+    for item in node.items() {
+        walk(item, &[], findings);
+    }
+}
+
+/// The PluginConfig of a Wasm HTTP filter, if the value is the configuration of one.
+fn wasm_filter(node: &Node) -> Option<&Node> {
+    let is = |node: &Node, name: &str, expected: &str| {
+        node.get(name).and_then(Node::text).is_some_and(|url| url.rsplit('/').next() == Some(expected))
+    };
+    if is(node, "@type", WASM) {
+        return node.get("config");
+    }
+    let is_typed_struct = TYPED_STRUCTS.iter().any(|name| is(node, "@type", name));
+    (is_typed_struct && is(node, "type_url", WASM)).then(|| node.get("value")?.get("config")).flatten()
+}
+
+/// A Wasm filter that Envoy is to discover.
+fn discovered(node: &Node) -> Option<Discovered> {
+    let member = node.member("config_discovery")?;
+    let is_wasm = |url: &Node| url.text().and_then(|url| url.rsplit('/').next()) == Some(WASM);
+    if !member.value.get("type_urls")?.items().iter().any(is_wasm) {
+        return None;
+    }
+    let file = ["config_source", "path_config_source", "path"];
+    let file = file.into_iter().try_fold(&member.value, Node::get).and_then(Node::text);
+    let name = node.get("name").and_then(Node::text).unwrap_or(NAMELESS);
+    Some(Discovered { at: member.at, name: name.to_owned(), file: file.map(str::to_owned) })
+}
+
+/// Where a filter has its configuration, and how it says what happens when the module fails.
+struct Form<'d> {
+    fields: Option<&'d Node>,
+    policy: Policy,
+}
+
+enum Policy {
+    Envoy,
+    Istio,
+    EnvoyGateway,
+}
+
+/// Takes a Wasm filter for ours, or for another's.
+fn consider(filter: &Node, form: Form, names: Vec<&str>, findings: &mut Findings) {
+    let mut names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+    names.dedup();
+    let fields = form.fields.map_or(Fields::Tree(Node { at: filter.at, content: Content::Object(Vec::new()) }), fields);
+    let (root, broken) = match fields {
+        Fields::Tree(root) => (root, Vec::new()),
+        Fields::Broken(at, faults) => (Node { at, content: Content::Null }, faults),
+    };
+    let is_named = |name: &str| ["jwt-auth", "jwt_auth"].iter().any(|ours| name.to_ascii_lowercase().contains(ours));
+    if names.iter().any(|name| is_named(name))
+        || module(filter).is_some_and(is_named)
+        || root.get("consumers").is_some()
+    {
+        let on_failure = on_failure(filter, &form.policy);
+        findings.configurations.push(Configuration { names, at: root.at, root, broken, on_failure });
+    } else {
+        findings.others.push((names.pop().unwrap_or_else(|| NAMELESS.to_owned()), filter.at));
+    }
+}
+
+/// The file or address that a filter's module comes from.
+fn module(filter: &Node) -> Option<&str> {
+    let at = |path: &[&str]| path.iter().try_fold(filter, |node, name| node.get(name)).and_then(Node::text);
+    at(&["vm_config", "code", "local", "filename"])
+        .or_else(|| at(&["vm_config", "code", "remote", "http_uri", "uri"]))
+        .or_else(|| at(&["url"]))
+        .or_else(|| at(&["code", "image", "url"]))
+        .or_else(|| at(&["code", "http", "url"]))
+}
+
+fn on_failure(filter: &Node, policy: &Policy) -> OnFailure {
+    let is = |name: &str, value: &str| filter.get(name).filter(|node| node.text() == Some(value));
+    let is_true = |name: &str| filter.get(name).filter(|node| node.content == Content::Bool(true));
+    let open = match policy {
+        Policy::Envoy => is("failure_policy", "FAIL_OPEN").or_else(|| is_true("fail_open")),
+        Policy::Istio => is("failStrategy", "FAIL_OPEN"),
+        Policy::EnvoyGateway => is_true("failOpen"),
+    };
+    match (open, policy) {
+        (Some(node), _) => OnFailure::Open(node.at),
+        (None, Policy::Envoy) if filter.get("failure_policy").is_none() => OnFailure::Unset(filter.at),
+        _ => OnFailure::Settled,
+    }
+}
+
+/// The plugin's fields.
+enum Fields {
+    Tree(Node),
+    Broken(Position, Vec<Fault>),
+}
+
+/// Takes a configuration out of its `google.protobuf.Any`, if it is in one.
+fn fields(node: &Node) -> Fields {
+    let Some(type_url) = node.get("@type").and_then(Node::text) else { return Fields::Tree(node.clone()) };
+    let empty = Node { at: node.at, content: Content::Object(Vec::new()) };
+    match (type_url.rsplit('/').next(), node.get("value")) {
+        (Some(STRUCT | STRING_VALUE), None) => Fields::Tree(empty),
+        (Some(STRUCT), Some(value)) => Fields::Tree(value.clone()),
+        (Some(STRING_VALUE), Some(Node { at, content: Content::Text(text) })) => embedded(text, *at),
+        _ => {
+            let expected = format!("{STRUCT}, or {STRING_VALUE} that holds JSON");
+            let fault = Fault { path: Default::default(), found: "another message".to_owned(), expected };
+            Fields::Broken(node.at, vec![fault])
+        }
+    }
+}
+
+/// Reads JSON that stands in a text of the file.
+fn embedded(text: &Text, at: Position) -> Fields {
+    match document::read_json(&text.text) {
+        Ok(node) => Fields::Tree(node.relocated(text.first, at)),
+        Err(unreadable) => {
+            let place = text.first.map_or(at, |first| first.of_inner(unreadable.at));
+            match Config::parse(text.text.as_bytes()) {
+                // Nothing at all is a configuration too.
+                Ok(_) => Fields::Tree(Node { at, content: Content::Object(Vec::new()) }),
+                Err(faults) => Fields::Broken(place, faults),
+            }
+        }
+    }
+}
+
+/// The texts of some members.
+fn texts<'d>(node: &'d Node, names: &[&str]) -> Vec<&'d str> {
+    names.iter().filter_map(|name| node.get(name)?.text()).collect()
+}

@@ -1,0 +1,150 @@
+//! The Envoy configuration as a whole: a listener with the filter and the routes, and a cluster for each service.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::{
+    gateway::{Balancing, Gateway, Service, Target},
+    policy::Policies,
+    routes::{otherwise, routes, seconds},
+    yaml::{Yaml, map, some, texts},
+};
+
+/// Where Envoy listens, and where the module is.
+pub(super) struct Surroundings {
+    pub listen: SocketAddr,
+    pub admin: SocketAddr,
+    pub module: String,
+}
+
+/// The configuration that Envoy starts with.
+pub(super) fn bootstrap(gateway: &Gateway, policies: Policies, no_route: &str, surroundings: &Surroundings) -> Yaml {
+    let mut routes = routes(gateway, &policies.access, no_route);
+    routes.push(otherwise(no_route));
+    let clusters = gateway.services.iter().filter(|service| service.enabled);
+    map([
+        ("admin", Some(map([("address", Some(socket(surroundings.admin)))]))),
+        (
+            "static_resources",
+            Some(map([
+                ("listeners", some(vec![listener(routes, policies.plugin, surroundings)])),
+                ("clusters", some(clusters.map(|service| cluster(gateway, service)).collect::<Vec<_>>())),
+            ])),
+        ),
+    ])
+}
+
+fn socket(address: SocketAddr) -> Yaml {
+    address_of(&address.ip().to_string(), address.port())
+}
+
+fn address_of(host: &str, port: u16) -> Yaml {
+    let socket = map([("address", some(host)), ("port_value", some(u64::from(port)))]);
+    map([("socket_address", Some(socket))])
+}
+
+fn typed(kind: &str, members: Yaml) -> Yaml {
+    let Yaml::Map(members) = members else { return members };
+    let kind = ("@type".to_owned(), format!("type.googleapis.com/{kind}").into());
+    Yaml::Map([kind].into_iter().chain(members).collect())
+}
+
+fn listener(routes: Vec<Yaml>, plugin: Yaml, surroundings: &Surroundings) -> Yaml {
+    let virtual_host =
+        map([("name", some("gateway")), ("domains", Some(texts(["*"]))), ("routes", Some(Yaml::List(routes)))]);
+    let router = map([
+        ("name", some("envoy.filters.http.router")),
+        ("typed_config", Some(typed("envoy.extensions.filters.http.router.v3.Router", map([])))),
+    ]);
+    let manager = map([
+        ("stat_prefix", some("http")),
+        ("use_remote_address", some(true)),
+        ("normalize_path", some(true)),
+        ("merge_slashes", some(true)),
+        // No client may send X_Consumer_Username, which many a service takes for X-Consumer-Username.
+        ("common_http_protocol_options", Some(map([("headers_with_underscores_action", some("REJECT_REQUEST"))]))),
+        ("upgrade_configs", some(vec![map([("upgrade_type", some("websocket"))])])),
+        ("route_config", Some(map([("virtual_hosts", some(vec![virtual_host]))]))),
+        ("http_filters", some(vec![filter(plugin, &surroundings.module), router])),
+    ]);
+    let manager = typed("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager", manager);
+    let manager =
+        map([("name", some("envoy.filters.network.http_connection_manager")), ("typed_config", Some(manager))]);
+    map([
+        ("name", some("http")),
+        ("address", Some(socket(surroundings.listen))),
+        ("filter_chains", some(vec![map([("filters", some(vec![manager]))])])),
+    ])
+}
+
+fn filter(plugin: Yaml, module: &str) -> Yaml {
+    let code = map([("local", Some(map([("filename", some(module))])))]);
+    let config = map([
+        ("name", some("jwt_auth")),
+        ("root_id", some("jwt_auth")),
+        ("failure_policy", some("FAIL_RELOAD")),
+        ("vm_config", Some(map([("runtime", some("envoy.wasm.runtime.v8")), ("code", Some(code))]))),
+        ("configuration", Some(typed("google.protobuf.Struct", map([("value", Some(plugin))])))),
+    ]);
+    let wasm = typed("envoy.extensions.filters.http.wasm.v3.Wasm", map([("config", Some(config))]));
+    map([("name", some("jwt_auth")), ("typed_config", Some(wasm))])
+}
+
+fn cluster(gateway: &Gateway, service: &Service) -> Yaml {
+    let upstream = gateway.upstream_of(service);
+    let own = [Target { host: service.host.clone(), port: service.port, weight: 1 }];
+    let targets = upstream.map_or(own.as_slice(), |upstream| upstream.targets.as_slice());
+    let all_addresses = targets.iter().all(|target| target.host.parse::<IpAddr>().is_ok());
+    let least = upstream.is_some_and(|upstream| upstream.balancing == Balancing::LeastConnections);
+    let endpoints = targets.iter().map(|target| endpoint(target, upstream.is_some())).collect::<Vec<_>>();
+    map([
+        ("name", some(service.name.as_str())),
+        ("connect_timeout", some(seconds(service.connect_timeout))),
+        ("type", some(if all_addresses { "STATIC" } else { "STRICT_DNS" })),
+        ("dns_lookup_family", (!all_addresses).then(|| "ALL".into())),
+        ("lb_policy", least.then(|| "LEAST_REQUEST".into())),
+        (
+            "load_assignment",
+            Some(map([
+                ("cluster_name", some(service.name.as_str())),
+                ("endpoints", some(vec![map([("lb_endpoints", some(endpoints))])])),
+            ])),
+        ),
+        ("typed_extension_protocol_options", protocol(service)),
+        ("transport_socket", service.scheme.tls.then(|| transport(service))),
+    ])
+}
+
+fn endpoint(target: &Target, is_one_of_several: bool) -> Yaml {
+    let authority =
+        if matches!(target.port, 80 | 443) { target.host.clone() } else { format!("{}:{}", target.host, target.port) };
+    let endpoint = map([
+        ("address", Some(address_of(&target.host, target.port))),
+        // What `auto_host_rewrite` makes the Host of.
+        ("hostname", is_one_of_several.then(|| authority.into())),
+    ]);
+    map([("endpoint", Some(endpoint)), ("load_balancing_weight", is_one_of_several.then(|| target.weight.into()))])
+}
+
+/// HTTP/2 for gRPC; and with TLS the name that is asked for is the request's `Host`, as the gateway does it.
+fn protocol(service: &Service) -> Option<Yaml> {
+    const NAME: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+
+    let scheme = service.scheme;
+    if !scheme.grpc && !scheme.tls {
+        return None;
+    }
+    let version = if scheme.grpc { "http2_protocol_options" } else { "http_protocol_options" };
+    let upstream = map([("auto_sni", some(true)), ("auto_san_validation", service.tls_verify.then_some(true.into()))]);
+    let options = map([
+        ("upstream_http_protocol_options", scheme.tls.then_some(upstream)),
+        ("explicit_http_config", Some(map([(version, Some(map([])))]))),
+    ]);
+    Some(map([(NAME, Some(typed(NAME, options)))]))
+}
+
+fn transport(service: &Service) -> Yaml {
+    let roots = map([("validation_context", Some(map([("system_root_certs", Some(map([])))])))]);
+    let context = map([("common_tls_context", service.tls_verify.then_some(roots))]);
+    let context = typed("envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext", context);
+    map([("name", some("envoy.transport_sockets.tls")), ("typed_config", Some(context))])
+}

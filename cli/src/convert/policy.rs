@@ -1,0 +1,240 @@
+//! What the filter demands of each route, and the plugin configuration that says so.
+
+use std::collections::HashSet;
+
+use super::{
+    gateway::{Acl, Consumer, Credential, Gateway, Jwt, Plugin, PluginKind, Route},
+    report::Report,
+    yaml::{Yaml, map, some, texts},
+};
+
+/// What becomes of the plugins: the filter's configuration, and the routes that must not reach their services.
+pub(super) struct Policies {
+    pub plugin: Yaml,
+    /// By the index of the route.
+    pub access: Vec<Access>,
+}
+
+/// What stands in the place of a service that requests of a route must not reach.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Closed {
+    pub status: u16,
+    pub message: String,
+}
+
+/// Who may use a route.
+pub(super) struct Access {
+    /// What answers in place of the service, if nobody may.
+    pub closed: Option<Closed>,
+    /// Whether not everybody may.
+    pub is_guarded: bool,
+}
+
+/// Plugin fields.
+type Fields = Vec<(String, Yaml)>;
+
+/// What is demanded of a request. `None` if nothing is.
+type Demand = Option<Fields>;
+
+impl Policies {
+    /// `no_route` is the name of the route that takes what no other does.
+    pub(super) fn of(gateway: &Gateway, no_route: &str, report: &mut Report) -> Self {
+        let groups = Groups::of(gateway, report);
+        let judged = gateway.routes.iter().enumerate().map(|(index, route)| judge(gateway, index, route, &groups));
+        let (demands, access): (Vec<Demand>, Vec<Access>) = judged.unzip();
+        for (route, access) in gateway.routes.iter().zip(&access) {
+            note(route, access, report);
+        }
+        let is_there = |route: &Route, access: &Access| access.is_guarded || !route.is_narrower();
+        let demands =
+            gateway.routes.iter().zip(&access).zip(demands).filter_map(|((route, access), demand)| {
+                is_there(route, access).then_some((route.name.as_str(), demand))
+            });
+        let rules = Rules::of(demands, no_route);
+        let consumers = gateway.consumers.iter().map(|consumer| groups.consumer(consumer)).collect();
+        let mut members = rules.top;
+        members.push(("rules".to_owned(), Yaml::List(rules.rules)));
+        members.push(("consumers".to_owned(), Yaml::List(consumers)));
+        Self { plugin: Yaml::Map(members), access }
+    }
+}
+
+/// Says what becomes of a route that is closed, or that cannot be matched as the gateway does. Where not everybody may
+/// use it, the requests that it might match must not go to a route that is more open.
+fn note(route: &Route, access: &Access, report: &mut Report) {
+    if let Some(Closed { status: 503, message }) = &access.closed {
+        let message = format!("the route answers 503 until that is decided: {message}");
+        report.note(route.place, &route.name, message);
+    }
+    let outcome = match (access.is_guarded, route.is_narrower()) {
+        (true, true) => "what the rest of the route matches gets 503 until that is decided",
+        (true, false) => "what begins as it does gets 503 until that is decided",
+        (false, true) => "the route is left out",
+        (false, false) => "the path is left out",
+    };
+    for lack in &route.lacks {
+        report.note(lack.place, &lack.subject, format!("{}; {outcome}", lack.message));
+    }
+}
+
+/// What the plugins of a route demand, and whether the route has to be closed.
+fn judge(gateway: &Gateway, index: usize, route: &Route, groups: &Groups) -> (Demand, Access) {
+    let (demand, closed) = demand_of(gateway, index, route, groups);
+    let is_guarded = demand.is_some() || closed.is_some();
+    (demand, Access { closed, is_guarded })
+}
+
+fn demand_of(gateway: &Gateway, index: usize, route: &Route, groups: &Groups) -> (Demand, Option<Closed>) {
+    let mut plugins: Vec<&Plugin> = gateway.plugins.iter().filter(|plugin| applies(plugin, index, route)).collect();
+    // The most specific one of a kind counts: for a route before for a service before for everything.
+    plugins.sort_by_key(|plugin| (plugin.route.is_none(), plugin.service.is_none()));
+    let jwt = plugins.iter().find_map(|plugin| match &plugin.kind {
+        PluginKind::Jwt(jwt) => Some(jwt),
+        _ => None,
+    });
+    let acl = plugins.iter().find_map(|plugin| match &plugin.kind {
+        PluginKind::Acl(acl) => Some(acl),
+        _ => None,
+    });
+    let guard = plugins.iter().find_map(|plugin| match &plugin.kind {
+        PluginKind::Guard(plugin) => Some(format!("{plugin} has no counterpart")),
+        _ => None,
+    });
+    let (demand, nobody) = match (jwt, acl) {
+        (Some(jwt), acl) => demand(jwt, acl, gateway, groups),
+        (None, Some(_)) => {
+            let message = "the plugin acl without the plugin jwt has no counterpart";
+            return (None, Some(Closed { status: 503, message: message.to_owned() }));
+        }
+        (None, None) => (None, None),
+    };
+    (demand, guard.map(|message| Closed { status: 503, message }).or(nobody))
+}
+
+fn applies(plugin: &Plugin, index: usize, route: &Route) -> bool {
+    let to_route = plugin.route.is_none_or(|of| of == index);
+    let to_service = plugin.service.is_none_or(|of| Some(of) == route.service);
+    to_route && to_service
+}
+
+fn demand(Jwt(fields): &Jwt, acl: Option<&Acl>, gateway: &Gateway, groups: &Groups) -> (Demand, Option<Closed>) {
+    let mut fields = fields.clone();
+    fields.retain(|(name, value)| name != "anonymous" || !is_barred(value, gateway));
+    let Some(acl) = acl else { return (Some(fields), None) };
+    // The plugin acl also wants a consumer for a preflight request.
+    fields.retain(|(name, _)| name != "run_on_preflight");
+    let allow = groups.known(&acl.allow);
+    let deny = groups.known(&acl.deny);
+    let nobody = (!acl.allow.is_empty() && allow.is_empty())
+        .then(|| Closed { status: 403, message: "You cannot consume this service".to_owned() });
+    for (name, list) in [("allow", allow), ("deny", deny)] {
+        if !list.is_empty() {
+            fields.push((name.to_owned(), texts(list)));
+        }
+    }
+    (Some(fields), nobody)
+}
+
+/// Whether a name is that of a consumer that must not come in, not even for want of a token.
+fn is_barred(name: &Yaml, gateway: &Gateway) -> bool {
+    let barred = gateway.consumers.iter().filter(|consumer| consumer.is_barred);
+    let mut names = barred.flat_map(|consumer| [&consumer.username, &consumer.id]).flatten();
+    names.any(|barred| Yaml::from(barred.as_str()) == *name)
+}
+
+/// The demands as top level and rules.
+struct Rules {
+    top: Fields,
+    rules: Vec<Yaml>,
+}
+
+impl Rules {
+    fn of<'r>(demands: impl Iterator<Item = (&'r str, Demand)>, no_route: &str) -> Self {
+        let mut open = Vec::new();
+        let mut distinct: Vec<(Fields, Vec<&str>)> = Vec::new();
+        for (route, demand) in demands {
+            let Some(fields) = demand else {
+                open.push(route);
+                continue;
+            };
+            match distinct.iter_mut().find(|(known, _)| *known == fields) {
+                Some((_, routes)) => routes.push(route),
+                None => distinct.push((fields, vec![route])),
+            }
+        }
+        open.push(no_route);
+        let disabled = map([("routes", Some(texts(open))), ("disabled", some(true))]);
+        // A demand that all routes share stands at the top, where it also holds for routes that come later.
+        match <[_; 1]>::try_from(distinct) {
+            Ok([(fields, _)]) => Self { top: fields, rules: vec![disabled] },
+            Err(several) => {
+                let rules = several.into_iter().map(|(fields, routes)| {
+                    let routes = ("routes".to_owned(), texts(routes));
+                    Yaml::Map([routes].into_iter().chain(fields).collect())
+                });
+                Self { top: Vec::new(), rules: [disabled].into_iter().chain(rules).collect() }
+            }
+        }
+    }
+}
+
+/// The groups of the consumers, under the names that they have for the filter: for it a name in `allow` may be a
+/// consumer's too, and a group of that name would let the consumer in.
+struct Groups {
+    known: HashSet<String>,
+    taken: HashSet<String>,
+}
+
+impl Groups {
+    fn of(gateway: &Gateway, report: &mut Report) -> Self {
+        let names = gateway.consumers.iter().flat_map(|consumer| [&consumer.username, &consumer.id]);
+        let taken = names.flatten().cloned().collect();
+        let known = gateway.consumers.iter().flat_map(|consumer| consumer.groups.iter().cloned()).collect();
+        let groups = Self { known, taken };
+        for consumer in &gateway.consumers {
+            for group in consumer.groups.iter().filter(|group| groups.taken.contains(*group)) {
+                let name = groups.name(group);
+                let message = format!("the group {group} is called {name}, because a consumer has its name");
+                report.note(consumer.place, "acls", message);
+            }
+        }
+        groups
+    }
+
+    fn name(&self, group: &str) -> String {
+        let mut name = group.to_owned();
+        while self.taken.contains(&name) || (name != group && self.known.contains(&name)) {
+            name.insert_str(0, "group-");
+        }
+        name
+    }
+
+    /// Those that a consumer is in; the filter refuses names that stand for nobody.
+    fn known(&self, groups: &[String]) -> Vec<String> {
+        groups.iter().filter(|group| self.known.contains(*group)).map(|group| self.name(group)).collect()
+    }
+
+    fn consumer(&self, consumer: &Consumer) -> Yaml {
+        let list = |items: &[String]| (!items.is_empty()).then(|| texts(items));
+        let groups: Vec<String> = consumer.groups.iter().map(|group| self.name(group)).collect();
+        let credentials: Vec<Yaml> = consumer.credentials.iter().map(credential).collect();
+        map([
+            ("username", consumer.username.as_deref().map(Yaml::from)),
+            ("id", consumer.id.as_deref().map(Yaml::from)),
+            ("custom_id", consumer.custom_id.as_deref().map(Yaml::from)),
+            ("tags", list(&consumer.tags)),
+            ("groups", list(&groups)),
+            ("jwt_secrets", (!credentials.is_empty()).then_some(Yaml::List(credentials))),
+        ])
+    }
+}
+
+/// A credential as the filter's configuration has it.
+pub(super) fn credential(credential: &Credential) -> Yaml {
+    let key = if credential.algorithm.starts_with("HS") { "secret" } else { "rsa_public_key" };
+    map([
+        ("key", some(credential.key.as_str())),
+        ("algorithm", some(credential.algorithm.as_str())),
+        (key, some(credential.verification_key.as_str())),
+    ])
+}

@@ -1,0 +1,59 @@
+//! Lines and columns.
+
+use std::fmt;
+
+/// A place in a file. Lines and columns (in characters) are counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Position {
+    pub line: usize,
+    pub column: usize,
+}
+
+impl Position {
+    /// The beginning of a file.
+    pub(crate) const START: Self = Self { line: 1, column: 1 };
+
+    /// The place in a file of a place in a text whose lines all begin in the column of this one.
+    pub(crate) fn of_inner(self, inner: Self) -> Self {
+        Self {
+            line: self.line.saturating_add(inner.line).saturating_sub(1),
+            column: self.column.saturating_add(inner.column).saturating_sub(1),
+        }
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        write!(formatter, "{}:{}", self.line, self.column)
+    }
+}
+
+/// A text by its lines.
+pub(super) struct Lines<'t> {
+    text: &'t str,
+    /// The offset of each line's first byte.
+    starts: Vec<usize>,
+}
+
+impl<'t> Lines<'t> {
+    pub(super) fn of(text: &'t str) -> Self {
+        let after_breaks =
+            text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at.saturating_add(1));
+        Self { text, starts: std::iter::once(0).chain(after_breaks).collect() }
+    }
+
+    /// The position of the byte at an offset.
+    pub(super) fn position(&self, offset: usize) -> Position {
+        let line = self.starts.partition_point(|start| *start <= offset);
+        let start = self.starts.get(line.saturating_sub(1)).copied().unwrap_or_default();
+        let before = self.text.get(start..offset).unwrap_or_default();
+        Position { line, column: before.chars().count().saturating_add(1) }
+    }
+
+    /// The position of a byte by its line and the number of its byte there, both counted from 1.
+    pub(super) fn position_of_byte(&self, line: usize, byte: usize) -> Position {
+        let start = self.starts.get(line.saturating_sub(1)).copied().unwrap_or_default();
+        let offset = start.saturating_add(byte.saturating_sub(1)).min(self.text.len());
+        self.position((0..=offset).rev().find(|at| self.text.is_char_boundary(*at)).unwrap_or_default())
+    }
+}

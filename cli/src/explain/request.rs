@@ -1,0 +1,119 @@
+//! The request to explain, as the filter sees it.
+
+use std::borrow::Cow;
+
+use jwt_auth_filter::request::{Request, RequestHeaders, TokenPlaces};
+
+/// A request as the filter sees it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct GivenRequest {
+    pub method: String,
+    /// Path and query.
+    pub target: String,
+    /// Names as they were given.
+    pub headers: Vec<(String, String)>,
+    /// The names of the Envoy route and cluster, as far as they are known.
+    pub route: Option<String>,
+    pub cluster: Option<String>,
+    /// The headers that the filter has set.
+    pub set: Vec<(String, String)>,
+}
+
+impl GivenRequest {
+    /// The request that carries a token at the first place of the configuration: a header, else the query, else a cookie.
+    pub(super) fn with_token(token: &str, places: &TokenPlaces) -> Self {
+        let mut request = Self { method: "GET".to_owned(), target: "/".to_owned(), ..Self::default() };
+        if let Some(name) = places.header_names.first() {
+            request.headers.push((name.clone(), format!("Bearer {token}")));
+        } else if let Some(name) = places.uri_param_names.first() {
+            let mut query = form_urlencoded::Serializer::new(String::new());
+            request.target = format!("/?{}", query.append_pair(name, token).finish());
+        } else if let Some(name) = places.cookie_names.first() {
+            request.headers.push(("cookie".to_owned(), format!("{name}={token}")));
+        }
+        request
+    }
+
+    fn values(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.headers.iter().filter(move |(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    /// The path to show: without the query, in which a token may stand, and without what looks like one in the path.
+    pub(super) fn path_alone(&self) -> String {
+        let path = self.target.split('?').next().unwrap_or_default();
+        // What every JSON object begins with in base64.
+        let without_token =
+            |part: &str| part.find("eyJ").and_then(|at| part.get(..at)).map(|start| format!("{start}…"));
+        let parts: Vec<String> = path.split('/').map(|part| without_token(part).unwrap_or(part.to_owned())).collect();
+        parts.join("/")
+    }
+}
+
+/// The path and query of a URL, or of what stands for one.
+pub(super) fn target_of(url: &str) -> String {
+    let url = url.split('#').next().unwrap_or_default();
+    let target = match url.split_once("://") {
+        Some((_, rest)) => rest.find(['/', '?']).and_then(|at| rest.get(at..)).unwrap_or_default(),
+        None if url.starts_with(['/', '?', '*']) => url,
+        None => url.find(['/', '?']).and_then(|at| url.get(at..)).unwrap_or_default(),
+    };
+    if target.starts_with(['/', '*']) { target.to_owned() } else { format!("/{target}") }
+}
+
+impl Request for GivenRequest {
+    fn method(&self) -> Option<Cow<'_, [u8]>> {
+        Some(self.method.as_bytes().into())
+    }
+
+    fn path(&self) -> Option<Cow<'_, [u8]>> {
+        Some(self.target.as_bytes().into())
+    }
+
+    fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        // Envoy joins several of this one into one, without those that are empty.
+        let is_joined = name.eq_ignore_ascii_case("authorization");
+        let mut values = self.values(name).peekable();
+        let first = values.peek().copied();
+        let value = if is_joined { values.find(|value| !value.is_empty()).or(first) } else { first };
+        value.map(|value| value.as_bytes().into())
+    }
+
+    fn cookies(&self) -> Option<Cow<'_, [u8]>> {
+        let cookies: Vec<&str> = self.values("cookie").collect();
+        (!cookies.is_empty()).then(|| cookies.join("; ").into_bytes().into())
+    }
+
+    fn route_name(&self) -> Option<Vec<u8>> {
+        self.route.clone().map(String::into_bytes)
+    }
+
+    fn cluster_name(&self) -> Option<Vec<u8>> {
+        self.cluster.clone().map(String::into_bytes)
+    }
+}
+
+impl RequestHeaders for GivenRequest {
+    fn set_header(&mut self, name: &str, value: &str) {
+        self.remove_header(name);
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self.set.push((name.to_owned(), value.to_owned()));
+    }
+
+    fn remove_header(&mut self, name: &str) -> bool {
+        self.headers.retain(|(other, _)| !other.eq_ignore_ascii_case(name));
+        true
+    }
+
+    fn header_values(&self, name: &str) -> Vec<Vec<u8>> {
+        self.values(name).map(|value| value.as_bytes().to_vec()).collect()
+    }
+
+    fn add_header(&mut self, name: &str, value: &[u8]) {
+        // The filter adds back what it has left of a header, which was text before.
+        self.headers.push((name.to_owned(), String::from_utf8_lossy(value).into_owned()));
+    }
+
+    fn set_path(&mut self, path: &[u8]) {
+        self.target = String::from_utf8_lossy(path).into_owned();
+    }
+}

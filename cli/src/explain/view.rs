@@ -1,0 +1,142 @@
+//! An explanation as it is printed.
+
+use anstyle::{AnsiColor, Style};
+use jwt_auth_filter::reply::Reply;
+use serde_json::{Map, Value, json};
+
+use super::{
+    Explanation, Verdict,
+    steps::{Member, Step, TokenView},
+};
+use crate::time;
+
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+const GREEN: Style = AnsiColor::Green.on_default();
+const RED: Style = AnsiColor::Red.on_default();
+
+/// For people.
+pub(super) fn text(explanation: &Explanation, colours: bool) -> String {
+    let page = Page { colours };
+    let Explanation { configuration, at, request, token, steps, verdict } = explanation;
+    let moment = time::date(*at as f64).unwrap_or_else(|| at.to_string());
+    let mut lines = vec![
+        row("Request", &format!("{} {}", request.method.escape_debug(), request.path_alone().escape_debug())),
+        row("By", configuration),
+        row("At", &moment),
+        String::new(),
+    ];
+    if let Some(TokenView { header, claims }) = token {
+        lines.push(page.styled(BOLD, "Token"));
+        lines.extend(page.members("header", header));
+        lines.extend(page.members("claims", claims));
+        lines.push(String::new());
+    }
+    lines.push(page.styled(BOLD, "Checks"));
+    lines.extend(steps.iter().map(|step| page.step(step)));
+    lines.push(String::new());
+    lines.extend(page.verdict(verdict));
+    lines.join("\n") + "\n"
+}
+
+struct Page {
+    colours: bool,
+}
+
+impl Page {
+    fn styled(&self, style: Style, text: &str) -> String {
+        if self.colours { format!("{style}{text}{style:#}") } else { text.to_owned() }
+    }
+
+    fn members(&self, part: &str, members: &[Member]) -> Vec<String> {
+        let width = members.iter().map(|member| member.name.chars().count()).max().unwrap_or_default();
+        let mut part = part;
+        members
+            .iter()
+            .map(|Member { name, value, date }| {
+                let date = date.as_ref().map(|date| self.styled(DIM, &format!("   {date}"))).unwrap_or_default();
+                let line = format!("  {part:<7} {name:<width$}  {value}{date}");
+                part = "";
+                line
+            })
+            .collect()
+    }
+
+    fn step(&self, Step { name, passed, detail }: &Step) -> String {
+        let mark = if *passed { self.styled(GREEN, "✓") } else { self.styled(RED, "✗") };
+        format!("  {mark} {name:<11} {detail}")
+    }
+
+    fn verdict(&self, verdict: &Verdict) -> Vec<String> {
+        match verdict {
+            Verdict::Passes { who, set, removed, shortened, hides_token } => {
+                let mut lines = vec![self.styled(GREEN, &format!("The request goes upstream {who}."))];
+                lines.extend(set.iter().map(|(name, value)| format!("  + {name}: {value}")));
+                lines.extend(removed.iter().map(|name| format!("  - {}", name.escape_debug())));
+                lines.extend(shortened.iter().map(|name| format!("  - the token in {}", name.escape_debug())));
+                lines.extend(hides_token.then(|| "  - the token in the query".to_owned()));
+                lines
+            }
+            Verdict::Refused(reply) => {
+                let mut lines = vec![self.styled(RED, &format!("The client is answered {}.", reply.status))];
+                lines.extend(headers(reply).iter().map(|(name, value)| format!("  {name}: {value}")));
+                lines.push(format!("  {}", reply.body));
+                lines
+            }
+        }
+    }
+}
+
+fn row(name: &str, value: &str) -> String {
+    format!("{name:<8} {value}")
+}
+
+fn headers(reply: &Reply) -> Vec<(&'static str, String)> {
+    let challenge = reply.www_authenticate.clone().map(|challenge| ("www-authenticate", challenge));
+    let retry = reply.retry_after.map(|seconds| ("retry-after", seconds.to_string()));
+    challenge.into_iter().chain(retry).chain([("content-type", reply.content_type.to_string())]).collect()
+}
+
+/// For programs.
+pub(super) fn json(explanation: &Explanation) -> Value {
+    let Explanation { configuration, at, request, token, steps, verdict } = explanation;
+    let token = token.as_ref().map(|TokenView { header, claims }| {
+        json!({ "header": object(header), "claims": object(claims), "dates": dates(claims) })
+    });
+    let steps: Vec<Value> =
+        steps.iter().map(|it| json!({ "check": it.name, "passed": it.passed, "detail": it.detail })).collect();
+    let verdict = match verdict {
+        Verdict::Passes { who, set, removed, shortened, hides_token } => {
+            let set: Map<String, Value> =
+                set.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
+            json!({ "passes": true, "as": who, "upstream": { "set": set, "removed": removed, "shortened": shortened,
+                "hides_token_in_query": hides_token } })
+        }
+        Verdict::Refused(reply) => {
+            let headers: Map<String, Value> =
+                headers(reply).into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+            json!({ "passes": false, "status": reply.status, "headers": headers, "body": parsed(&reply.body) })
+        }
+    };
+    json!({
+        "configuration": configuration,
+        "at": at,
+        "request": { "method": request.method, "path": request.path_alone() },
+        "token": token,
+        "checks": steps,
+        "verdict": verdict,
+    })
+}
+
+fn object(members: &[Member]) -> Map<String, Value> {
+    members.iter().map(|member| (member.name.clone(), parsed(&member.value))).collect()
+}
+
+fn dates(members: &[Member]) -> Map<String, Value> {
+    members.iter().filter_map(|member| Some((member.name.clone(), member.date.as_deref()?.into()))).collect()
+}
+
+/// JSON, or the text when it is none: a number beyond the range of a double.
+fn parsed(json: &str) -> Value {
+    serde_json::from_str(json).unwrap_or_else(|_| json.into())
+}

@@ -1,0 +1,47 @@
+//! What a command prints, and how it ends.
+
+use std::{
+    io::{self, ErrorKind, Write},
+    process::ExitCode,
+};
+
+/// The exit code of a command that found faults or refused a request.
+pub(crate) const FAULTS: u8 = 1;
+/// The exit code of a command that could not do what it was asked for: wrong usage, or a file that cannot be read.
+pub(crate) const USAGE: u8 = 2;
+
+/// Prints the result of a command that succeeded.
+pub(crate) fn print(text: &str) -> ExitCode {
+    print_with(text, 0)
+}
+
+/// Prints the result of a command that ends with an exit code.
+pub(crate) fn print_with(text: &str, code: u8) -> ExitCode {
+    match io::stdout().lock().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
+        Ok(()) => ExitCode::from(code),
+        // The reader has seen enough: `jwt-auth schema | head -1`.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::from(code),
+        Err(error) => fail(&format!("standard output: {error}")),
+    }
+}
+
+/// Says why a command cannot do what it was asked for.
+pub(crate) fn fail(problem: &str) -> ExitCode {
+    complain(problem);
+    ExitCode::from(USAGE)
+}
+
+/// Says what is wrong, and goes on.
+pub(crate) fn complain(problem: &str) {
+    _ = writeln!(io::stderr(), "error: {problem}");
+}
+
+/// Tells something that is worth knowing and no problem.
+pub(crate) fn note(text: &str) {
+    _ = writeln!(io::stderr(), "note: {text}");
+}
+
+/// A number of things: `1 fault`, `2 faults`.
+pub(crate) fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}

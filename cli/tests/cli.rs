@@ -1,0 +1,1338 @@
+//! The command line, run as a person runs it: what it prints, and how it ends.
+
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test is meant to panic"
+)]
+
+use std::{
+    fs,
+    io::Write,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+use jwt_auth_filter::{
+    config::{
+        Config, FIELDS,
+        schema::{Field, Shape},
+    },
+    encoding::json,
+};
+use serde_json::{Value, json};
+
+const SAMPLE: &str = "envoy/envoy.yaml";
+const SECRET: &str = "a secret of the command line's tests, long enough";
+
+/// The repository.
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+/// A file of the repository.
+fn from_root(path: &str) -> PathBuf {
+    PathBuf::from(ROOT).join(path)
+}
+
+/// How a run of the program ended.
+struct Run {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+fn run_with(arguments: &[&str], input: &str) -> Run {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_jwt-auth"))
+        .args(arguments)
+        .current_dir(ROOT)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A program that refuses its arguments does not read.
+    _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    Run {
+        code: output.status.code().unwrap(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+fn run(arguments: &[&str]) -> Run {
+    run_with(arguments, "")
+}
+
+/// What a successful run prints.
+fn printed(arguments: &[&str]) -> String {
+    let Run { code, out, err } = run(arguments);
+    assert_eq!((code, err.as_str()), (0, ""), "{arguments:?}: {out}");
+    out
+}
+
+/// A file of one test.
+fn file(name: &str, content: impl AsRef<[u8]>) -> String {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::write(&path, content).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// The lines of a check of one file, its path left out.
+fn check(name: &str, content: impl AsRef<[u8]>) -> (i32, Vec<String>) {
+    let path = file(name, content);
+    let Run { code, out, err } = run(&["check", &path]);
+    assert_eq!(err, "");
+    (code, out.lines().map(|line| line.replace(&path, "F")).collect())
+}
+
+/// A configuration with one secret, strict enough to have no warnings.
+fn config(fields: Value) -> Value {
+    let mut config = json!({
+        "claims_to_verify": ["exp"],
+        "uri_param_names": [],
+        "consumers": [{"username": "joe", "jwt_secrets": [{"key": "k", "secret": SECRET}]}],
+    });
+    for (name, value) in fields.as_object().unwrap() {
+        config[name] = value.clone();
+    }
+    config
+}
+
+fn token(arguments: &[&str]) -> String {
+    printed(&[&["token", "--secret", SECRET, "--claim", "iss=k"], arguments].concat()).trim().to_owned()
+}
+
+/// The explanation of a token, as JSON, and the exit code.
+fn explain(name: &str, config: &Value, arguments: &[&str], input: &str) -> (i32, Value) {
+    let path = file(name, config.to_string());
+    let Run { code, out, err } =
+        run_with(&[&["explain", "--format", "json", "--config", &path], arguments].concat(), input);
+    (code, serde_json::from_str(&out).unwrap_or_else(|_| panic!("{code} {err}")))
+}
+
+/// The check that failed, with its detail.
+fn failed(explanation: &Value) -> String {
+    let checks = explanation["checks"].as_array().unwrap();
+    let failed: Vec<_> = checks.iter().filter(|check| check["passed"] == false).collect();
+    match failed.as_slice() {
+        [] => String::new(),
+        [check] => format!("{}: {}", check["check"].as_str().unwrap(), check["detail"].as_str().unwrap()),
+        checks => panic!("{checks:?}"),
+    }
+}
+
+#[test]
+fn every_command_says_how_it_is_used() {
+    let Run { code, out, .. } = run(&["--help"]);
+    assert_eq!(code, 0);
+    let commands = ["check", "convert", "explain", "token", "keygen", "schema", "completions", "man"];
+    for command in commands {
+        assert!(out.contains(&format!("  {command} ")), "{command} in {out}");
+        assert!(printed(&[command, "--help"]).contains("Example"), "{command}");
+    }
+    let version = printed(&["--version"]);
+    assert!(version.starts_with(&format!("jwt-auth {}", env!("CARGO_PKG_VERSION"))), "{version}");
+    for (shell, mark) in [("bash", "complete -F"), ("zsh", "#compdef jwt-auth"), ("fish", "complete -c jwt-auth")] {
+        assert!(printed(&["completions", shell]).contains(mark), "{shell}");
+    }
+    assert!(printed(&["man"]).contains(".TH jwt-auth 1"));
+    for command in commands {
+        let page = printed(&["man", command]);
+        assert!(page.contains(&format!(".TH jwt-auth-{command} 1")) && page.contains("Example"), "{page}");
+    }
+}
+
+#[test]
+fn wrong_usage_ends_with_2_and_says_what_is_expected() {
+    for (arguments, tells) in [
+        (["check"].as_slice(), "<FILE>"),
+        (&["nonsense"], "nonsense"),
+        (&["check", "--format", "xml", SAMPLE], "possible values: text, json"),
+        (&["explain", "--token", "x"], "--config"),
+        (&["explain", "--config", SAMPLE, "--token", "x", "--token-file", "y"], "cannot be used with"),
+        (&["explain", "--config", SAMPLE, "--token", "x", "--at", "tomorrow"], "such as 2026-11-24T16:00:00Z"),
+        (&["explain", "--config", SAMPLE, "--token", "x", "--at", "1700000000000"], "1700000000 (seconds)"),
+        (
+            &["explain", "--config", SAMPLE, "--token", "x", "--filter", "other"],
+            "named \"other\"; expected one of jwt_auth",
+        ),
+        (&["man", "nonsense"], "expected one of check, convert, explain"),
+        (&["keygen", "ES256", "--bits", "4096"], "--bits is for RSA keys"),
+        (&["keygen", "none"], "expected one of HS256"),
+        (&["keygen", "RS256", "--bits", "1024"], "2048..=8192"),
+        (&["token"], "--key"),
+        (&["token", "--secret", "s", "--claim", "x"], "name=value"),
+        (&["token", "--secret", "s", "--exp", "soon"], "such as 90s, 5m, 1h, 7d or -1h"),
+        (&["token", "--secret", "s", "--alg", "RS256"], "the key signs by HS256, HS384, HS512"),
+        (&["token", "--secret", ""], "--secret: the secret is empty"),
+        (&["token", "--key", "tests/keys/p256.pem", "--secret", "s"], "cannot be used with"),
+        (&["token", "--alg", "HS256"], "Usage: jwt-auth token --alg <ALG> <--key <FILE>|--secret <SECRET>>"),
+    ] {
+        let Run { code, out, err } = run(arguments);
+        assert_eq!((code, out.as_str()), (2, ""), "{arguments:?}: {err}");
+        assert!(err.contains(tells), "{arguments:?}: {err}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named_and_the_others_are_checked_all_the_same() {
+    let binary = file("binary", [0xff, 0xfe, 0x00, 0x01]);
+    let with_nul = file("with-nul", "a: \"\0\"");
+    let huge = file("huge", "");
+    fs::File::create(&huge).unwrap().set_len((64 << 20) + 1).unwrap();
+    let good = file("good.json", config(json!({})).to_string());
+    for (path, problem) in [
+        ("/nonexistent/x.yaml", "No such file or directory"),
+        ("src", "Is a directory"),
+        (&binary, "not a text file (UTF-8)"),
+        (&with_nul, "not a text file (UTF-8)"),
+        (&huge, "larger than 64 MiB"),
+    ] {
+        let Run { code, out, err } = run(&["check", path, &good]);
+        assert_eq!(code, 2, "{path}");
+        assert_eq!(err, format!("error: {path}: {problem}\n"));
+        assert_eq!(out, format!("{good}: 1 configuration, 0 faults, 0 warnings\n"));
+        assert_eq!(run(&["explain", "--config", path, "--token", "x"]).err, format!("error: {path}: {problem}\n"));
+    }
+    fs::remove_file(huge).unwrap();
+}
+
+#[test]
+fn what_is_no_configuration_is_a_fault_at_its_place() {
+    for (name, content, line) in [
+        ("empty", "", "F:1:1: no configuration of the filter; expected a plugin configuration, or a Wasm filter"),
+        ("comment", "# nothing\n", "F:1:1: no configuration of the filter"),
+        ("word", "hello", "F:1:1: the configuration: a string; expected an object"),
+        ("broken", "a: [1\nb: 2\n", "F:2:2: neither YAML nor JSON: "),
+        ("twice", "realm: a\nrealm: b\n", "F:2:1: neither YAML nor JSON: a member that its object already has"),
+        ("other", "static_resources: {}\n", "F:1:1: no configuration of the filter; expected"),
+        ("truncated", "{\"realm\": \"a\"", "F:1:"),
+        (
+            "gateway",
+            "_format_version: \"3.0\"\nservices: []\n",
+            "F:1:1: no configuration of the filter, but the gateway's own, of which `jwt-auth convert` makes one; expected",
+        ),
+    ] {
+        let (code, lines) = check(name, content);
+        assert_eq!(code, 1, "{name}");
+        assert!(lines[0].starts_with(line), "{name}: {lines:?}");
+    }
+}
+
+#[test]
+fn every_fault_is_printed_at_its_line_and_column() {
+    let yaml = "header_name: x\nclaims_to_verify:\n- exp\n- iat\nconsumers:\n- username: a\n  jwt_secrets:\n  - key: k\n    \
+                algorithm: RS256\n    rsa_public_key: |\n      -----BEGIN PUBLIC KEY-----\n  - {key: 7,\n     secret: s}\n  \
+                - key: l\nanonymous: nobody\n";
+    let (code, lines) = check("faults.yaml", yaml);
+    assert_eq!(code, 1);
+    let places: Vec<String> = lines.iter().map(|line| line.split("; expected").next().unwrap().to_owned()).collect();
+    assert_eq!(
+        places,
+        [
+            "F:1:1: header_name: an unknown field",
+            "F:4:3: claims_to_verify[1]: \"iat\"",
+            "F:11:7: consumers[0].jwt_secrets[0].rsa_public_key: PEM that is broken: it has no END line",
+            "F:12:11: consumers[0].jwt_secrets[1].key: a number",
+            "F:14:5: consumers[0].jwt_secrets[2].secret: missing",
+            "F:15:12: anonymous: \"nobody\", the name of no consumer",
+            "F: 1 configuration, 6 faults, 0 warnings",
+        ]
+    );
+}
+
+#[test]
+fn a_file_that_is_json_by_its_name_is_read_as_json() {
+    for content in ["{\"realm\": \"x\",}", "realm: x\n", "{\"realm\": \"x\"} // end"] {
+        let (code, lines) = check("strict.json", content);
+        assert!(code == 1 && lines[0].starts_with("F:1:") && lines[0].contains(": no JSON: "), "{lines:?}");
+    }
+    assert_eq!(check("comma.yaml", "{\"realm\": \"x\",}").0, 0);
+    assert_eq!(check("tabs.json", "\u{feff}{\n\t\"realm\":\t\"x\"}").0, 0);
+}
+
+#[test]
+fn a_filter_of_several_is_chosen_by_name() {
+    let filter = |name: &str, fields: Value| {
+        let wasm = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
+        let fields = json!({"@type": "type.googleapis.com/google.protobuf.Struct", "value": fields});
+        json!({"name": "wasm", "typed_config": {"@type": wasm, "config": {"name": name, "configuration": fields}}})
+    };
+    let filters = [
+        filter("jwt-auth-1", config(json!({}))),
+        filter("other", json!({"a": 1})),
+        filter("jwt-auth-2", config(json!({"realm": "second"}))),
+    ];
+    let path = file("filters.json", format!("{:#}", json!({"static_resources": {"http_filters": filters}})));
+    let run = |more: &[&str]| run(&[&["explain", "--config", &path, "--token", "x"], more].concat());
+    let Run { err, .. } = run(&[]);
+    assert!(err.contains("has several configurations; taking that of line ") && err.contains("(--filter)"), "{err}");
+    let Run { err, out, .. } = run(&["--filter", "jwt-auth-2"]);
+    assert!(err.is_empty() && out.contains("Bearer realm=\"second\""), "{err}{out}");
+    let Run { code, err, .. } = run(&["--filter", "other"]);
+    assert!(code == 2 && err.ends_with(" named \"other\"; expected one of jwt-auth-1, jwt-auth-2, wasm\n"), "{err}");
+}
+
+#[test]
+fn an_unknown_field_is_shown_at_its_name() {
+    for (content, line) in [
+        ("{\n  \"realms\":\n    \"x\"}", "F:2:3: realms: an unknown field"),
+        (
+            "consumers:\n- username: a\n  jwt_secrets:\n  - {key: k, secret: s, alg: HS256}\n",
+            "F:4:25: consumers[0].jwt_secrets[0].alg: an",
+        ),
+        ("a: &a {realm: x}\n<<: *a\n", "F:1:1: a: an unknown field; "),
+    ] {
+        let (_, lines) = check("unknown.yaml", content);
+        assert!(lines[0].starts_with(line), "{lines:?}");
+    }
+}
+
+#[test]
+fn what_only_the_file_shows_is_said_with_a_fault() {
+    let consumers =
+        "consumers:\n- username: a\n  jwt_secrets:\n  - <<: *k\n    secret: ssssssssssssssssssssssssssssssss\n";
+    let merging = format!("realm: &k {{key: k}}\n{consumers}");
+    let (_, lines) = check("merging.yaml", &merging);
+    let line = "F:5:5: consumers[0].jwt_secrets[0].(an unprintable name): an unknown field, <<: Envoy merges nothing; expected one of";
+    assert!(lines.iter().any(|it| it.starts_with(line)), "{lines:?}");
+    // Kubernetes merges.
+    let spec: String = consumers.lines().map(|line| format!("    {line}\n")).collect();
+    let plugin = format!(
+        "apiVersion: v1\nkind: WasmPlugin\nx: &k {{key: k}}\nspec:\n  url: oci://jwt-auth\n  pluginConfig:\n{spec}"
+    );
+    let (code, lines) = check("merging-plugin.yaml", plugin);
+    assert_eq!(code, 0, "{lines:?}");
+
+    let pem = fs::read_to_string(from_root("tests/keys/rsa-2048.pem")).unwrap().replace('\n', "\\n");
+    let credential = |key: &str| {
+        format!("consumers:\n- username: a\n  jwt_secrets:\n  - {{key: k, algorithm: RS256, rsa_public_key: {key}}}\n")
+    };
+    let (code, lines) = check("one-line.yaml", credential(&format!("'{pem}'")));
+    assert_eq!(code, 1);
+    assert!(
+        lines[0].contains("; it holds \\n where lines should end, which are line breaks only between double"),
+        "{lines:?}"
+    );
+    assert_eq!(check("one-line.yaml", credential(&format!("\"{pem}\""))).0, 0);
+}
+
+#[test]
+fn faults_are_found_in_every_form_that_a_filter_has_in_a_file() {
+    let envoy = fs::read_to_string(from_root(SAMPLE)).unwrap();
+    let (code, lines) = check("envoy.yaml", envoy.replace("algorithm: RS256", "algorithm: RS255"));
+    assert_eq!(code, 1);
+    let line = 1 + envoy.lines().position(|line| line.contains("algorithm: RS256")).unwrap();
+    assert!(
+        lines[0].starts_with(&format!("F:{line}:36: consumers[0].jwt_secrets[0].algorithm: \"RS255\"")),
+        "{lines:?}"
+    );
+
+    let any = |form: &str, value: &str| {
+        format!(
+            "resources:\n- \"@type\": type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig\n  name: jwt_auth\n  \
+             typed_config:\n    \"@type\": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm\n    config:\n      \
+             configuration:\n        \"@type\": type.googleapis.com/google.protobuf.{form}\n        value: {value}\n"
+        )
+    };
+    let typed_struct = "- typed_config:\n    \"@type\": type.googleapis.com/udpa.type.v1.TypedStruct\n    \
+                        type_url: type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm\n    value:\n      config:\n        \
+                        root_id: jwt_auth\n        configuration: {realm: 7}\n";
+    let istio = "apiVersion: extensions.istio.io/v1alpha1\nkind: WasmPlugin\nmetadata: {name: x}\nspec:\n  \
+                 url: oci://r/jwt-auth:1\n  pluginConfig:\n    realm: 1.5\n";
+    let gateway = "apiVersion: gateway.envoyproxy.io/v1alpha1\nkind: EnvoyExtensionPolicy\nmetadata: {name: x}\nspec:\n  wasm:\n  \
+                   - name: other\n    config: {a: 1}\n  - name: jwt-auth\n    config:\n      realm: [x]\n";
+    let in_config_map = format!(
+        "apiVersion: v1\nkind: ConfigMap\ndata:\n  other: x\n  envoy.yaml: |\n    # as in Envoy's file\n    admin: {{}}\n    \
+         typed_config:\n      \"@type\": type.googleapis.com/{}\n      config: {{name: jwt_auth, configuration: {{realm: 7}}}}\n",
+        "envoy.extensions.filters.http.wasm.v3.Wasm"
+    );
+    for (name, content, line) in [
+        ("struct", any("Struct", "{realm: 7}"), "F:9:24: realm: a number; "),
+        (
+            "text",
+            any("StringValue", "|\n          {\"a\": 1,\n           \"realm\": 7}"),
+            "F:10:12: a: an unknown field; ",
+        ),
+        ("text2", any("StringValue", "|\n          {\n           \"realm\": 7}"), "F:11:21: realm: a number; "),
+        ("folded", any("StringValue", "\"{\\\"realm\\\":\\n 7}\""), "F:9:16: realm: a number; "),
+        (
+            "no-json",
+            any("StringValue", "|\n          {\"realm\"\n           7}"),
+            "F:11:12: the configuration: JSON that is broken",
+        ),
+        (
+            "bytes",
+            any("BytesValue", "aGk="),
+            "F:8:9: the configuration: another message; expected google.protobuf.Struct, or",
+        ),
+        ("typed-struct", typed_struct.to_owned(), "F:7:32: realm: a number; "),
+        ("istio", istio.to_owned(), "F:7:12: realm: a number; "),
+        ("gateway", gateway.to_owned(), "F:10:7: realm: a list; "),
+        ("config-map", in_config_map, "F:10:55: realm: a number; "),
+        ("documents", "realm: x\n---\nrealm: 7\n".to_owned(), "F:3:8: realm: a number; "),
+    ] {
+        let (code, lines) = check(name, content);
+        assert_eq!(code, 1, "{name}: {lines:?}");
+        assert!(lines[0].starts_with(line), "{name}: {lines:?}");
+    }
+}
+
+#[test]
+fn a_wasm_filter_of_somebody_else_is_passed_over() {
+    let other = "- name: coraza\n  typed_config:\n    \"@type\": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm\n    \
+                 config:\n      configuration:\n        \"@type\": type.googleapis.com/google.protobuf.StringValue\n        value: x\n";
+    let (code, lines) = check("other.yaml", other);
+    assert_eq!(code, 1);
+    let expected = "F:1:1: no configuration of the filter, only the Wasm filters coraza (line 5); expected";
+    assert!(lines[0].starts_with(expected), "{lines:?}");
+    for ours in [
+        other.replace("name: coraza", "name: my-JWT-Auth"),
+        other.replace(
+            "config:\n      ",
+            "config:\n      vm_config: {code: {local: {filename: /x/jwt-auth.wasm}}}\n      ",
+        ),
+        other.replace("value: x", "value: '{\"consumers\": [{\"username\": 7}]}'"),
+    ] {
+        let (_, lines) = check("ours.yaml", ours);
+        assert!(!lines[0].contains("no configuration"), "{lines:?}");
+    }
+}
+
+#[test]
+fn a_configuration_that_envoy_discovers_is_said_to_be_elsewhere() {
+    let filter = |source: Value| {
+        let wasm = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
+        let discovery = json!({ "type_urls": [wasm], "config_source": source });
+        json!({ "static_resources": { "http_filters": [{ "name": "auth", "config_discovery": discovery }] } })
+    };
+    let file = json!({ "path_config_source": { "path": "/etc/envoy/jwt-auth.yaml" } });
+    for (source, place) in [(file, "in /etc/envoy/jwt-auth.yaml"), (json!({ "ads": {} }), "what a server gives Envoy")]
+    {
+        let text = filter(source).to_string();
+        let (code, lines) = check("discovered.json", &text);
+        assert_eq!(code, 0);
+        let warning = format!(": warning: the configuration of auth is {place}; check that too");
+        assert!(lines[0].starts_with("F:1:") && lines[0].ends_with(&warning), "{lines:?}");
+        assert_eq!(lines[1], "F: 0 configurations, 0 faults, 1 warning");
+        let path = self::file("discovered.json", text);
+        let Run { code, err, .. } = run(&["explain", "--config", &path, "--token", "x"]);
+        let elsewhere = format!("no configuration of the filter: the configuration of auth is {place}\n");
+        assert_eq!((code, err), (2, format!("error: {path}: {elsewhere}")));
+    }
+    let other = r#"{"static_resources": {"name": "a", "config_discovery": {"type_urls": ["x/envoy.Lua"]}}}"#;
+    assert_eq!(check("other.json", other).0, 1);
+}
+
+#[test]
+fn what_is_taken_and_seldom_meant_is_a_warning_and_no_fault() {
+    let (code, lines) = check("strict.json", config(json!({})).to_string());
+    assert_eq!((code, lines), (0, vec!["F: 1 configuration, 0 faults, 0 warnings".to_owned()]));
+
+    let (code, lines) =
+        check("lax.yaml", "consumers:\n- username: a\n  jwt_secrets:\n  - {key: k, secret: hush-hush}\n");
+    assert_eq!(code, 0);
+    assert_eq!(
+        lines,
+        [
+            "F:1:1: warning: claims_to_verify: without exp, a token that has expired is accepted for ever",
+            "F:1:1: warning: uri_param_names: a token is accepted in the query string, where access logs and histories keep it; [] \
+         turns it off",
+            "F:4:22: warning: consumers[0].jwt_secrets[0].secret: 9 bytes long; HS256 needs 32, or who has a token can guess it \
+         (RFC 7518, section 3.2)",
+            "F: 1 configuration, 0 faults, 3 warnings",
+        ]
+    );
+    assert!(!lines.concat().contains("hush-hush"));
+
+    let base64 = config(json!({"secret_is_base64": true, "consumers": [{"username": "a", "jwt_secrets": [
+        {"key": "k", "algorithm": "HS512", "secret": "A".repeat(84)},
+        {"key": "k", "algorithm": "HS512", "secret": "A".repeat(88)},
+    ]}]}));
+    let (_, lines) = check("base64.json", base64.to_string());
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines[0].contains("jwt_secrets[0].secret: 63 bytes long; HS512 needs 64"), "{lines:?}");
+
+    let envoy = fs::read_to_string(from_root(SAMPLE)).unwrap();
+    let (_, lines) = check("policy.yaml", envoy.replace("failure_policy: FAIL_RELOAD", "vm_config_: {}"));
+    assert!(lines.iter().any(|line| line.contains("warning: failure_policy: not set")), "{lines:?}");
+    let (_, lines) = check("policy.yaml", envoy.replace("FAIL_RELOAD", "FAIL_OPEN"));
+    assert!(lines.iter().any(|line| line.contains("failure_policy: should the module fail, every request passes")));
+
+    let set = json!({"keys": [{"kty": "later"}, {"kty": "oct", "k": "A".repeat(43)}]});
+    let credential = json!({"key": "k", "jwks": set});
+    let (code, lines) =
+        check("later.json", config(json!({"consumers": [{"username": "a", "jwt_secrets": [credential]}]})).to_string());
+    let warning = "warning: consumers[0].jwt_secrets[0].jwks: keys[0] is passed over: a JWK of an unsupported type";
+    assert!(code == 0 && lines[0].contains(warning), "{lines:?}");
+
+    let (_, lines) = check("nobody.yaml", "claims_to_verify: [exp]\nuri_param_names: []\n");
+    assert!(lines[0].contains("warning: consumers: no consumer has a credential"), "{lines:?}");
+}
+
+#[test]
+fn a_check_as_json_says_the_same() {
+    let path = file("as-json.yaml", "realm: 7\nconsumers: []\n");
+    let Run { code, out, .. } = run(&["check", "--format", "json", &path]);
+    let found: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(code, 1);
+    assert_eq!(
+        found,
+        json!([{
+            "file": path,
+            "configurations": 1,
+            "faults": [{"line": 1, "column": 8, "path": "realm", "found": "a number", "expected": "a string"}],
+            "warnings": [],
+        }])
+    );
+}
+
+#[test]
+fn the_samples_are_checked_as_the_filter_would() {
+    let plugin = "envoy/jwt-auth.yaml";
+    assert_eq!(printed(&["check", plugin]), format!("{plugin}: 1 configuration, 0 faults, 0 warnings\n"));
+    let token = printed(&["token", "--key", "envoy/demo/private-key.pem", "--claim", "iss=https://auth.example.com"]);
+    let explanation = printed(&["explain", "--config", plugin, "--token", &token]);
+    assert!(explanation.contains("The request goes upstream as consumer \"ClientApp\"."), "{explanation}");
+    let modeline = "# yaml-language-server: $schema=jwt-auth.schema.json\n";
+    assert!(fs::read_to_string(from_root(plugin)).unwrap().starts_with(modeline));
+    assert!(fs::exists(from_root("envoy/jwt-auth.schema.json")).unwrap());
+    assert_eq!(run(&["check", SAMPLE]).code, 0);
+    assert!(run(&["check", SAMPLE]).out.ends_with(": 1 configuration, 0 faults, 1 warning\n"));
+    let discovered = run(&["check", "envoy/ecds/envoy.yaml", "envoy/ecds/jwt-auth.yaml"]);
+    assert_eq!(discovered.code, 0, "{}", discovered.out);
+    let placeholders = run(&["check", "envoy/minimal.yaml", "envoy/istio/wasmplugin.yaml"]);
+    assert_eq!(placeholders.code, 1);
+    assert!(placeholders.out.contains("envoy/minimal.yaml: 2 configurations, 2 faults"), "{}", placeholders.out);
+}
+
+#[test]
+fn a_request_that_passes_is_explained_step_by_step() {
+    let token = token(&["--claim", "sub=me", "--exp", "5m"]);
+    let path = file("explain.json", config(json!({})).to_string());
+    let out = printed(&["explain", "--config", &path, "--token", &token]);
+    for part in [
+        "Request  GET /\n",
+        "  claims  ",
+        "\"me\"",
+        " UTC, in 4 minutes\n",
+        "  ✓ token       in the header authorization\n",
+        "  ✓ key         iss is \"k\"\n",
+        "  ✓ credential  of consumer \"joe\", in line 1\n",
+        "  ✓ algorithm   the credential takes HS256\n",
+        "  ✓ signature   verified with a secret\n",
+        "  ✓ exp         ",
+        "The request goes upstream as consumer \"joe\".\n  + X-Consumer-Username: joe\n  + X-Credential-Identifier: k\n",
+    ] {
+        let out = out.replace("in 5 minutes", "in 4 minutes");
+        assert!(out.contains(part), "{part:?} in\n{out}");
+    }
+    assert!(!out.contains('\u{1b}'), "no colours where there is no terminal");
+    assert!(!out.contains(SECRET) && !out.contains(&token));
+}
+
+#[test]
+fn each_refusal_is_explained_by_the_check_that_failed() {
+    let good = token(&[]);
+    let (signing_input, _) = good.rsplit_once('.').unwrap();
+    let forged = format!("{signing_input}.AAAA");
+    let on_signature = "signature: not made with the credential's key, or the token was changed or cut off since";
+    for (token, failure, body) in [
+        (
+            "a.b".to_owned(),
+            "form: not three parts separated by dots; it has 2",
+            json!({"message": "Bad token; invalid JSON"}),
+        ),
+        (forged, on_signature, json!({"message": "Invalid signature"})),
+        (
+            token(&["--alg", "HS512"]),
+            "algorithm: the credential takes HS256, not HS512",
+            json!({"message": "Invalid algorithm"}),
+        ),
+        (
+            token(&["--claim", "iss=x"]),
+            "credential: none has this key",
+            json!({"message": "No credentials found for given 'iss'"}),
+        ),
+        (
+            token(&["--claim", "iss=7"]),
+            "key: iss is empty or not a string",
+            json!({"message": "Invalid 'iss' in claims"}),
+        ),
+        (
+            token(&["--header", "alg=none"]),
+            "alg: \"none\"; no algorithm that the filter knows",
+            json!({"message": "Bad token; invalid alg"}),
+        ),
+        (
+            token(&["--header", "crit=[\"x\"]"]),
+            "extensions: the header crit asks for one that the filter does not have",
+            json!({"message": "Bad token; invalid crit"}),
+        ),
+        (token(&["--exp", "none"]), "exp: must be a number (no number)", json!({"exp": "must be a number"})),
+    ] {
+        let (code, explanation) = explain("refused.json", &config(json!({})), &["--token", &token], "");
+        assert_eq!(code, 1, "{explanation:#}");
+        assert_eq!(failed(&explanation), failure);
+        assert_eq!(explanation["verdict"]["body"], body, "{failure}");
+        assert_eq!(explanation["verdict"]["status"], 401);
+        assert_eq!(explanation["verdict"]["headers"]["www-authenticate"], "Bearer error=\"invalid_token\"");
+    }
+    let (code, explanation) = explain("refused.json", &config(json!({})), &[], "GET / HTTP/1.1\n\n");
+    assert_eq!((code, failed(&explanation).as_str()), (1, "token: none in the header authorization"));
+}
+
+#[test]
+fn what_a_refusal_often_comes_from_is_said_with_it() {
+    let good = token(&[]);
+    let jwe = format!("{good}.a.b");
+    let three = "form: not three parts separated by dots";
+    let shell = "; it holds a $ or a `, with which a shell puts in a value that is not known here";
+    for (given, failure) in [
+        (jwe, format!("{three}; it has five, as an encrypted token (JWE) does, and the filter takes signed ones")),
+        (good.split('.').next().unwrap().to_owned(), format!("{three}; it has 1")),
+        (format!("\"{good}\""), "form: the header is not base64url; it stands in quotes".to_owned()),
+        ("$TOKEN".to_owned(), format!("{three}{shell}")),
+    ] {
+        let (_, explanation) = explain("often.json", &config(json!({})), &["--token", &given], "");
+        assert_eq!(failed(&explanation), failure);
+    }
+    let command = "curl a -H \"Authorization: Bearer $(make -s token)\"";
+    let (_, explanation) = explain("often.json", &config(json!({})), &[], command);
+    assert_eq!(failed(&explanation), format!("{three}{shell}"));
+
+    let keyed = |secrets: &[&str], is_base64: bool| {
+        let credential = |secret: &&str| json!({"key": "https://K.example", "secret": secret});
+        let credentials: Vec<Value> = secrets.iter().map(credential).collect();
+        config(json!({"secret_is_base64": is_base64, "consumers": [{"username": "a", "jwt_secrets": credentials}]}))
+    };
+    let (_, explanation) = explain(
+        "often.json",
+        &keyed(&[SECRET], false),
+        &["--token", &token(&["--claim", "iss=https://k.example/"])],
+        "",
+    );
+    assert_eq!(failed(&explanation), "credential: none has this key; line 1 has \"https://K.example\"");
+
+    let secret = "c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0IHNlY3JldA==";
+    let sign = |more: &[&str]| {
+        let arguments = ["token", "--secret", secret, "--claim", "iss=https://K.example"];
+        printed(&[arguments.as_slice(), more].concat()).trim().to_owned()
+    };
+    let other = "b3RoZXIgb3RoZXIgb3RoZXIgb3RoZXIgb3RoZXIgb3RoZXI=";
+    for (is_base64, signed, end) in [
+        (
+            false,
+            sign(&["--base64"]),
+            "; it is made with the secret decoded from base64, and secret_is_base64 is not true",
+        ),
+        (true, sign(&[]), "; it is made with the secret as it stands, and secret_is_base64 is true"),
+        (true, token(&["--claim", "iss=https://K.example"]), " since"),
+    ] {
+        let (code, explanation) = explain("often.json", &keyed(&[other, secret], is_base64), &["--token", &signed], "");
+        let failure = failed(&explanation);
+        assert!(code == 1 && failure.starts_with("signature: ") && failure.ends_with(end), "{failure}");
+        assert!(!explanation.to_string().contains(secret));
+    }
+}
+
+#[test]
+fn what_is_demanded_beside_the_time_is_explained_in_the_filter_s_order() {
+    let demands = json!({
+        "audiences": ["api", "web"],
+        "allow": ["joe"],
+        "deny": ["outsiders"],
+        "consumers": [
+            {"username": "joe", "jwt_secrets": [{"key": "k", "secret": SECRET}]},
+            {"username": "ann", "groups": ["outsiders"]},
+        ],
+        "required_claims": [{"claim": "scope", "all_of": ["read"]}],
+    });
+    let good = token(&["--claim", "aud=[\"web\"]", "--claim", "scope=read write"]);
+    let (code, explanation) = explain("demands.json", &config(demands.clone()), &["--token", &good], "");
+    let steps: Vec<(&str, &str)> = explanation["checks"].as_array().unwrap()[8..]
+        .iter()
+        .map(|step| (step["check"].as_str().unwrap(), step["detail"].as_str().unwrap()))
+        .collect();
+    assert_eq!(code, 0, "{explanation:#}");
+    assert_eq!(
+        steps,
+        [
+            ("audience", "aud is [\"web\"]"),
+            ("access", "allow and deny let the consumer through"),
+            ("claims", "required_claims are met"),
+        ]
+    );
+    let of_nobody = json!({"allow": ["ann"], "consumers": [{"username": "ann"}, {"username": "joe", "jwt_secrets": [{"key": "k", "secret": SECRET}]}]});
+    for (fields, token, failure) in [
+        (&demands, token(&[]), "audience: aud is absent; expected one of api, web"),
+        (&demands, token(&["--claim", "aud=x"]), "audience: aud is \"x\"; expected one of api, web"),
+        (
+            &demands,
+            token(&["--claim", "aud=api", "--claim", "scope=write"]),
+            "claims: claim \"scope\", all_of: not met",
+        ),
+        (&of_nobody, token(&[]), "access: the consumer is not allowed"),
+    ] {
+        let (code, explanation) = explain("demands.json", &config(fields.clone()), &["--token", &token], "");
+        assert_eq!((code, failed(&explanation).as_str()), (1, failure));
+    }
+    let nowhere = config(json!({"header_names": []}));
+    let (_, explanation) = explain("nowhere.json", &nowhere, &["--token", "x"], "");
+    let empty = "token: none is looked for: header_names, uri_param_names and cookie_names are all empty";
+    assert_eq!(failed(&explanation), empty);
+}
+
+#[test]
+fn another_moment_can_be_asked_about() {
+    let token = token(&["--claim", "exp=1700003600", "--claim", "nbf=1700000000"]);
+    let config = config(json!({"claims_to_verify": ["exp", "nbf"]}));
+    for (moment, code, failure) in [
+        ("1700000000", 0, ""),
+        ("2023-11-14T22:13:20Z", 0, ""),
+        ("2023-11-14T22:13:19Z", 1, "nbf: token not valid yet (2023-11-14 22:13:20 UTC, in 1 second)"),
+        ("2023-11-14 23:13:20", 1, "exp: token expired (2023-11-14 23:13:20 UTC, now)"),
+    ] {
+        let (found, explanation) = explain("at.json", &config, &["--token", &token, "--at", moment], "");
+        assert_eq!((found, failed(&explanation).as_str()), (code, failure), "{moment}");
+    }
+}
+
+#[test]
+fn a_request_may_be_given_in_any_form_that_people_have_at_hand() {
+    let token = token(&[]);
+    let config = config(json!({"uri_param_names": ["jwt"], "cookie_names": ["session"]}));
+    let wrapped = format!("\n  Bearer {}\n{}\n", &token[..20], &token[20..]);
+    for (name, input, place) in [
+        ("token", token.clone(), "in the header authorization"),
+        ("wrapped", wrapped, "in the header authorization"),
+        (
+            "http",
+            format!("GET /a?x=1&jwt={token} HTTP/1.1\r\nHost: a\r\n\r\nbody: not a header"),
+            "in the query parameter jwt",
+        ),
+        ("lines", format!("POST /a\nCookie: a=b; session={token}\n"), "in the cookie session"),
+        (
+            "curl",
+            format!("curl -sS 'https://a/b?c' \\\n  -H 'Authorization: Bearer {token}' --data-raw '{{}}'"),
+            "in the header authorization",
+        ),
+        (
+            "copied",
+            format!("$ curl --compressed -XPUT -H\"authorization: bearer {token}\" a.example/x"),
+            "in the header authorization",
+        ),
+        ("cookies", format!("curl https://a/ -b 'session={token}'"), "in the cookie session"),
+        ("get", format!("curl -G a -d x=1 --data-urlencode jwt={token}"), "in the query parameter jwt"),
+        ("oauth", format!("curl --oauth2-bearer {token} --max-time 5 https://a"), "in the header authorization"),
+        (
+            "twice",
+            format!("curl 'https://a/?jwt={token}' -b session={token}"),
+            "in the query parameter jwt and the cookie session",
+        ),
+    ] {
+        let (code, explanation) = explain("forms.json", &config, &[], &input);
+        assert_eq!(code, 0, "{name}: {explanation:#}");
+        assert_eq!(explanation["checks"][0]["detail"], place, "{name}");
+        assert!(!explanation.to_string().contains(&token), "{name}");
+    }
+    let request =
+        file("request.http", format!("OPTIONS /a HTTP/1.1\nAuthorization: Bearer {token}\nX-Consumer-ID: 1\n"));
+    let (_, explanation) = explain("forms.json", &config, &["--request", &request], "");
+    assert_eq!(explanation["request"], json!({"method": "OPTIONS", "path": "/a"}));
+    assert_eq!(explanation["verdict"]["upstream"]["removed"], json!(["X-Consumer-ID"]));
+
+    for (input, problem) in [
+        ("", "is empty; expected a token"),
+        ("GET / HTTP/1.1\nno header\n", "line 2 is no header"),
+        ("curl 'https://a", "with a quote that does not end"),
+        ("curl -H 'a: b'", "without a URL"),
+        ("curl https://a https://b", "several URLs"),
+        ("curl https://a -H", "that ends after -H"),
+    ] {
+        let path = file("forms.json", config.to_string());
+        let Run { code, out, err } = run_with(&["explain", "--config", &path], input);
+        assert_eq!((code, out.as_str()), (2, ""), "{input}");
+        assert!(err.starts_with("error: <stdin> ") && err.contains(problem), "{input}: {err}");
+    }
+}
+
+/// What becomes of a request that holds `TOK`: the place of the token, why there is none, or why it cannot be read.
+fn taken(input: &str, token: &str) -> String {
+    let config = config(json!({"uri_param_names": ["jwt"], "cookie_names": ["session"]}));
+    let path = file("taken.json", config.to_string());
+    let Run { code, out, err } =
+        run_with(&["explain", "--format", "json", "--config", &path], &input.replace("TOK", token));
+    let signature = token.rsplit('.').next().unwrap();
+    assert!(!out.contains(signature) && !err.contains(signature), "{input}: {out}{err}");
+    if code == 2 {
+        return err.strip_prefix("error: <stdin> ").unwrap().trim().to_owned();
+    }
+    let explanation: Value = serde_json::from_str(&out).unwrap();
+    let checks = explanation["checks"].as_array().unwrap();
+    let place = checks[0]["detail"].as_str().unwrap();
+    let method = explanation["request"]["method"].as_str().unwrap();
+    if code == 0 { format!("{method} {place}") } else { failed(&explanation) }
+}
+
+const IN_HEADER: &str = "in the header authorization";
+const IN_QUERY: &str = "in the query parameter jwt";
+const IN_COOKIE: &str = "in the cookie session";
+
+#[test]
+fn a_curl_command_line_is_read_as_the_shell_and_curl_would() {
+    let token = token(&[]);
+    for (command, method, place) in [
+        ("curl https://a/b --header='Authorization: Bearer TOK'", "GET", IN_HEADER),
+        ("curl --url=https://a/b '--header=Authorization: Bearer TOK' --request=PUT", "PUT", IN_HEADER),
+        ("curl --create-dirs --ssl-no-revoke --retry 3 -sSLk -H'Authorization: Bearer TOK' a", "GET", IN_HEADER),
+        // Headers that are given replace those that curl makes.
+        ("curl -u me:pass -H 'Authorization: Bearer TOK' a", "GET", IN_HEADER),
+        ("curl -u me:pass --oauth2-bearer TOK a", "GET", IN_HEADER),
+        ("curl -b session=x -H 'Cookie: session=TOK' a", "GET", IN_COOKIE),
+        ("curl -b a=b -b session=TOK a", "GET", IN_COOKIE),
+        ("curl a?jwt=TOK --oauth2-bearer x -H Authorization: -b session=x -H Cookie:", "GET", IN_QUERY),
+        ("curl a -H 'Authorization;' -H 'authorization: bearer TOK'", "GET", IN_HEADER),
+        ("curl -T file a?jwt=TOK", "PUT", IN_QUERY),
+        ("curl -I 'a?jwt=TOK'", "HEAD", IN_QUERY),
+        ("curl a --url-query jwt=TOK", "GET", IN_QUERY),
+        ("curl a --url-query +jwt=TOK", "GET", IN_QUERY),
+        ("curl -G a -d x=1 --data jwt=TOK", "GET", IN_QUERY),
+        // What surrounds a command.
+        ("curl a -H 'Authorization: Bearer TOK' | jq .", "GET", IN_HEADER),
+        ("curl a > out.json 2>&1 -H 'Authorization: Bearer TOK' && echo done", "GET", IN_HEADER),
+        ("curl a 2>/dev/null -H 'Authorization: Bearer TOK' &", "GET", IN_HEADER),
+        (
+            "  $ sudo /usr/bin/curl a \\\n    -H 'Authorization: Bearer TOK'\n{\"message\":\"Unauthorized\"}",
+            "GET",
+            IN_HEADER,
+        ),
+        ("curl a\n  -H 'Authorization: Bearer TOK'\n", "GET", IN_HEADER),
+        ("curl a?jwt=TOK\nok\n", "GET", IN_QUERY),
+        // Copied from a browser: for bash, for cmd.exe in two ways, and for PowerShell.
+        (
+            "curl 'a' -H $'\\u0041uthorization:\\tBearer\\x20TOK' --data-raw $'{\"it\\'s\":\"\\u0021\"}'",
+            "POST",
+            IN_HEADER,
+        ),
+        (
+            "curl ^\"https://a/?b=^%^20^&jwt=TOK^\" ^\r\n  -H ^\"x: ^\\^\"y z^\\^\\^\\^\" -^\" ^\r\n  --compressed",
+            "GET",
+            IN_QUERY,
+        ),
+        ("curl \"https://a/?b&jwt=TOK\" ^\n  -H \"x: y\\\\\" ^\n  --compressed > x", "GET", IN_QUERY),
+        ("curl.exe 'https://a' `\r\n  -H 'Authorization: Bearer TOK'", "GET", IN_HEADER),
+    ] {
+        assert_eq!(taken(command, &token), format!("{method} {place}"), "{command}");
+    }
+    let quoted = token.replacen('.', "%2E", 1);
+    assert_eq!(taken("curl -G a --data-urlencode jwt=TOK", &token), format!("GET {IN_QUERY}"));
+    assert!(taken("curl -G a --data-urlencode jwt=TOK", &quoted).starts_with("form: "), "encoded twice");
+    for (command, problem) in [
+        ("curl a -H @headers.txt", "with -H @FILE, and no file is read here; write the headers out"),
+        ("curl a -b TOK", "with -b FILE, and no file is read here; write the cookies out"),
+        ("curl a -K TOK", "with -K FILE, and no file is read here; write the options out"),
+        ("curl -G a -d @TOK", "whose query comes from a file, and none is read here; write it out"),
+        ("curl a --url-query jwt@TOK", "whose query comes from a file, and none is read here; write it out"),
+        (
+            "curl https://a/?x=1&jwt=TOK",
+            "with an & outside of quotes, where a shell ends the command; put the URL in quotes",
+        ),
+        ("curl a -H \"Authorization: Bearer TOK", "with a quote that does not end"),
+        ("curl a --header", "that ends after --header"),
+        ("curl a '--X-Token: Bearer TOK'", "that ends after an option"),
+        ("curl a --TOK", "that ends after an option"),
+        ("curl a b?jwt=TOK", "with several URLs; expected one"),
+        ("curl", "without a URL"),
+    ] {
+        assert_eq!(taken(command, &token), format!("is a curl command line {problem}"), "{command}");
+    }
+}
+
+#[test]
+fn a_request_is_read_as_a_proxy_reads_it_and_what_is_none_is_refused() {
+    let token = token(&[]);
+    for (input, method, place) in [
+        ("Authorization: Bearer TOK\n", "GET", IN_HEADER),
+        ("  :method: POST\n  :path: /a?jwt=TOK\n  :authority: a\n", "POST", IN_QUERY),
+        ("\u{feff}\n\n    GET /a HTTP/2\r\n    cookie: session=TOK\r\n\r\n    body", "GET", IN_COOKIE),
+        (
+            "* Connected\n> PUT /a HTTP/1.1\n> Host: a\n> Authorization: Bearer TOK\n> \n< HTTP/1.1 401\n",
+            "PUT",
+            IN_HEADER,
+        ),
+        ("https://a.example/?jwt=TOK", "GET", IN_QUERY),
+        ("GET https://a.example?jwt=TOK", "GET", IN_QUERY),
+        ("GET / HTTP/1.1\nAuthorization: Bearer TOK, Bearer x\nAuthorization: Bearer y\n", "GET", IN_HEADER),
+        ("GET / HTTP/1.1\nAuthorization:\nAuthorization: Bearer TOK\n", "GET", IN_HEADER),
+        ("GET / HTTP/1.1\ncookie: session=TOK\nCookie: session=other\n", "GET", IN_COOKIE),
+        ("GET / HTTP/1.1\nAuthorization: Bearer\r\n\tTOK\r\n", "GET", IN_HEADER),
+        ("GET /?%6awt=TOK HTTP/1.1", "GET", IN_QUERY),
+        ("authorization: bearer \t TOK", "GET", IN_HEADER),
+    ] {
+        assert_eq!(taken(input, &token), format!("{method} {place}"), "{input}");
+    }
+    let none = "token: none in the header authorization, the query parameter jwt, the cookie session";
+    for input in [
+        "GET / HTTP/1.1\nAuthorization: Basic x\nAuthorization: Bearer TOK",
+        "GET / HTTP/1.1\na: b\n Authorization: Bearer TOK",
+        "GET /?JWT=TOK HTTP/1.1",
+        "GET /a;jwt=TOK/b HTTP/1.1",
+    ] {
+        assert_eq!(taken(input, &token), none, "{input}");
+    }
+    let no_header = "is no header; expected `name: value`, without white space around the name";
+    let what = "expected a token, an HTTP request or a curl command line, as browsers copy them";
+    for (input, problem) in [
+        ("GET / HTTP/1.1\nAuthorization : Bearer TOK\n", format!("line 2 {no_header}")),
+        ("GET / HTTP/1.1\n Authorization: Bearer TOK\n", format!("line 2 {no_header}")),
+        (
+            "GET /?jwt=TOK#a HTTP/1.1",
+            "line 1 has a # in its target, to which Envoy answers 400; expected a path and a query".to_owned(),
+        ),
+        ("{\"access_token\": \"TOK\"}", format!("is JSON; {what}")),
+        ("[{\"request\": {\"method\": \"GET\"}}]", format!("is JSON; {what}")),
+        ("fetch(\"https://a\", {\"x\": \"Bearer TOK\"})", format!("is none of what can be explained; {what}")),
+        ("wget --header 'Authorization: Bearer TOK' https://a", format!("is none of what can be explained; {what}")),
+        ("export TOKEN=TOK", format!("is none of what can be explained; {what}")),
+        ("\n \n", format!("is empty; {what}")),
+    ] {
+        assert_eq!(taken(input, &token), problem, "{input}");
+    }
+}
+
+#[test]
+fn a_token_is_taken_with_what_was_copied_around_it_and_nothing_else_for_one() {
+    let token = token(&[]);
+    let config = config(json!({}));
+    let path = file("a-token.json", config.to_string());
+    let wrapped = format!("{}\r\n  {} {}\n", &token[..20], &token[20..30], &token[30..]);
+    for given in [&format!("Authorization: Bearer {token}"), &format!("BEARER  {token}\n"), &wrapped] {
+        assert_eq!(explain("a-token.json", &config, &["--token", given], "").0, 0, "{given:?}");
+        let in_file = file("a-token.txt", given);
+        assert_eq!(explain("a-token.json", &config, &["--token-file", &in_file], "").0, 0, "{given:?}");
+    }
+    let no_token = "is no token; a request is given with --request or on standard input";
+    let empty = file("no-token", "\n");
+    for (arguments, problem) in [
+        (["--token", ""], "--token is empty; expected a token".to_owned()),
+        (["--token", &format!("curl https://a/?jwt={token}")], format!("--token {no_token}")),
+        (["--token", &format!("{{\"access_token\":\"{token}\"}}")], format!("--token {no_token}")),
+        (["--token-file", &empty], format!("{empty} is empty; expected a token")),
+        (["--token-file", "README.md"], format!("README.md {no_token}")),
+        (["--token-file", SAMPLE], format!("{SAMPLE} {no_token}")),
+    ] {
+        let Run { code, out, err } = run(&[&["explain", "--config", &path], arguments.as_slice()].concat());
+        assert_eq!((code, out.as_str(), err), (2, "", format!("error: {problem}\n")));
+    }
+}
+
+#[test]
+fn preflight_and_anonymous_are_explained() {
+    let config = config(json!({"run_on_preflight": false, "anonymous": "guest", "consumers": [{"username": "guest"}]}));
+    let (code, explanation) = explain("guest.json", &config, &[], "OPTIONS / HTTP/1.1\n");
+    assert_eq!((code, &explanation["verdict"]["as"]), (0, &json!("without a token, as a preflight request")));
+    let (code, explanation) = explain("guest.json", &config, &[], "GET / HTTP/1.1\n");
+    assert_eq!(code, 0);
+    assert_eq!(explanation["verdict"]["as"], "as the anonymous consumer \"guest\"");
+    assert_eq!(explanation["verdict"]["upstream"]["set"]["X-Anonymous-Consumer"], "true");
+    assert_eq!(failed(&explanation), "token: none in the header authorization");
+}
+
+#[test]
+fn a_token_cannot_write_to_the_terminal_of_who_looks_at_it() {
+    let token = token(&["--claim", "sub=\u{9b}31m\u{202e}evil", "--claim", "a\u{1b}]0;=1"]);
+    let path = file("terminal.json", config(json!({})).to_string());
+    let out = printed(&["explain", "--config", &path, "--token", &token]);
+    assert!(out.contains("evil") && !out.chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'), "{out:?}");
+}
+
+#[test]
+fn a_configuration_that_the_filter_refuses_is_not_explained() {
+    let path = file("faulty.json", json!({"realm": 7, "consumer": []}).to_string());
+    let Run { code, out, err } = run(&["explain", "--config", &path, "--token", "x"]);
+    assert_eq!((code, out.as_str()), (2, ""));
+    assert!(err.contains("refuses this configuration for 2 faults; see `jwt-auth check"), "{err}");
+    let Run { err, .. } = run_with(&["explain", "--config", "-", "--token", "x"], "realm: 7");
+    assert_eq!(err, "error: <stdin>: the filter refuses this configuration for 1 fault; see `jwt-auth check -`\n");
+    let Run { code, err, .. } = run_with(&["explain", "--config", "-"], "realm: x");
+    let expected = "error: --config -: the request comes from standard input, too; expected --token, --token-file or a \
+                    file with --request\n";
+    assert_eq!((code, err.as_str()), (2, expected));
+}
+
+#[test]
+fn a_key_of_every_algorithm_makes_tokens_that_the_filter_takes() {
+    let names =
+        ["HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"];
+    for name in names.into_iter().chain(["EdDSA", "Ed25519", "Ed448", "ML-DSA-44", "ML-DSA-65", "ML-DSA-87"]) {
+        let algorithm = if name.starts_with("Ed") { "EdDSA" } else { name };
+        let printed_key = printed(&["keygen", name, "--kid", "1"]);
+        let key_file = file(&format!("key-{name}"), &printed_key);
+        let jwk: Value = serde_json::from_str(printed_key.lines().last().unwrap()).unwrap();
+        assert_eq!((&jwk["alg"], &jwk["kid"]), (&json!(algorithm), &json!("1")));
+        let materials = match name.strip_prefix("HS") {
+            Some(_) => vec![json!({"secret": printed_key.lines().next().unwrap()})],
+            None => {
+                let start = printed_key.find("-----BEGIN PUBLIC KEY-----").unwrap();
+                vec![
+                    json!({"rsa_public_key": jwk}),
+                    json!({"rsa_public_key": printed_key[start..].rsplit_once("{").unwrap().0}),
+                ]
+            }
+        };
+        let token = printed(&["token", "--key", &key_file, "--alg", algorithm, "--claim", "iss=k", "--kid", "1"]);
+        for mut credential in materials {
+            credential["key"] = "k".into();
+            credential["algorithm"] = algorithm.into();
+            let config = config(json!({"consumers": [{"username": "a", "jwt_secrets": [credential]}]}));
+            let (code, explanation) = explain(&format!("config-{name}"), &config, &["--token", token.trim()], "");
+            assert_eq!(code, 0, "{name}: {explanation:#}");
+            assert_eq!(explanation["token"]["header"], json!({"alg": algorithm, "typ": "JWT", "kid": "1"}));
+        }
+    }
+}
+
+#[test]
+fn a_file_without_a_key_that_signs_is_told_by_what_it_holds() {
+    let private = fs::read_to_string(from_root("envoy/demo/private-key.pem")).unwrap();
+    let windows = file("windows.pem", private.replace('\n', "\r\n"));
+    assert!(printed(&["token", "--key", &windows]).starts_with("ey"));
+    let block = |label: &str| format!("-----BEGIN {label}-----\nc2VjcmV0\n-----END {label}-----\n");
+    let old = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nc2VjcmV0\n-----END RSA PRIVATE KEY-----\n";
+    let public = fs::read_to_string(from_root("tests/keys/p256.pem")).unwrap();
+    let expected = "an unencrypted private key in PEM or as a JWK: RSA, P-256, P-384, P-521, Ed25519, Ed448 or ML-DSA";
+    for (content, found) in [
+        (public.as_str(), "no private key, and a public one signs nothing"),
+        (&block("ENCRYPTED PRIVATE KEY"), "an encrypted private key"),
+        (old, "an encrypted private key"),
+        (&block("OPENSSH PRIVATE KEY"), "a private key in OpenSSH's own format"),
+        (&private.replace('\n', "\\n"), "a private key with \\n where lines should end"),
+        (&block("PRIVATE KEY"), "a private key that is broken, or of another kind"),
+        (r#"{"kty": "EC", "crv": "P-256", "x": "c2VjcmV0"}"#, "JSON that is no private JWK"),
+        (r#"{"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}"#, "JSON that is no private JWK"),
+    ] {
+        let path = file("no-signer", content);
+        let Run { code, out, err } = run(&["token", "--key", &path]);
+        assert_eq!((code, out.as_str(), err), (2, "", format!("error: {path}: {found}; expected {expected}\n")));
+    }
+    let empty = file("no-signer", "\n");
+    assert_eq!(run(&["token", "--key", &empty]).err, format!("error: {empty}: the secret is empty\n"));
+}
+
+#[test]
+fn the_kid_of_a_jwk_goes_into_the_header_when_no_other_is_given() {
+    let kid = |key: &str, more: &[&str]| {
+        let path = file("with-kid", key);
+        let token = printed(&[&["token", "--key", &path, "--claim", "iss=k"], more].concat());
+        explain("kid.json", &config(json!({})), &["--token", &token], "").1["token"]["header"]["kid"].clone()
+    };
+    let jwk = r#"{"kty": "oct", "k": "c2VjcmV0", "kid": "2026"}"#;
+    assert_eq!(kid(jwk, &[]), "2026");
+    assert_eq!(kid(jwk, &["--kid", "other"]), "other");
+    assert_eq!(kid(jwk, &["--header", "kid=other"]), "other");
+    assert_eq!(kid(r#"{"kty": "oct", "k": "c2VjcmV0"}"#, &[]), Value::Null);
+    for algorithm in ["ES256", "HS256"] {
+        assert_eq!(kid(&printed(&["keygen", algorithm, "--kid", "2027"]), &[]), "2027");
+        assert_eq!(kid(&printed(&["keygen", algorithm]), &[]), Value::Null);
+    }
+}
+
+#[test]
+fn claims_keep_their_types_and_base64_secrets_are_decoded() {
+    let token = token(&[
+        "--claim",
+        "n=7",
+        "--claim",
+        "t=\"7\"",
+        "--claim",
+        "l=[\"a\"]",
+        "--claim",
+        "s=a=b",
+        "--claim",
+        "exp=1",
+    ]);
+    let (_, explanation) = explain("types.json", &config(json!({})), &["--token", &token], "");
+    let claims = &explanation["token"]["claims"];
+    assert_eq!((&claims["n"], &claims["t"], &claims["l"]), (&json!(7), &json!("7"), &json!(["a"])));
+    assert_eq!((&claims["s"], &claims["exp"]), (&json!("a=b"), &json!(1)));
+
+    let secret = "c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0IHNlY3JldA==";
+    let token = printed(&["token", "--secret", secret, "--base64", "--claim", "iss=k"]);
+    let config = config(json!({"secret_is_base64": true,
+        "consumers": [{"username": "a", "jwt_secrets": [{"key": "k", "secret": secret}]}]}));
+    assert_eq!(explain("base64-secret.json", &config, &["--token", token.trim()], "").0, 0);
+    let Run { code, err, .. } = run(&["token", "--secret", "?", "--base64"]);
+    assert_eq!((code, err.as_str()), (2, "error: --secret: the secret is not base64\n"));
+}
+
+fn schema() -> Value {
+    serde_json::from_str(&printed(&["schema"])).unwrap()
+}
+
+#[test]
+fn the_committed_schema_is_the_one_that_is_generated() {
+    let committed = fs::read_to_string(from_root("envoy/jwt-auth.schema.json")).unwrap_or_default();
+    assert_eq!(committed, printed(&["schema"]), "`cargo run --bin jwt-auth schema > envoy/jwt-auth.schema.json`");
+}
+
+#[test]
+fn the_schema_is_one_and_takes_what_the_filter_takes() {
+    let schema = schema();
+    jsonschema::meta::validate(&schema).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let rsa = include_str!("../../tests/keys/rsa-2048.pem");
+    let good = [
+        json!({}),
+        json!({"realm": null, "consumers": null, "host_crypto": null, "token_cache_size": null}),
+        config(json!({"anonymous": "joe", "maximum_expiration": 31_536_000, "token_cache_bytes": 1.0, "realm": "é b"})),
+        json!({"header_names": ["X-Token"], "cookie_names": ["c"], "consumers": [{"id": "1", "custom_id": "2", "tags": ["t"],
+            "jwt_secrets": [{"key": "k", "algorithm": "RS256", "rsa_public_key": rsa}]}]}),
+    ];
+    for config in good {
+        Config::parse(config.to_string().as_bytes()).unwrap();
+        let errors: Vec<String> = validator.iter_errors(&config).map(|error| error.to_string()).collect();
+        assert_eq!(errors, [""; 0], "{config}");
+    }
+    let bad = [
+        json!([]),
+        json!({"header_name": []}),
+        json!({"header_names": ["a b"]}),
+        json!({"realm": " a"}),
+        json!({"realm": "a\nb"}),
+        json!({"claims_to_verify": ["iat"]}),
+        json!({"maximum_expiration": 1.5}),
+        json!({"maximum_expiration": 31_536_001}),
+        json!({"consumers": [null]}),
+        json!({"consumers": [{"username": "a", "jwt_secrets": [{"secret": "s"}]}]}),
+        json!({"consumers": [{"username": "a", "jwt_secrets": [{"key": "k", "algorithm": "none"}]}]}),
+    ];
+    for config in bad {
+        Config::parse(config.to_string().as_bytes()).unwrap_err();
+        assert!(!validator.is_valid(&config), "{config}");
+    }
+}
+
+#[test]
+fn the_schema_takes_the_samples() {
+    let validator = jsonschema::validator_for(&schema()).unwrap();
+    let envoy = fs::read_to_string(from_root("envoy/minimal.yaml")).unwrap();
+    let json = envoy.split("value: |\n").nth(1).unwrap();
+    let config: Value = serde_json::from_str(json).unwrap();
+    assert!(validator.is_valid(&config));
+}
+
+#[test]
+fn defaults_and_examples_of_the_tables_fit_the_schema_and_the_filter() {
+    fn examples(fields: &[Field], visit: &mut impl FnMut(&Field)) {
+        for field in fields {
+            visit(field);
+            let mut shape = field.about.shape;
+            while let Shape::List(items) = shape {
+                shape = *items;
+            }
+            if let Shape::Object(fields) = shape {
+                examples(fields, visit);
+            }
+        }
+    }
+    let schema = schema();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    examples(FIELDS, &mut |field| {
+        for text in field.about.default.into_iter().chain([field.about.example]) {
+            assert!(serde_json::from_str::<Value>(text).is_ok(), "{}: {text}", field.name);
+        }
+    });
+    let fields_of = |name: &str| {
+        let field = FIELDS.iter().find(|field| field.name == name).unwrap();
+        let Shape::List(Shape::Object(fields)) = field.about.shape else { panic!("{name}") };
+        *fields
+    };
+    let consumers = fields_of("consumers");
+    let secrets = consumers.iter().find(|field| field.name == "jwt_secrets").unwrap();
+    let Shape::List(Shape::Object(credential)) = secrets.about.shape else { panic!() };
+    let example = |field: &Field| serde_json::from_str::<Value>(field.about.example).unwrap();
+    // What an example needs beside it: those that it names, and `exp`.
+    let base = || {
+        json!({"claims_to_verify": ["exp"],
+            "consumers": [{"username": "guest"}, {"username": "ClientApp", "groups": ["partners", "suspended"]}]})
+    };
+    let mut configs = Vec::new();
+    for field in FIELDS {
+        for text in field.about.default.into_iter().chain([field.about.example]) {
+            let mut config = base();
+            config[field.name] = serde_json::from_str(text).unwrap();
+            configs.push(config);
+        }
+    }
+    for field in fields_of("rules") {
+        let mut config = base();
+        config["rules"] = json!([{"routes": ["r"]}]);
+        config["rules"][0][field.name] = example(field);
+        configs.push(config);
+    }
+    for field in consumers {
+        let mut config = json!({"consumers": [{"username": "a"}]});
+        config["consumers"][0][field.name] = example(field);
+        configs.push(config);
+    }
+    for field in *credential {
+        let mut config = json!({"consumers": [{"username": "a"}]});
+        config["consumers"][0]["jwt_secrets"] = json!([credential_with(field.name, example(field))]);
+        configs.push(config);
+    }
+    for config in configs {
+        let text = config.to_string();
+        let faults = Config::of(json::Value::parse(&text).unwrap()).err().unwrap_or_default();
+        assert_eq!(faults, [], "{text}");
+        let errors: Vec<String> = validator.iter_errors(&config).map(|error| error.to_string()).collect();
+        assert_eq!(errors, [""; 0], "{text}");
+    }
+}
+
+/// A credential in which a field has the value of its example, with what that needs beside it.
+fn credential_with(name: &str, example: Value) -> Value {
+    let pem = include_str!("../../tests/keys/rsa-2048.pem");
+    let mut credential = match name {
+        "key" => json!({"secret": SECRET}),
+        "secret" => json!({"key": "k"}),
+        "algorithm" => json!({"key": "k", "rsa_public_key": pem}),
+        "rsa_public_key" => json!({"key": "k", "algorithm": "RS256"}),
+        _ => json!({"key": "https://auth.example.com"}),
+    };
+    credential[name] = example;
+    // What is cut short in the example.
+    if let Some(text) = credential["rsa_public_key"].as_str() {
+        let base64: Vec<&str> = pem.lines().filter(|line| !line.starts_with('-')).collect();
+        credential["rsa_public_key"] = text.replace('…', &base64.join("\n")).into();
+    }
+    credential
+}
+
+#[test]
+fn the_rule_of_a_route_and_what_the_upstream_gets_are_explained() {
+    let config = config(json!({
+        "claims_to_headers": [{"claim": "sub", "header": "X-Sub"}],
+        "hide_credentials": true,
+        "uri_param_names": ["jwt"],
+        "rules": [{"routes": ["health"], "disabled": true}, {"services": ["admin"], "deny": ["joe"]}],
+    }));
+    let token = token(&["--claim", "sub=me"]);
+    let request = format!("GET /a?jwt={token} HTTP/1.1\n");
+    let (code, explanation) = explain("rules.json", &config, &[], &request);
+    assert_eq!(code, 0);
+    assert_eq!(
+        explanation["checks"][0]["detail"],
+        "none matches, for route none given, service none given; --route and --service give them"
+    );
+    assert_eq!(explanation["verdict"]["upstream"]["set"]["x-sub"], "me");
+    assert_eq!(explanation["verdict"]["upstream"]["hides_token_in_query"], true);
+
+    let (code, explanation) = explain("rules.json", &config, &["--route", "health"], "GET / HTTP/1.1\n");
+    assert_eq!((code, &explanation["checks"][1]["check"]), (0, &json!("disabled")));
+    let (code, explanation) = explain("rules.json", &config, &["--service", "admin"], &request);
+    assert_eq!((code, failed(&explanation).as_str()), (1, "access: the consumer is not allowed"));
+    assert_eq!(explanation["checks"][0]["detail"], "rules[1], for route none given, service \"admin\"");
+    assert_eq!(explanation["verdict"]["status"], 403);
+    let forged = format!("{}X-Consumer-ID: 1\n", request);
+    let (code, explanation) = explain("rules.json", &config, &[], &forged);
+    assert_eq!((code, failed(&explanation).as_str()), (1, "headers: the client sent the header x-consumer-id"));
+}
+
+#[test]
+fn every_change_to_the_headers_is_shown_once() {
+    let token = token(&[]);
+    let config =
+        config(json!({"hide_credentials": true, "cookie_names": ["session"], "header_names": ["authorization"]}));
+    let path = file("hiding.json", config.to_string());
+    let set = "  + X-Consumer-Username: joe\n  + X-Credential-Identifier: k\n";
+    for (headers, changes) in [
+        ("Cookie: a=b; session=TOK\n", "  - the token in Cookie\n"),
+        ("Cookie: session=TOK\n", "  - Cookie\n"),
+        (
+            "Authorization: Bearer TOK\nauthorization: Bearer TOK\nx-consumer-id: 1\n",
+            "  - Authorization\n  - x-consumer-id\n",
+        ),
+        ("Authorization: Bearer TOK\nAuthorization: Basic x\n", "  - the token in Authorization\n"),
+        ("X-Credential-Identifier: x\nAuthorization: Bearer TOK\nAccept: *\n", "  - Authorization\n"),
+    ] {
+        let request = format!("GET / HTTP/1.1\n{headers}").replace("TOK", &token);
+        let Run { code, out, .. } = run_with(&["explain", "--config", &path], &request);
+        let upstream = out.split("The request goes upstream as consumer \"joe\".\n").nth(1);
+        assert_eq!((code, upstream), (0, Some(format!("{set}{changes}").as_str())), "{headers}: {out}");
+    }
+}
+
+#[test]
+fn a_key_set_is_taken_from_a_file_and_never_fetched() {
+    let key = printed(&["keygen", "ES256", "--kid", "1"]);
+    let jwk: Value = serde_json::from_str(key.lines().last().unwrap()).unwrap();
+    let key = file("set-key", key);
+    let sign = |kid: &str| printed(&["token", "--key", &key, "--claim", "iss=k", "--kid", kid]).trim().to_owned();
+    let credential = |source: Value| config(json!({"consumers": [{"username": "a", "jwt_secrets": [source]}]}));
+    let inline = credential(json!({"key": "k", "jwks": {"keys": [jwk]}}));
+    assert_eq!(explain("inline.json", &inline, &["--token", &sign("1")], "").0, 0);
+    let (_, explanation) = explain("inline.json", &inline, &["--token", &sign("2")], "");
+    assert!(failed(&explanation).ends_with("; no key has the kid \"2\""), "{explanation:#}");
+
+    let remote = credential(json!({"key": "k", "remote_jwks": {"uri": "http://127.0.0.1:1/jwks", "cluster": "c"}}));
+    let (code, explanation) = explain("remote.json", &remote, &["--token", &sign("1")], "");
+    assert_eq!((code, &explanation["verdict"]["status"]), (1, &json!(503)));
+    assert!(failed(&explanation).starts_with("key set: the filter fetches it from http://127.0.0.1:1/jwks"));
+    let none = file("no-keys.json", r#"{"keys": []}"#);
+    let (_, explanation) = explain("remote.json", &remote, &["--token", &sign("1"), "--jwks", &none], "");
+    assert_eq!(failed(&explanation), "algorithm: the credential has no key that it can use, and the token has ES256");
+    let expected = "expected the key set that the issuer publishes, {\"keys\": […]}";
+    for (content, problem) in [
+        (jwk.to_string(), format!("no key set: no object with a list 'keys'; {expected}")),
+        ("-----BEGIN PUBLIC KEY-----".to_owned(), format!("no JSON: invalid number at line 1 column 2; {expected}")),
+    ] {
+        let (config, set) = (file("remote.json", remote.to_string()), file("no-set.json", content));
+        let Run { code, err, .. } = run(&["explain", "--config", &config, "--token", "x", "--jwks", &set]);
+        assert_eq!((code, err), (2, format!("error: {set}: {problem}\n")));
+    }
+    let inline = file("inline.json", inline.to_string());
+    let Run { err, .. } = run(&["explain", "--config", &inline, "--token", "x", "--jwks", &none]);
+    assert_eq!(err, "note: no credential has remote_jwks or discovery, so --jwks changes nothing\n");
+    let set = file("jwks.json", json!({"keys": [jwk]}).to_string());
+    assert_eq!(explain("remote.json", &remote, &["--token", &sign("1"), "--jwks", &set], "").0, 0);
+    let (_, lines) = check("remote.json", remote.to_string());
+    assert!(lines[0].contains("warning: consumers[0].jwt_secrets[0].remote_jwks.uri: over plain HTTP"), "{lines:?}");
+}
+
+#[test]
+fn a_rule_has_the_warnings_of_what_it_sets_itself() {
+    let rules = json!({"rules": [
+        {"routes": ["a"], "claims_to_verify": []},
+        {"routes": ["b"], "uri_param_names": ["t"]},
+        {"routes": ["c"], "disabled": true, "claims_to_verify": []},
+        {"routes": ["d"]},
+    ]});
+    let (code, lines) = check("rules.json", config(rules).to_string());
+    assert_eq!(code, 0);
+    let paths: Vec<&str> = lines.iter().filter_map(|line| line.split("warning: ").nth(1)?.split(": ").next()).collect();
+    assert_eq!(paths, ["rules[0].claims_to_verify", "rules[1].uri_param_names"]);
+}
+
+#[test]
+fn the_readme_shows_what_is_printed() {
+    let readme = fs::read_to_string(from_root("README.md")).unwrap();
+    let envoy = fs::read_to_string(from_root(SAMPLE)).unwrap();
+    let faulty =
+        envoy.replace("algorithm: RS256", "algorithm: ES256").replace("to_verify: [exp]", "to_verify: [exp, iat]");
+    let (_, lines) = check("readme.yaml", faulty);
+    let shown = lines.iter().map(|line| line.replacen('F', "envoy.yaml", 1)).collect::<Vec<_>>().join("\n");
+    assert!(readme.contains(&format!("$ jwt-auth check envoy.yaml\n{shown}\n")), "{shown}");
+
+    let sign = ["token", "--key", "envoy/demo/private-key.pem", "--kid", "2026-11", "--claim", "sub=demo"];
+    let claims = ["--claim", "iss=https://auth.example.com", "--claim", "iat=1795543769", "--claim", "exp=1795543469"];
+    let token = file("readme-token", printed(&[sign.as_slice(), &claims].concat()));
+    let Run { out, .. } = run(&["explain", "--config", SAMPLE, "--token-file", &token, "--at", "1795543769"]);
+    assert!(
+        readme.contains(&format!("$ jwt-auth explain --config {SAMPLE} --token-file token.txt\n{out}```\n")),
+        "{out}"
+    );
+}

@@ -1,0 +1,852 @@
+//! `jwt-auth convert`, run as a person runs it: what it reads, what it reports and where, and how it ends.
+
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test is meant to panic"
+)]
+
+use std::{
+    env, fs,
+    io::Write,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+const SAMPLE: &str = "envoy/gateway/kong.yaml";
+
+/// How a run ended.
+struct Run {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Run {
+    /// What the output says after its first line, which names the files.
+    fn converted(&self) -> &str {
+        assert_eq!((self.code, self.err.as_str()), (0, ""));
+        self.out.split_once('\n').unwrap().1
+    }
+
+    /// The list at the end of the output.
+    fn notes(&self) -> Vec<&str> {
+        assert_eq!(self.code, 0, "{}", self.err);
+        let (_, list) = self.out.split_once("# What has no counterpart, and where it stands:\n").unwrap_or_default();
+        list.lines().map(|line| line.strip_prefix("# <stdin>:").unwrap()).collect()
+    }
+
+    /// What was complained about, without the last line.
+    fn faults(&self) -> Vec<&str> {
+        assert_eq!((self.code, self.out.as_str()), (1, ""), "{}", self.err);
+        let mut lines: Vec<&str> = self.err.lines().collect();
+        assert_eq!(lines.pop(), Some("not converted: the gateway or the filter would refuse it"));
+        lines.into_iter().map(|line| line.strip_prefix("<stdin>:").unwrap()).collect()
+    }
+}
+
+fn run(arguments: &[&str], input: &str) -> Run {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_jwt-auth"))
+        .arg("convert")
+        .args(arguments)
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    _ = child.stdin.take().unwrap().write_all(input.as_bytes()); // a wrong usage does not read it
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Run { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+}
+
+fn convert(input: &str) -> Run {
+    run(&["-"], input)
+}
+
+/// Files of one test, in a directory of their own.
+fn files<const N: usize>(test: &str, files: [(&str, &str); N]) -> [String; N] {
+    let directory: PathBuf = [env!("CARGO_TARGET_TMPDIR"), test].iter().collect();
+    fs::create_dir_all(&directory).unwrap();
+    files.map(|(name, text)| {
+        let path = directory.join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    })
+}
+
+const NESTED: &str = r#"
+_format_version: "3.0"
+services:
+- name: orders
+  url: https://orders.example.com:8443/api
+  routes:
+  - name: orders
+    paths: [/orders, "~/o/[0-9]+$"]
+    methods: [GET]
+    plugins:
+    - name: acl
+      config: {allow: [staff]}
+  plugins:
+  - name: jwt
+    config: {claims_to_verify: [exp], maximum_expiration: 600}
+consumers:
+- username: ClientApp
+  id: 4f5a7a1c-6b6e-4e0e-9f2e-5b7d3a6f1c11
+  jwt_secrets:
+  - {key: k, secret: 0123456789abcdef0123456789abcdef}
+  acls:
+  - group: staff
+"#;
+
+const FLAT: &str = r#"
+_format_version: "3.0"
+_transform: false
+services:
+- {name: orders, protocol: https, host: orders.example.com, port: 8443, path: /api, id: s1}
+routes:
+- name: orders
+  id: r1
+  service: {name: orders}
+  paths: [/orders, "~/o/[0-9]+$"]
+  methods: [GET]
+plugins:
+- {name: acl, route: orders, config: {whitelist: [staff]}}
+- {name: jwt, service: {id: s1}, config: {claims_to_verify: [exp], maximum_expiration: 600, anonymous: null}}
+consumers:
+- {username: ClientApp, id: 4f5a7a1c-6b6e-4e0e-9f2e-5b7d3a6f1c11}
+jwt_secrets:
+- {key: k, secret: 0123456789abcdef0123456789abcdef, consumer: ClientApp}
+acls:
+- {group: staff, consumer: {username: ClientApp}}
+"#;
+
+/// All that the gateway fills in by itself, and a configuration that plugins share.
+const DECK: &str = r#"
+_format_version: "3.0"
+_info: {select_tags: [team-a], defaults: {}}
+_plugin_configs:
+  lifetime: {claims_to_verify: [exp], maximum_expiration: 600, header_names: [authorization]}
+consumers:
+- acls:
+  - {group: staff, tags: [x]}
+  id: 4f5a7a1c-6b6e-4e0e-9f2e-5b7d3a6f1c11
+  jwt_secrets:
+  - {algorithm: HS256, key: k, secret: 0123456789abcdef0123456789abcdef, rsa_public_key: null}
+  username: ClientApp
+services:
+- connect_timeout: 60000
+  enabled: true
+  host: orders.example.com
+  name: orders
+  path: /api
+  plugins:
+  - name: jwt
+    _config: lifetime
+    config: {anonymous: null, cookie_names: [], key_claim_name: iss, realm: null, run_on_preflight: true,
+      secret_is_base64: false, uri_param_names: [jwt]}
+    enabled: true
+    protocols: [grpc, grpcs, http, https]
+  port: 8443
+  protocol: https
+  read_timeout: 60000
+  retries: 5
+  routes:
+  - https_redirect_status_code: 426
+    methods: [GET]
+    name: orders
+    path_handling: v0
+    paths: [/orders, "~/o/[0-9]+$"]
+    plugins:
+    - name: acl
+      config: {allow: [staff], always_use_authenticated_groups: false, deny: null, hide_groups_header: false}
+      enabled: true
+      protocols: [grpc, grpcs, http, https]
+    preserve_host: false
+    protocols: [http, https]
+    regex_priority: 0
+    request_buffering: true
+    response_buffering: true
+    strip_path: true
+  write_timeout: 60000
+"#;
+
+#[test]
+fn nested_and_flat_files_and_what_deck_dumps_are_converted_alike() {
+    let nested = convert(NESTED);
+    for other in [FLAT, DECK] {
+        assert_eq!(convert(other).converted(), nested.converted());
+    }
+}
+
+#[test]
+fn answers_of_the_admin_api_are_taken_together() {
+    let files = files(
+        "answers",
+        [
+            (
+                "services.json",
+                r#"{"data": [{"id": "s1", "name": "orders", "protocol": "https", "host": "orders.example.com", "port": 8443,
+                    "path": "/api", "retries": 5, "tags": null, "created_at": 1}], "next": null}"#,
+            ),
+            (
+                "routes.json",
+                r#"{"data": [{"id": "r1", "name": "orders", "service": {"id": "s1"}, "hosts": null, "headers": null,
+                    "paths": ["/orders", "~/o/[0-9]+$"], "methods": ["GET"], "snis": null, "strip_path": true}]}"#,
+            ),
+            (
+                "plugins.json",
+                r#"{"data": [
+                    {"id": "p1", "name": "acl", "route": {"id": "r1"}, "service": null, "consumer": null,
+                     "config": {"allow": ["staff"]}},
+                    {"id": "p2", "name": "jwt", "route": null, "service": {"id": "s1"},
+                     "config": {"claims_to_verify": ["exp"], "maximum_expiration": 600}}]}"#,
+            ),
+            (
+                "consumers.json",
+                r#"{"data": [{"id": "4f5a7a1c-6b6e-4e0e-9f2e-5b7d3a6f1c11", "username": "ClientApp", "custom_id": null}]}"#,
+            ),
+            (
+                "jwts.json",
+                r#"{"data": [{"id": "j", "key": "k", "secret": "0123456789abcdef0123456789abcdef", "algorithm": "HS256",
+                    "rsa_public_key": null, "consumer": {"id": "4f5a7a1c-6b6e-4e0e-9f2e-5b7d3a6f1c11"}}]}"#,
+            ),
+            (
+                "acls.json",
+                r#"{"data": [{"id": "a", "group": "staff", "consumer": {"id": "4f5a7a1c-6b6e-4e0e-9f2e-5b7d3a6f1c11"}}]}"#,
+            ),
+        ],
+    );
+    let names: Vec<&str> = files.iter().map(String::as_str).collect();
+    assert_eq!(run(&names, "").converted(), convert(NESTED).converted());
+}
+
+#[test]
+fn what_the_admin_api_says_of_its_own_file_is_read() {
+    let wrapped = serde_json::json!({ "config": NESTED }).to_string();
+    assert_eq!(convert(&wrapped).converted(), convert(NESTED).converted());
+}
+
+/// The conditions on the path in the order in which Envoy tries them.
+fn paths(source: &str) -> Vec<String> {
+    let converted = convert(source).converted().to_owned();
+    let (_, routes) = converted.split_once("routes:\n").unwrap();
+    let (routes, _) = routes.split_once("http_filters:").unwrap();
+    let lines: Vec<&str> = routes.lines().map(str::trim).collect();
+    let conditions = lines.windows(3).filter(|lines| lines[0] == "match:");
+    conditions.map(|lines| if lines[1] == "safe_regex:" { lines[2] } else { lines[1] }.to_owned()).collect()
+}
+
+#[test]
+fn a_path_is_a_regular_expression_by_the_rule_of_its_format() {
+    let source = |version: &str, path: &str| {
+        format!(
+            "_format_version: {version}\nservices:\n- name: a\n  url: http://a.example.com\n  routes:\n  - name: a\n    \
+             paths: ['{path}']\n"
+        )
+    };
+    for version in ["'1.1'", "'2.1'", "2.1"] {
+        assert_eq!(paths(&source(version, r"/a/\d+"))[0], r#"regex: "(?:/a/\\d+).*""#);
+        assert_eq!(paths(&source(version, "/a-b_c.d~e/%20"))[0], r#"regex: "/a\\-b_c\\.d\\~e/(?i:%20).*""#);
+    }
+    assert_eq!(paths(&source("'3.0'", r"/a/(b)"))[0], r#"prefix: "/a/(b)""#);
+    assert_eq!(paths(&source("3.0", r"~/a/(?<id>\d+)"))[0], r#"regex: "(?:/a/(?P<id>\\d+)).*""#);
+}
+
+#[test]
+fn routes_stand_in_the_gateway_s_order() {
+    let source = r#"
+_format_version: "3.0"
+services:
+- name: a
+  url: http://a.example.com
+  routes:
+  - {name: 1, paths: [/a]}
+  - {name: two, paths: [/a/longer, /a/b], methods: [GET]}
+  - {name: three, paths: ["~/first", "/z"]}
+  - {name: four, paths: ["~/second"], regex_priority: 7}
+"#;
+    assert_eq!(convert(source).faults(), ["7:12: services[0].routes[0].name: a number; expected a text"]);
+    let source = source.replace("name: 1", "name: one");
+    assert_eq!(
+        paths(&source),
+        [
+            "prefix: /a/longer",
+            "prefix: /a/b",
+            r#"regex: "(?:/second).*""#,
+            r#"regex: "(?:/first).*""#,
+            "prefix: /a",
+            "prefix: /z",
+            "prefix: /"
+        ]
+    );
+}
+
+const UNCONVERTIBLE: &str = r#"_format_version: "3.0"
+certificates:
+- {cert: x, key: y}
+upstreams:
+- name: pool
+  algorithm: consistent-hashing
+  healthchecks: {active: {healthy: {interval: 5}}}
+  targets: [{target: "a.example.com:80"}]
+services:
+- name: a
+  host: pool
+  client_certificate: {id: x}
+  routes:
+  - name: with-sni
+    snis: [a.example.com]
+  - name: look-around
+    paths: ["~/a(?!b)"]
+  - name: tls-only
+    paths: [/tls]
+    protocols: [https]
+    path_handling: v1
+  - name: stream
+    protocols: [tcp]
+- name: tcp
+  url: tcp://a.example.com:5432
+  routes: [{name: behind-tcp}]
+plugins:
+- {name: rate-limiting, config: {minute: 1}}
+- {name: custom-auth}
+- {name: jwt, consumer: A}
+consumers:
+- username: A
+  basicauth_credentials: [{username: a, password: b}]
+  jwt_secrets:
+  - {key: weak, algorithm: HS256}
+  - {key: vault, secret: "{vault://env/secret}"}
+  - {key: odd, algorithm: HS257, secret: s, rsa_public_key: p}
+"#;
+
+const NOTES: &[&str] = &[
+    "3:3: certificates: has no counterpart",
+    "6:14: upstreams[0].algorithm: has no counterpart; round-robin takes its place",
+    "7:17: upstreams[0].healthchecks: has no counterpart",
+    "12:23: services[0].client_certificate: has no counterpart",
+    "14:5: with-sni: the route answers 503 until that is decided: the plugin custom-auth has no counterpart",
+    "15:11: services[0].routes[0].snis: has no counterpart; what the rest of the route matches gets 503 until that is \
+     decided",
+    "16:5: look-around: the route answers 503 until that is decided: the plugin custom-auth has no counterpart",
+    "17:13: services[0].routes[1].paths: a regular expression that Envoy cannot run; what begins as it does gets 503 until \
+     that is decided",
+    "18:5: tls-only: the route answers 503 until that is decided: the plugin custom-auth has no counterpart",
+    "20:16: services[0].routes[2].protocols: only with TLS: the route answers 426 until the listener has a certificate",
+    "21:20: services[0].routes[2].path_handling: has no counterpart",
+    "23:16: services[0].routes[3].protocols: has no counterpart; the route is left out",
+    "24:3: services[1].protocol: has no counterpart; the service is left out",
+    "26:12: behind-tcp: the route answers 503 until that is decided: the plugin custom-auth has no counterpart",
+    "28:3: plugins[0]: the plugin rate-limiting has no counterpart",
+    "29:3: plugins[1]: the plugin custom-auth has no counterpart",
+    "30:3: plugins[2]: the plugin jwt of a consumer has no counterpart; nobody passes as this consumer",
+    "33:26: consumers[0].basicauth_credentials: has no counterpart",
+    "35:5: consumers[0].jwt_secrets[0]: is left out: the gateway made up its key or secret, which is nowhere in this \
+     file",
+    "36:5: consumers[0].jwt_secrets[1]: is left out: it is only named here, and stands elsewhere",
+];
+
+#[test]
+fn nothing_is_dropped_in_silence() {
+    let run = convert(UNCONVERTIBLE);
+    let notes = run.notes();
+    for note in NOTES {
+        assert!(notes.contains(note), "{note}\nis not in\n{}", notes.join("\n"));
+    }
+    assert_eq!(notes.len(), NOTES.len() + 1, "{}", notes.join("\n"));
+    let [odd] = notes.as_slice().iter().filter(|note| note.starts_with("37:5:")).collect::<Vec<_>>()[..] else {
+        panic!("{notes:?}")
+    };
+    assert!(odd.contains("is left out: \"HS257\"; expected one of HS256, "), "{odd}");
+    assert_eq!(run.err, "21 settings have no counterpart; they are listed at the end of the output\n");
+}
+
+#[test]
+fn strict_makes_an_error_of_it() {
+    let run = run(&["--strict", "-"], UNCONVERTIBLE);
+    assert_eq!((run.code, run.out.as_str()), (1, ""));
+    let lines: Vec<&str> = run.err.lines().collect();
+    assert_eq!(lines.len(), NOTES.len() + 2);
+    assert!(lines.contains(&format!("<stdin>:{}", NOTES[0]).as_str()), "{}", run.err);
+    assert_eq!(lines.last(), Some(&"not converted, because of --strict: these have no counterpart"));
+}
+
+#[test]
+fn strict_changes_nothing_where_all_has_a_counterpart() {
+    assert_eq!(run(&["--strict", "-"], NESTED).converted(), convert(NESTED).converted());
+}
+
+#[test]
+fn a_route_that_loses_a_plugin_that_may_keep_people_out_is_closed() {
+    let source = |plugin: &str| NESTED.replace("name: acl\n      config: {allow: [staff]}", &format!("name: {plugin}"));
+    for plugin in ["key-auth", "ip-restriction", "request-termination", "somebody-s-own"] {
+        let run = convert(&source(plugin));
+        assert!(run.out.contains(&format!("the plugin {plugin} has no counterpart\\\"}}")), "{}", run.out);
+        assert!(!run.out.contains("cluster: orders"), "{}", run.out);
+    }
+    for plugin in ["cors", "prometheus", "rate-limiting"] {
+        let run = convert(&source(plugin));
+        assert!(run.out.contains("cluster: orders"), "{}", run.out);
+        assert_eq!(run.notes().len(), 1);
+    }
+}
+
+#[test]
+fn a_consumer_that_loses_a_plugin_that_may_keep_it_out_stays_out() {
+    let source = |plugin: &str| format!("{NESTED}  plugins:\n  - name: {plugin}\n");
+    for (plugin, comes_in) in [("request-termination", false), ("somebody-s-own", false), ("rate-limiting", true)] {
+        let run = convert(&source(plugin));
+        assert_eq!(run.out.contains("secret: "), comes_in, "{}", run.out);
+        assert_eq!(run.notes().len(), 1);
+    }
+}
+
+/// "Multiple authentication" as the gateway's documentation has it: who has no token is taken for a consumer, and that
+/// consumer is turned away.
+#[test]
+fn nobody_passes_as_an_anonymous_consumer_that_is_turned_away() {
+    let source = |plugin: &str| {
+        let anonymous = NESTED.replace("maximum_expiration: 600", "maximum_expiration: 600, anonymous: guest");
+        format!("{anonymous}- username: guest\n  plugins:\n  - name: {plugin}\n")
+    };
+    for (plugin, comes_in) in [("request-termination", false), ("rate-limiting", true)] {
+        let run = convert(&source(plugin));
+        assert_eq!(run.out.contains("anonymous: guest"), comes_in, "{}", run.out);
+        assert!(run.out.contains("cluster: orders"), "{}", run.out);
+        assert_eq!(run.notes().len(), 1);
+    }
+}
+
+#[test]
+fn what_kept_a_consumer_group_out_closes_the_routes_that_it_was_for() {
+    let nested = |plugin: &str| format!("{NESTED}consumer_groups:\n- name: gold\n  plugins:\n  - name: {plugin}\n");
+    let flat = |plugin: &str| format!("{NESTED}plugins:\n- name: {plugin}\n  consumer_group: gold\n");
+    for (plugin, closes) in [("request-termination", true), ("jwt", true), ("rate-limiting-advanced", false)] {
+        for (source, notes) in [(nested(plugin), 2), (flat(plugin), 1)] {
+            let run = convert(&source);
+            assert_eq!(run.out.contains("cluster: orders"), !closes, "{}", run.out);
+            assert!(run.out.contains(&format!("the plugin {plugin} of a consumer group has no counterpart")));
+            assert_eq!(run.notes().len(), notes + usize::from(closes), "{}", run.out);
+        }
+    }
+}
+
+#[test]
+fn an_acl_that_goes_by_consumer_groups_closes_its_route() {
+    let run = convert(&NESTED.replace("allow: [staff]", "deny: [gold], include_consumer_groups: true"));
+    assert!(!run.out.contains("cluster: orders"), "{}", run.out);
+    assert!(run.out.contains("the plugin acl with include_consumer_groups has no counterpart"), "{}", run.out);
+}
+
+/// A route for everything, and one that asks for a token.
+fn guarded(route: &str) -> String {
+    format!(
+        "_format_version: '3.0'\nservices:\n- name: a\n  url: http://a.example.com\n  routes:\n  - {{name: open, paths: \
+         [/]}}\n  - {{name: guarded, plugins: [{{name: jwt}}], {route}}}\n"
+    )
+}
+
+/// The condition on the path of every route of Envoy in their order, and whether the service gets what matches.
+fn answers(source: &str) -> Vec<(String, bool)> {
+    let run = convert(source);
+    assert_eq!(run.code, 0, "{}", run.err);
+    let routes = run.out.split_once("routes:\n").unwrap().1.split_once("http_filters:").unwrap().0;
+    // Each begins with its name, further left than the names of the headers in it.
+    let route = |text: &str| {
+        let matched = text.split_once("match:\n").unwrap().1.lines().map(str::trim);
+        let path = matched.filter(|line| *line != "safe_regex:").take(1).collect();
+        (path, text.contains("cluster: "))
+    };
+    routes.split(&format!("\n{:14}- name: ", "")).map(route).collect()
+}
+
+#[test]
+fn a_guarded_route_that_cannot_be_matched_does_not_give_its_requests_to_an_open_one() {
+    for (route, answered) in [
+        ("paths: [/a], snis: [a.example.com]", "prefix: /a"),
+        ("hosts: [a], sources: [{ip: 10.0.0.0/8}]", "prefix: /"),
+        ("expression: 'http.path ^= r#\"/a\"#'", "prefix: /"),
+        (r"paths: ['~/admin/x(?!\d)']", "prefix: /admin/x"),
+        (r"paths: ['~/admins?(?!\d)']", "prefix: /admin"),
+        (r"paths: ['~/admin(?!x)|/b']", "prefix: /"),
+        (r"paths: ['~/(?=a)']", "prefix: /"),
+    ] {
+        let source = guarded(route);
+        let expected = [(answered, false), ("prefix: /", true), ("prefix: /", false)];
+        assert_eq!(answers(&source), expected.map(|(path, passes)| (path.to_owned(), passes)), "{route}");
+        let run = convert(&source);
+        let [note] = run.notes()[..] else { panic!("{route}") };
+        assert!(note.ends_with(" gets 503 until that is decided"), "{note}");
+    }
+}
+
+#[test]
+fn an_open_route_that_cannot_be_matched_is_left_out() {
+    for (route, note) in [
+        ("paths: [/a], snis: [a.example.com]", "snis: has no counterpart; the route is left out"),
+        ("paths: ['~/a(?!b)']", "paths: a regular expression that Envoy cannot run; the path is left out"),
+    ] {
+        let source = guarded(route).replace("plugins: [{name: jwt}], ", "");
+        assert_eq!(answers(&source), [("prefix: /".to_owned(), true), ("prefix: /".to_owned(), false)]);
+        let run = convert(&source);
+        let [found] = run.notes()[..] else { panic!("{route}") };
+        assert!(found.ends_with(note), "{found}");
+    }
+}
+
+/// The gateway takes them by their ids, which are not in every file.
+#[test]
+fn of_equal_routes_the_guarded_one_comes_first() {
+    let source = guarded("paths: ['~/a/.*']").replace("[/]", "['~/.*']");
+    let regex = |regex: &str| format!("regex: \"(?:{regex}).*\"");
+    assert_eq!(answers(&source)[..2], [(regex("/a/.*"), true), (regex("/.*"), true)]);
+}
+
+#[test]
+fn a_route_for_tls_refuses_what_comes_without() {
+    let source = |status: &str| guarded(&format!("paths: [/a], protocols: [https]{status}"));
+    for (status, answer) in [
+        ("", "status: 426"),
+        (", https_redirect_status_code: 301", "response_code: MOVED_PERMANENTLY"),
+        (", https_redirect_status_code: 308", "response_code: PERMANENT_REDIRECT"),
+    ] {
+        let run = convert(&source(status));
+        let (_, first) = run.out.split_once("- name: no-route\n").unwrap();
+        let (first, _) = first.split_once("- name: guarded\n").unwrap();
+        for part in ["prefix: /a\n", "name: x-forwarded-proto\n", "exact: http\n", answer] {
+            assert!(first.contains(part), "{part}\nis not in\n{first}");
+        }
+    }
+}
+
+#[test]
+fn a_route_for_grpc_keeps_its_path_and_refuses_other_requests() {
+    let run = convert(&guarded("paths: [/a], protocols: [grpc]"));
+    let (_, routes) = run.converted().split_once("- name: guarded\n").unwrap();
+    let (guarded, other) = routes.split_once("- name: no-route\n").unwrap();
+    assert!(guarded.contains("grpc: {}") && !guarded.contains("regex_rewrite"), "{guarded}");
+    assert!(other.split("- name: ").next().unwrap().contains("status: 415"), "{other}");
+}
+
+/// The gateway's router does not ask what the service speaks.
+#[test]
+fn a_route_of_a_service_that_is_left_out_still_takes_its_requests() {
+    let source =
+        guarded("paths: [/a], service: tcp").replace("services:\n", "services:\n- {name: tcp, url: 'tcp://a:1'}\n");
+    let source = source.replace("  - {name: guarded", "routes:\n- {name: guarded");
+    assert_eq!(answers(&source)[..2], [("prefix: /a".to_owned(), false), ("prefix: /".to_owned(), true)]);
+    assert!(convert(&source).out.contains("no Service found with those values"));
+}
+
+#[test]
+fn an_acl_that_keeps_nobody_out_is_a_fault() {
+    let faults = |config: &str| convert(&NESTED.replace("{allow: [staff]}", config)).faults().join("\n");
+    let message = "services[0].routes[0].plugins[0].config";
+    for config in ["{}", "{allow: []}", "{allow: null, deny: null}"] {
+        assert_eq!(faults(config), format!("11:7: {message}: neither allow nor deny; expected one of them"));
+    }
+    for config in ["{deny: staff}", "{blacklist: [1]}"] {
+        assert!(faults(config).contains(&format!("{message}.deny: expected a list of texts")), "{}", faults(config));
+    }
+    assert!(faults("[staff]").ends_with(&format!("12:15: {message}: a list; expected a map")));
+}
+
+#[test]
+fn a_group_that_nobody_is_in_is_listed() {
+    let run = convert(&NESTED.replace("allow: [staff]", "allow: [staff, board]"));
+    assert_eq!(
+        run.notes(),
+        [
+            "11:7: services[0].routes[0].plugins[0].config: the group \"board\" is left out, because no consumer is in it"
+        ]
+    );
+}
+
+/// So it is in `deck`: what the plugin says stays, and the rest is filled in.
+#[test]
+fn a_null_of_a_plugin_counts_before_what_it_shares() {
+    let own = "{anonymous: null, run_on_preflight: null,";
+    let source = DECK
+        .replace("header_names: [authorization]}", "anonymous: ClientApp, run_on_preflight: false}")
+        .replace("{anonymous: null,", own)
+        .replace("realm: null, run_on_preflight: true,", "realm: null,");
+    assert!(source.contains(own));
+    assert_eq!(convert(&source).converted(), convert(NESTED).converted());
+}
+
+#[test]
+fn what_would_leave_it_open_who_may_call_is_a_fault() {
+    let shared = DECK.replace("_config: lifetime", "_config: nothing");
+    assert_eq!(
+        convert(&shared).faults(),
+        ["21:14: services[0].plugins[0]._config: names none of the _plugin_configs that are there"]
+    );
+    let twice = format!("{NESTED}plugins:\n- {{name: jwt, service: orders}}\n");
+    assert_eq!(convert(&twice).faults(), ["24:3: plugins[0]: the plugin jwt is there twice for the same requests"]);
+}
+
+/// The gateway's plugin acl refuses a preflight request that the plugin jwt let through.
+#[test]
+fn with_an_acl_a_preflight_request_needs_a_token() {
+    let source = NESTED.replace("maximum_expiration: 600", "maximum_expiration: 600, run_on_preflight: false");
+    assert!(!convert(&source).converted().contains("run_on_preflight"));
+    let without = source.replace("name: acl\n      config: {allow: [staff]}", "name: cors");
+    assert!(convert(&without).out.contains("run_on_preflight: false"));
+}
+
+#[test]
+fn what_only_deck_can_put_in_is_a_fault_where_it_decides() {
+    const REFERENCE: &str = "'${{ env \"DECK_X\" }}'";
+
+    for (of, path) in [
+        ("/orders, ", "services[0].routes[0].paths"),
+        ("GET]", "services[0].routes[0].methods"),
+        ("staff]}", "services[0].routes[0].plugins[0].config"),
+        ("https://orders.example.com:8443/api", "services[0].url"),
+        ("ClientApp", "consumers[0].username"),
+    ] {
+        let after = of.trim_start_matches(|char: char| !", ]}".contains(char));
+        let run = convert(&NESTED.replace(of, &format!("{REFERENCE}{after}")));
+        let faults = run.faults();
+        let start = format!("{path}: a reference to what stands elsewhere");
+        assert!(faults.iter().any(|fault| fault.contains(&start)), "{faults:?}");
+    }
+    let elsewhere = NESTED.replace("secret: 0123456789abcdef0123456789abcdef", &format!("secret: {REFERENCE}"));
+    assert!(convert(&elsewhere).notes()[0].contains("is only named here"));
+    let cors = format!("{NESTED}plugins: [{{name: cors, config: {{origins: [{REFERENCE}]}}}}]\n");
+    assert_eq!(convert(&cors).notes().len(), 1);
+}
+
+#[test]
+fn a_filter_chain_may_keep_people_out() {
+    let nested = NESTED
+        .replace("  plugins:\n  - name: jwt", "  filter_chains: [{filters: [{name: f}]}]\n  plugins:\n  - name: jwt");
+    let flat = format!("{NESTED}filter_chains: [{{route: orders, filters: [{{name: f}}]}}]\n");
+    for source in [nested.as_str(), flat.as_str()] {
+        let run = convert(source);
+        assert!(!run.out.contains("cluster: orders"), "{}", run.out);
+        assert_eq!(run.notes().len(), 2, "{}", run.out);
+    }
+    assert!(convert(&flat.replace("route: orders", "enabled: false")).converted().contains("cluster: orders"));
+}
+
+/// The gateway and Envoy both decode what needs no encoding before they look for a route; the rest may be in any case.
+#[test]
+fn a_path_is_matched_as_it_is_in_requests() {
+    for (version, path, matched) in [
+        ("2.1", "/%61dmin/%7Ea", "prefix: \"/admin/~a\""),
+        ("2.1", "/a//b", "prefix: /a/b"),
+        ("2.1", "/a%20b", r#"regex: "/a(?i:%20)b.*""#),
+        ("2.1", "/a%20/[0-9]%2e", r#"regex: "(?:/a(?i:%20)/[0-9]\\x2e).*""#),
+        ("3.0", "/a%2fb.c", r#"regex: "/a(?i:%2F)b\\.c.*""#),
+        ("3.0", "/a(b)", "prefix: \"/a(b)\""),
+        ("3.0", "~/%2F%41$", r#"regex: "(?:/(?i:%2F)A$).*""#),
+    ] {
+        let source = guarded(&format!("paths: ['{path}']")).replace("3.0", version);
+        assert_eq!(answers(&source)[0], (matched.to_owned(), true), "{path}");
+    }
+    let space = answers(&guarded("paths: ['~/a b/[0-9]']"));
+    assert_eq!(space[0], ("prefix: /a".to_owned(), false));
+}
+
+#[test]
+fn a_path_that_nothing_could_match_is_a_fault() {
+    for path in [r"/a/\d+", "/a[0-9]", "a", "~a", "/a b", "/a?b"] {
+        let faults = convert(&guarded(&format!("paths: ['{path}']"))).faults().join("\n");
+        assert!(faults.contains("paths: a text; expected a path from its first slash on"), "{path}: {faults}");
+    }
+}
+
+#[test]
+fn a_header_is_matched_under_the_name_and_among_the_values_that_the_gateway_takes_it_for() {
+    let run = convert(&guarded("headers: {X_Kind: [a.b, '~*^c']}"));
+    assert!(run.converted().contains("- name: x-kind\n"), "{}", run.out);
+    assert!(run.out.contains(r#"regex: "(?is)(?:(?:.*,)?a\\.b(?:,.*)?|.*(?:^c).*)""#), "{}", run.out);
+}
+
+#[test]
+fn a_port_is_the_one_that_the_gateway_takes() {
+    for (service, port) in [
+        ("url: https://a.example.com", 443),
+        ("url: http://a.example.com", 80),
+        ("{host: a.example.com, protocol: https}", 80),
+        ("{host: a.example.com, protocol: https, port: 443}", 443),
+    ] {
+        let run = convert(&format!("services:\n- {service}\n"));
+        assert!(run.converted().contains(&format!("port_value: {port}\n")), "{}", run.out);
+    }
+    for (host, regex) in [("a:443", "a(?::443)?"), ("a:80", "a(?::80)?"), ("a:8000", "a:8000")] {
+        assert!(convert(&guarded(&format!("hosts: ['{host}']"))).converted().contains(&format!("(?i){regex}\"")));
+    }
+}
+
+#[test]
+fn the_files_are_those_of_one_workspace() {
+    let of = |name: &str| format!("_workspace: {name}\nconsumers: [{{username: {name}}}]\n");
+    let files = files("workspaces", [("a.yaml", &of("a")), ("b.yaml", &of("b")), ("too.yaml", "_workspace: a\n")]);
+    let [a, b, too] = files.each_ref().map(String::as_str);
+    assert_eq!(run(&[a, too], "").code, 0);
+    let both = run(&[a, b], "");
+    assert_eq!(both.code, 1);
+    assert!(both.err.contains("b.yaml:1:13: the workspace: another than before"), "{}", both.err);
+    let ids = "consumers: [{username: a, ws_id: x}, {username: b, ws_id: y}]";
+    assert_eq!(
+        convert(ids).faults(),
+        ["1:59: the workspace: another than before; expected the files of one workspace"]
+    );
+}
+
+#[test]
+fn a_page_or_the_plugins_must_not_be_missing() {
+    const ROUTES: &str = r#"{"data": [{"name": "r", "paths": ["/a"]}], "next": "/routes?offset=x"}"#;
+
+    let last = ROUTES.replace("\"r\"", "\"s\"").replace("\"/routes?offset=x\"", "null");
+    let plugins = r#"{"data": [{"name": "jwt", "config": {}}], "next": null}"#;
+    let files = files("pages", [("1.json", ROUTES), ("2.json", last.as_str()), ("plugins.json", plugins)]);
+    let [first, second, plugins] = files.each_ref().map(String::as_str);
+    assert!(run(&[first, second, plugins], "").converted().contains("- name: s\n"));
+    for files in [[first, plugins], [second, first]] {
+        let run = run(&files, "");
+        assert_eq!(run.code, 1);
+        assert!(run.err.contains("next: the answer has more pages; expected them behind it"), "{}", run.err);
+    }
+    let open = run(&[second], "");
+    assert!(
+        open.out.contains("plugins: no answer has any: without them, everybody may use the routes"),
+        "{}",
+        open.out
+    );
+    let wrapped = r#"{"consumers": {"data": [], "next": "/consumers?offset=x"}}"#;
+    assert_eq!(
+        convert(wrapped).faults(),
+        ["1:36: consumers.next: the answer has more pages; expected all in one list"]
+    );
+}
+
+#[test]
+fn what_an_answer_holds_is_told_apart() {
+    for item in [
+        r#"{"username": "a", "password": "x", "consumer": {"id": "c"}}"#,
+        r#"{"name": "env", "prefix": "my-env", "config": {"prefix": "A_"}}"#,
+    ] {
+        let run = convert(&format!("{{\"data\": [{item}]}}"));
+        assert_eq!(run.notes(), ["1:11: data[0]: has no counterpart"]);
+    }
+    let chain = r#"{"data": [{"filters": [{"name": "f"}], "enabled": true}]}"#;
+    assert_eq!(convert(chain).notes(), ["1:11: data[0]: the filter chain has no counterpart"]);
+    let old = r#"{"data": [{"paths": ["/a/(.*)"], "name": "r"}, {"name": "jwt", "config": {}}]}"#;
+    assert!(
+        convert(old).notes()[0].contains("paths: is taken as it stands; a regular expression of a gateway before 3.0")
+    );
+}
+
+/// Rules go by names: what opens one route would open the other.
+#[test]
+fn no_two_routes_share_a_name() {
+    let unnamed = r#"
+services:
+- url: http://a.example.com
+  routes:
+  - paths: [/open]
+  - {name: route-1, paths: [/closed], plugins: [{name: jwt}]}
+  - paths: [/open-too]
+"#;
+    let converted = convert(unnamed).converted().to_owned();
+    let (_, disabled) = converted.split_once("rules:\n").unwrap();
+    let (disabled, _) = disabled.split_once("disabled: true").unwrap();
+    let open: Vec<&str> = disabled.lines().filter_map(|line| line.trim().strip_prefix("- ")).collect();
+    assert_eq!(open, ["routes:", "route-2", "route-3", "no-route"]);
+    assert_eq!(
+        convert(&unnamed.replace("- paths", "- name: route-1\n    paths")).faults(),
+        [
+            "7:5: services[0].routes[1]: \"route-1\" is the name of another route too",
+            "8:5: services[0].routes[2]: \"route-1\" is the name of another route too"
+        ]
+    );
+    let twice = "services: [{name: a, host: a}, {name: a, host: b}]";
+    assert_eq!(convert(twice).faults(), ["1:32: services[1]: \"a\" is the name of another service too"]);
+}
+
+#[test]
+fn what_the_gateway_would_not_take_is_a_fault() {
+    let faults = |source: &str| convert(&format!("_format_version: '3.0'\n{source}")).faults().join("\n");
+    for (source, fault) in [
+        ("services: {a: 1}", "2:11: services: a map; expected a list"),
+        ("services: [a]", "2:12: services[0]: a text; expected a map"),
+        ("services: [{name: a}]", "2:12: services[0]: a service without a host"),
+        (
+            "services: [{host: a, port: 70000}]",
+            "2:28: services[0].port: a number; expected a whole number from 0 to 65535",
+        ),
+        ("services: [{url: a}]", "2:18: services[0].url: a text; expected scheme://host:port/path"),
+        ("routes: [{name: a, service: b}]", "2:29: routes[0].service: names no service that is there"),
+        ("routes: [{name: a, paths: /a}]", "2:27: routes[0].paths: a text; expected a list of texts"),
+        ("plugins: [{name: jwt, route: x}]", "2:30: plugins[0].route: names no route that is there"),
+        ("consumers: [{tags: [a]}]", "2:13: consumers[0]: a consumer without a username, an id and a custom_id"),
+        ("acls: [{group: a}]", "2:8: acls[0]: belongs to no consumer"),
+        (
+            "upstreams: [{name: a, targets: [{target: ':x'}]}]",
+            "2:33: upstreams[0].targets[0]: a target without a host and a port",
+        ),
+    ] {
+        assert!(faults(source).contains(fault), "{source}: {}", faults(source));
+    }
+    assert_eq!(
+        convert("_format_version: '9'").faults(),
+        ["1:18: _format_version: an unknown format; expected 1.1, 2.1 or 3.0"]
+    );
+}
+
+#[test]
+fn what_the_filter_would_not_take_is_a_fault_at_its_consumer() {
+    let source = "consumers:\n- username: a\n  jwt_secrets: [{key: k, secret: s}]\n- username: b\n  jwt_secrets: [{key: k, secret: \
+                  not-to-be-repeated}]\n";
+    let run = convert(source);
+    assert_eq!(
+        run.faults(),
+        ["4:3: consumers[1].jwt_secrets[0].key: the key of another consumer's credential; expected a key that one \
+          consumer has"]
+    );
+    assert!(!run.err.contains("not-to-be-repeated"));
+}
+
+#[test]
+fn what_cannot_be_read_is_said_and_nothing_of_it_repeated() {
+    for (arguments, input, problem) in [
+        (["-"].as_slice(), "a: [secret", "<stdin>:"),
+        (&["-"], "a: 1\n---\nb: secret\n", "<stdin>: 2 documents; expected one"),
+        (&["-"], "a: secret\na: secret\n", "<stdin>:2:1: "),
+        (&["/nowhere/kong.yaml"], "", "/nowhere/kong.yaml: "),
+        (&["-", "--listen", "secret"], "", "invalid value"),
+        (&[], "", "required"),
+    ] {
+        let run = run(arguments, input);
+        assert_eq!((run.code, run.out.as_str()), (2, ""), "{}", run.err);
+        assert!(run.err.contains(problem), "{}", run.err);
+        assert!(arguments.contains(&"secret") || !run.err.contains("secret"), "{}", run.err);
+    }
+    assert_eq!(convert("just text").faults(), ["1:1: the file: a text; expected a map"]);
+}
+
+#[test]
+fn the_readme_shows_what_it_prints() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let readme = fs::read_to_string(format!("{root}/README.md")).unwrap();
+    let run = run(&[SAMPLE], "");
+    assert_eq!(run.code, 0);
+    let (_, section) = readme.split_once("## Coming from the gateway").unwrap();
+    let (_, shown) = section.split_once("```yaml\n").unwrap();
+    let (shown, _) = shown.split_once("\n```").unwrap();
+    for part in shown.split("\n…\n") {
+        let lines: Vec<&str> = part.lines().collect();
+        let all: Vec<&str> = run.out.lines().map(str::trim_start).collect();
+        let trimmed: Vec<&str> = lines.iter().map(|line| line.trim_start()).collect();
+        assert!(all.windows(trimmed.len()).any(|window| window == trimmed), "not printed:\n{part}");
+    }
+    assert!(section.contains(run.err.trim()), "{}", run.err);
+}

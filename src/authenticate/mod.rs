@@ -1,0 +1,279 @@
+//! The decision: policy, credentials, request and time give an outcome.
+
+mod cache;
+mod outcome;
+
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
+
+pub use self::{
+    cache::TokenCache,
+    outcome::{Authenticated, Decision, Denial, Outcome, Reason},
+};
+use crate::{
+    config::Config,
+    crypto::Verifier,
+    encoding::{
+        UntrustedText,
+        json::{Members, Raw},
+    },
+    jwks::{KeySet, Need, RemoteKeys, VerificationKey, Wait},
+    policy::{Consumer, Credential, Keys, Policy},
+    request::{Carriers, Request},
+    token::{self, Compact, JwsError, Part, Times, Timestamp},
+};
+
+/// Decides about requests by one configuration. Remembers the tokens that it has verified.
+pub struct Authenticator<V> {
+    config: Config,
+    verifier: V,
+    cache: RefCell<TokenCache<VerifiedToken>>,
+    cache_use: Cell<CacheUse>,
+}
+
+/// How often the cache was asked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CacheUse {
+    /// For a token that it knew.
+    pub hits: u64,
+    /// For a token that it did not know.
+    pub misses: u64,
+}
+
+/// What a verified token says.
+#[derive(Debug, Clone)]
+struct VerifiedToken {
+    /// The credential whose signature it has.
+    credential: Rc<Credential>,
+    /// The key that it was verified with.
+    key: Rc<VerificationKey>,
+    /// Its time claims.
+    times: Times,
+    /// What its credential depended on, [`Policy::lookup`]: elsewhere another may be its.
+    lookup: usize,
+    /// All its claims, a JSON object, where any policy uses them.
+    payload: Option<Rc<str>>,
+}
+
+/// Why a token is not valid, and what might make it so.
+struct Invalid {
+    denial: Denial,
+    wait: Option<Wait>,
+}
+
+impl<V: Verifier> Authenticator<V> {
+    /// Starts with an empty cache.
+    pub fn new(config: Config, verifier: V) -> Self {
+        let cache = RefCell::new(TokenCache::new(config.token_cache));
+        Self { config, verifier, cache, cache_use: Cell::default() }
+    }
+
+    /// What it decides by.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// How often the cache was asked so far.
+    pub fn cache_use(&self) -> CacheUse {
+        self.cache_use.get()
+    }
+
+    /// Decides about a request at the time `now`, with the keys that are there.
+    pub fn decide(&self, request: &impl Request, now: Timestamp) -> Decision<'_> {
+        self.weigh(request, now).0
+    }
+
+    /// Decides about a request at the time `now`.
+    ///
+    /// # Errors
+    /// What the request should wait for: its token is not valid, and a key set that has yet to arrive may change that.
+    pub fn decide_or_wait(&self, request: &impl Request, now: Timestamp) -> Result<Decision<'_>, Wait> {
+        match self.weigh(request, now) {
+            (_, Some(wait)) => Err(wait),
+            (decision, None) => Ok(decision),
+        }
+    }
+
+    fn weigh(&self, request: &impl Request, now: Timestamp) -> (Decision<'_>, Option<Wait>) {
+        let policy = self.config.policy_for(request);
+        let mut wait = None;
+        let outcome = self.outcome(policy, request, now, &mut wait);
+        (Decision { policy, claim_headers: &self.config.claim_headers, outcome }, wait)
+    }
+
+    fn outcome<'c>(
+        &'c self,
+        policy: &'c Policy,
+        request: &impl Request,
+        now: Timestamp,
+        wait: &mut Option<Wait>,
+    ) -> Outcome<'c> {
+        if let Err(denial) = self.route_is_its_own(request) {
+            return Outcome::Denied(denial);
+        }
+        if policy.disabled {
+            return Outcome::Disabled;
+        }
+        if !policy.run_on_preflight && request.method().is_some_and(|method| *method == *b"OPTIONS") {
+            return Outcome::Preflight;
+        }
+        match self.check(policy, request, now) {
+            Ok(authenticated) => Outcome::Authenticated(authenticated),
+            Err(invalid) => {
+                *wait = invalid.wait;
+                without_token(policy, invalid.denial)
+            }
+        }
+    }
+
+    /// A proxy chooses the route again when the filter takes a header away. Where rules go by the route, a client must
+    /// not be able to choose one by a header that will be gone: so it is refused what else is only overwritten.
+    fn route_is_its_own(&self, request: &impl Request) -> Result<(), Denial> {
+        if !self.config.rules.is_empty() {
+            for name in self.config.own_headers() {
+                if request.header(name).is_some() {
+                    return Err(Reason::ForbiddenHeader(name.to_owned()).into());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds the request's token and checks it. What is in the cache is checked against the time all the same.
+    fn check(&self, policy: &Policy, request: &impl Request, now: Timestamp) -> Result<Authenticated, Invalid> {
+        let carriers = Carriers::fetch(request, &policy.token_places);
+        let token = carriers.token(&policy.token_places)?;
+        let VerifiedToken { credential, times, payload, .. } = self.verified(policy, &token, now)?;
+
+        let deny = |reason| Denial::of_consumer(&credential, reason);
+        times.check(policy.time_checks, now).map_err(|faults| deny(Reason::Claims(faults)))?;
+        let claim_headers = if policy.uses_claims() {
+            let payload = payload.as_deref().unwrap_or_default();
+            let claims = Members::parse(payload).map_err(|_| deny(JwsError::NotAnObject(Part::Payload).into()))?;
+            check_claims(policy, credential.consumer(), &claims).map_err(deny)?;
+            policy.forwarding.headers(payload, &claims)
+        } else {
+            check_access(policy, credential.consumer()).map_err(deny)?;
+            Vec::new()
+        };
+        Ok(Authenticated::new(credential, claim_headers))
+    }
+
+    /// A token that is verified, but for the time: now, or when it came before, for as long as its key is not removed.
+    fn verified(&self, policy: &Policy, token: &[u8], now: Timestamp) -> Result<VerifiedToken, Invalid> {
+        let stands = |known: &&VerifiedToken| known.lookup == policy.lookup && !known.key.is_removed();
+        let known = self.cache.borrow_mut().get(token).filter(stands).cloned();
+        let CacheUse { hits, misses } = self.cache_use.get();
+        if let Some(verified) = known {
+            self.cache_use.set(CacheUse { hits: hits.saturating_add(1), misses });
+            return Ok(verified);
+        }
+        self.cache_use.set(CacheUse { hits, misses: misses.saturating_add(1) });
+        let verified = self.verify(policy, token, now)?;
+        let beside = verified.payload.as_ref().map_or(0, |payload| payload.len());
+        self.cache.borrow_mut().insert(token, verified.clone(), beside);
+        Ok(verified)
+    }
+
+    /// Verifies a token, but for the time. The checks stand in the order in which their answers take precedence.
+    fn verify(&self, policy: &Policy, token: &[u8], now: Timestamp) -> Result<VerifiedToken, Invalid> {
+        let compact = Compact::decode(token)?;
+        let jws = compact.parse()?;
+        let algorithm = jws.algorithm().ok_or(Reason::UnsupportedAlgorithm)?;
+        if let Some(name) = jws.unsupported_header() {
+            return Err(Reason::UnsupportedHeader(name).into());
+        }
+
+        let key = jws.claim_or_header(&policy.key_claim_name).ok_or(Reason::NoKey)?;
+        let key = key.string().filter(|key| !key.is_empty()).ok_or(Reason::InvalidKey)?;
+        let credentials = self.config.credentials_for(policy).with_key(&key);
+        let Some(first) = credentials.first() else { return Err(Reason::UnknownKey(UntrustedText::new(&key)).into()) };
+
+        let kid = jws.header.get("kid").and_then(Raw::string);
+        let mut search = Search::default();
+        for credential in credentials.iter().filter(|credential| credential.allows(algorithm)) {
+            let Some(keys) = search.keys(credential, kid.as_deref()) else { continue };
+            search.fits |= keys.serves(algorithm);
+            let verifies =
+                |it: &&Rc<VerificationKey>| self.verifier.verify(it.key(), algorithm, jws.signing_input, jws.signature);
+            if let Some(key) = keys.candidates(algorithm, kid.as_deref()).find(verifies) {
+                return Ok(VerifiedToken {
+                    credential: Rc::clone(credential),
+                    key: Rc::clone(key),
+                    times: Times::of(&jws.claims),
+                    lookup: policy.lookup,
+                    payload: self.config.uses_claims().then(|| jws.payload.into()),
+                });
+            }
+        }
+        Err(search.in_vain(first, now))
+    }
+}
+
+/// The search for the key of a token, over the credentials that it may be of.
+#[derive(Default)]
+struct Search {
+    /// Whether any key serves the token's algorithm.
+    fits: bool,
+    /// Sets that are not there, or have not the token's `kid`.
+    sets: Vec<Rc<RemoteKeys>>,
+}
+
+impl Search {
+    /// The keys of a credential, if they are there.
+    fn keys(&mut self, credential: &Credential, kid: Option<&str>) -> Option<Rc<KeySet>> {
+        let keys = credential.keys().current();
+        if let Keys::Remote(remote) = credential.keys()
+            && keys.as_ref().is_none_or(|keys| kid.is_some_and(|kid| !keys.has_kid(kid)))
+        {
+            self.sets.push(Rc::clone(remote));
+        }
+        keys
+    }
+
+    /// What it means that no key has verified the token.
+    fn in_vain(self, first: &Credential, now: Timestamp) -> Invalid {
+        let reason = match self.sets.iter().find(|keys| keys.need() == Need::Set) {
+            Some(keys) => Reason::KeySetUnavailable(keys.retry_after(now)),
+            None if self.fits => Reason::InvalidSignature,
+            None => Reason::AlgorithmMismatch,
+        };
+        let wait = (!self.sets.is_empty()).then_some(Wait { sets: self.sets });
+        Invalid { denial: Denial::of_consumer(first, reason), wait }
+    }
+}
+
+impl<D: Into<Denial>> From<D> for Invalid {
+    fn from(denial: D) -> Self {
+        Self { denial: denial.into(), wait: None }
+    }
+}
+
+/// What becomes of a request whose authentication failed. `allow` and `deny` hold for the anonymous consumer as well.
+fn without_token(policy: &Policy, denial: Denial) -> Outcome<'_> {
+    match &policy.anonymous {
+        Some(consumer) if !denial.reason.is_of_known_caller() => match check_access(policy, consumer) {
+            Ok(()) => Outcome::Anonymous { consumer, denial },
+            Err(reason) => Outcome::Denied(Denial { reason, consumer: Some(Rc::clone(consumer)) }),
+        },
+        _ => Outcome::Denied(denial),
+    }
+}
+
+/// Checks what a policy demands of the claims, and of the consumer, in the order in which the answers take precedence.
+fn check_claims(policy: &Policy, consumer: &Consumer, claims: &Members) -> Result<(), Reason> {
+    if !policy.audiences.is_empty() && !token::is_for_audience(claims, &policy.audiences) {
+        return Err(Reason::Audience);
+    }
+    check_access(policy, consumer)?;
+    match policy.required_claims.iter().find(|required| !required.is_met_by(claims)) {
+        Some(required) => Err(Reason::InsufficientClaims(Rc::clone(required))),
+        None => Ok(()),
+    }
+}
+
+fn check_access(policy: &Policy, consumer: &Consumer) -> Result<(), Reason> {
+    if policy.access.admits(consumer) { Ok(()) } else { Err(Reason::NotAllowed) }
+}

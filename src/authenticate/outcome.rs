@@ -1,0 +1,250 @@
+//! What is decided about a request, and why. [`authenticate`](crate::authenticate) decides.
+
+use std::{borrow::Cow, fmt, rc::Rc};
+
+use crate::{
+    encoding::UntrustedText,
+    policy::{Consumer, Credential, Header, Policy},
+    request::NotOneToken,
+    token::{ClaimFault, ClaimFaults, JwsError, RequiredClaim},
+};
+
+/// A request decided: what is to be done with it, and by which policy. All that follows, for the upstream, the client and
+/// the operators, follows from this alone.
+#[derive(Debug)]
+pub struct Decision<'c> {
+    /// What the request was measured by.
+    pub policy: &'c Policy,
+    /// The headers that any policy fills with claims: those that do not apply must not come from the client either.
+    pub claim_headers: &'c [Rc<str>],
+    /// What is to be done with it.
+    pub outcome: Outcome<'c>,
+}
+
+/// What is to be done with a request.
+#[derive(Debug)]
+pub enum Outcome<'c> {
+    /// It goes upstream as its token's consumer.
+    Authenticated(Authenticated),
+    /// Authentication failed; it goes upstream as the anonymous consumer.
+    Anonymous {
+        /// The consumer of the policy's `anonymous`.
+        consumer: &'c Consumer,
+        /// Why authentication failed.
+        denial: Denial,
+    },
+    /// It is a preflight request that needs no token.
+    Preflight,
+    /// No token is asked for where it goes.
+    Disabled,
+    /// It is refused.
+    Denied(Denial),
+}
+
+impl Outcome<'_> {
+    /// A name that never changes: `authenticated`, `anonymous`, `preflight`, `disabled`, or `denied.` with the name of
+    /// the reason.
+    pub fn name(&self) -> Cow<'static, str> {
+        match self {
+            Self::Authenticated(_) => "authenticated".into(),
+            Self::Anonymous { .. } => "anonymous".into(),
+            Self::Preflight => "preflight".into(),
+            Self::Disabled => "disabled".into(),
+            Self::Denied(denial) => format!("denied.{}", denial.reason.name()).into(),
+        }
+    }
+
+    /// Who calls, if that is known.
+    pub fn consumer(&self) -> Option<&Consumer> {
+        match self {
+            Self::Authenticated(authenticated) => Some(authenticated.credential.consumer()),
+            Self::Anonymous { consumer, .. } => Some(consumer),
+            Self::Denied(denial) if denial.reason.is_of_known_caller() => denial.consumer.as_deref(),
+            Self::Preflight | Self::Disabled | Self::Denied(_) => None,
+        }
+    }
+}
+
+/// Proof that a request carried a valid token. Only [`authenticate`](crate::authenticate) makes one.
+#[derive(Debug, Clone)]
+pub struct Authenticated {
+    credential: Rc<Credential>,
+    claim_headers: Vec<Header>,
+}
+
+impl Authenticated {
+    pub(crate) fn new(credential: Rc<Credential>, claim_headers: Vec<Header>) -> Self {
+        Self { credential, claim_headers }
+    }
+
+    /// The credential that the token was signed with.
+    pub fn credential(&self) -> &Credential {
+        &self.credential
+    }
+
+    /// The headers that the policy makes of the token's claims.
+    pub fn claim_headers(&self) -> &[Header] {
+        &self.claim_headers
+    }
+}
+
+/// A refusal: the reason and, where the token named one, whose credential it was.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Denial {
+    /// Why.
+    pub reason: Reason,
+    /// The consumer that the token named; not proven to be the caller unless [`Reason::is_of_known_caller`].
+    pub consumer: Option<Rc<Consumer>>,
+}
+
+/// Why a request is refused, in the order in which it is checked.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reason {
+    /// The client sent a header that only the filter may write, and so may have chosen whose rule applies: its name.
+    ForbiddenHeader(String),
+    /// No place holds a token.
+    NoToken,
+    /// The places hold different tokens.
+    MultipleTokens,
+    /// The token is no compact JWS of JSON objects.
+    Malformed(JwsError),
+    /// `alg` is missing, not a string, or not a supported algorithm.
+    UnsupportedAlgorithm,
+    /// The header asks for an extension: the name of its parameter.
+    UnsupportedHeader(&'static str),
+    /// Neither claims nor header have the key claim.
+    NoKey,
+    /// The key claim is empty or not a string.
+    InvalidKey,
+    /// No credential has the token's key.
+    UnknownKey(UntrustedText),
+    /// The token's `alg` is that of none of its key's credentials.
+    AlgorithmMismatch,
+    /// A key set that the token may need is not there; in so many seconds it may be.
+    KeySetUnavailable(u32),
+    /// The signature is that of none of its key's credentials.
+    InvalidSignature,
+    /// A time claim does not allow it.
+    Claims(ClaimFaults),
+    /// The token is meant for another audience.
+    Audience,
+    /// `allow` and `deny` do not let the consumer through.
+    NotAllowed,
+    /// The claims do not hold what is required.
+    InsufficientClaims(Rc<RequiredClaim>),
+}
+
+impl Reason {
+    /// The names of all reasons, in the order of the variants.
+    pub const NAMES: [&str; 19] = [
+        "forbidden_header",
+        "no_token",
+        "multiple_tokens",
+        "malformed_token",
+        "unsupported_algorithm",
+        "unsupported_header",
+        "no_key_claim",
+        "invalid_key_claim",
+        "unknown_key",
+        "algorithm_mismatch",
+        "key_set_unavailable",
+        "invalid_signature",
+        "invalid_time_claim",
+        "expired",
+        "not_valid_yet",
+        "lifetime_too_long",
+        "audience",
+        "not_allowed",
+        "insufficient_claims",
+    ];
+
+    /// A short name that never changes and holds nothing of a request: for metrics, logs and filter state. Of several
+    /// claims at fault it is the first one's.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::ForbiddenHeader(_) => "forbidden_header",
+            Self::NoToken => "no_token",
+            Self::MultipleTokens => "multiple_tokens",
+            Self::Malformed(_) => "malformed_token",
+            Self::UnsupportedAlgorithm => "unsupported_algorithm",
+            Self::UnsupportedHeader(_) => "unsupported_header",
+            Self::NoKey => "no_key_claim",
+            Self::InvalidKey => "invalid_key_claim",
+            Self::UnknownKey(_) => "unknown_key",
+            Self::AlgorithmMismatch => "algorithm_mismatch",
+            Self::KeySetUnavailable(_) => "key_set_unavailable",
+            Self::InvalidSignature => "invalid_signature",
+            Self::Claims(faults) => match faults.iter().next() {
+                Some((_, ClaimFault::Expired)) => "expired",
+                Some((_, ClaimFault::NotValidYet)) => "not_valid_yet",
+                Some((_, ClaimFault::TooFarOff)) => "lifetime_too_long",
+                Some((_, ClaimFault::NotANumber)) | None => "invalid_time_claim",
+            },
+            Self::Audience => "audience",
+            Self::NotAllowed => "not_allowed",
+            Self::InsufficientClaims(_) => "insufficient_claims",
+        }
+    }
+
+    /// Whether it is known who calls, and it is that caller who may not.
+    pub fn is_of_known_caller(&self) -> bool {
+        matches!(self, Self::NotAllowed | Self::InsufficientClaims(_))
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::ForbiddenHeader(name) => write!(formatter, "the client sent the header {name}"),
+            Self::NoToken => formatter.write_str("no token"),
+            Self::MultipleTokens => formatter.write_str("Multiple tokens provided"),
+            Self::Malformed(error) => write!(formatter, "Bad token; {error}"),
+            Self::UnsupportedAlgorithm => formatter.write_str("Bad token; invalid alg"),
+            Self::UnsupportedHeader(name) => write!(formatter, "Bad token; invalid {name}"),
+            Self::NoKey => formatter.write_str("no key claim"),
+            Self::InvalidKey => formatter.write_str("the key claim is empty or not a string"),
+            Self::UnknownKey(key) => write!(formatter, "No credentials found for {key}"),
+            Self::AlgorithmMismatch => formatter.write_str("Invalid algorithm"),
+            Self::KeySetUnavailable(_) => formatter.write_str("Key set unavailable"),
+            Self::InvalidSignature => formatter.write_str("Invalid signature"),
+            Self::Claims(faults) => faults.fmt(formatter),
+            Self::Audience => formatter.write_str("aud: not allowed"),
+            Self::NotAllowed => formatter.write_str("the consumer is not allowed"),
+            Self::InsufficientClaims(required) => write!(formatter, "Insufficient claims: {required}"),
+        }
+    }
+}
+
+impl Denial {
+    /// The denial of a token that names a credential's consumer.
+    pub(crate) fn of_consumer(credential: &Credential, reason: Reason) -> Self {
+        Self { reason, consumer: Some(Rc::clone(credential.consumer())) }
+    }
+}
+
+impl From<Reason> for Denial {
+    fn from(reason: Reason) -> Self {
+        Self { reason, consumer: None }
+    }
+}
+
+impl From<NotOneToken> for Denial {
+    fn from(error: NotOneToken) -> Self {
+        match error {
+            NotOneToken::None => Reason::NoToken.into(),
+            NotOneToken::Several => Reason::MultipleTokens.into(),
+        }
+    }
+}
+
+impl From<JwsError> for Reason {
+    fn from(error: JwsError) -> Self {
+        Self::Malformed(error)
+    }
+}
+
+impl From<JwsError> for Denial {
+    fn from(error: JwsError) -> Self {
+        Reason::from(error).into()
+    }
+}

@@ -1,0 +1,118 @@
+//! Public keys as JWK: RFC 7517 and 7518 §6 for RSA and EC, RFC 8037 for OKP, and `AKP` for ML-DSA.
+
+use pkcs1::{RsaPublicKeyRef, UintRef};
+
+use super::{Key, KeyError, RsaKey};
+use crate::encoding::{base64::decode_url, json::Value};
+
+/// Reads a public JWK.
+pub(super) fn public_key(jwk: &Value) -> Result<Key, KeyError> {
+    let Value::Object(members) = jwk else { return Err(KeyError::Malformed("JWK")) };
+    let jwk = Jwk(members);
+    jwk.refuse_private()?;
+    jwk.refuse_other_use()?;
+    let key = match jwk.text("kty")? {
+        "RSA" => Key::Rsa(jwk.rsa()?),
+        "EC" => match jwk.text("crv")? {
+            "P-256" => Key::p256(&jwk.point(32)?)?,
+            "P-384" => Key::p384(&jwk.point(48)?)?,
+            "P-521" => Key::p521(&jwk.point(66)?)?,
+            _ => return Err(KeyError::UnknownJwk("crv")),
+        },
+        "OKP" => match jwk.text("crv")? {
+            "Ed25519" => Key::ed25519(&jwk.bytes("x")?)?,
+            "Ed448" => Key::ed448(&jwk.bytes("x")?)?,
+            _ => return Err(KeyError::UnknownJwk("crv")),
+        },
+        "AKP" => match jwk.text("alg")? {
+            "ML-DSA-44" => Key::ml_dsa_44(&jwk.bytes("pub")?)?,
+            "ML-DSA-65" => Key::ml_dsa_65(&jwk.bytes("pub")?)?,
+            "ML-DSA-87" => Key::ml_dsa_87(&jwk.bytes("pub")?)?,
+            _ => return Err(KeyError::UnknownJwk("alg")),
+        },
+        "oct" => return Err(KeyError::SecretJwk("symmetric")),
+        _ => return Err(KeyError::UnknownJwk("kty")),
+    };
+    jwk.refuse_other_algorithm(&key)?;
+    Ok(key)
+}
+
+/// Reads a symmetric JWK (RFC 7518 §6.4).
+pub(super) fn secret(jwk: &Value) -> Result<Key, KeyError> {
+    let Value::Object(members) = jwk else { return Err(KeyError::Malformed("JWK")) };
+    let jwk = Jwk(members);
+    jwk.refuse_other_use()?;
+    if jwk.text("kty")? != "oct" {
+        return Err(KeyError::JwkMember("kty"));
+    }
+    let key = Key::from_secret(jwk.bytes("k")?).ok_or(KeyError::JwkMember("k"))?;
+    jwk.refuse_other_algorithm(&key)?;
+    Ok(key)
+}
+
+/// The members of a JWK.
+struct Jwk<'a>(&'a [crate::encoding::json::Member<'a>]);
+
+impl<'a> Jwk<'a> {
+    fn get(&self, name: &str) -> Option<&'a Value<'a>> {
+        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value)
+    }
+
+    fn text(&self, name: &'static str) -> Result<&'a str, KeyError> {
+        match self.get(name) {
+            Some(Value::String(text)) => Ok(text),
+            _ => Err(KeyError::JwkMember(name)),
+        }
+    }
+
+    fn bytes(&self, name: &'static str) -> Result<Vec<u8>, KeyError> {
+        decode_url(self.text(name)?).ok_or(KeyError::JwkMember(name))
+    }
+
+    fn rsa(&self) -> Result<RsaKey, KeyError> {
+        let (modulus, exponent) = (self.bytes("n")?, self.bytes("e")?);
+        let number = |bytes, name| UintRef::new(bytes).map_err(|_| KeyError::JwkMember(name));
+        let key = RsaPublicKeyRef { modulus: number(&modulus, "n")?, public_exponent: number(&exponent, "e")? };
+        RsaKey::new(&key)
+    }
+
+    /// An uncompressed SEC 1 point of coordinates that have the full length (RFC 7518 §6.2.1.2).
+    fn point(&self, length: usize) -> Result<Vec<u8>, KeyError> {
+        let coordinate = |name| {
+            let bytes = self.bytes(name)?;
+            if bytes.len() == length { Ok(bytes) } else { Err(KeyError::JwkMember(name)) }
+        };
+        Ok([vec![4], coordinate("x")?, coordinate("y")?].concat())
+    }
+
+    /// A private key has no place in a verifier's configuration: whoever pasted it should know.
+    fn refuse_private(&self) -> Result<(), KeyError> {
+        let private = ["d", "p", "q", "dp", "dq", "qi", "oth", "priv"];
+        if private.into_iter().any(|name| self.get(name).is_some()) {
+            return Err(KeyError::SecretJwk("private"));
+        }
+        Ok(())
+    }
+
+    /// `use` and `key_ops`, where present, must allow verifying signatures (RFC 7517 §4.2, §4.3).
+    fn refuse_other_use(&self) -> Result<(), KeyError> {
+        let is = |value: &Value, text: &str| matches!(value, Value::String(found) if found == text);
+        if self.get("use").is_some_and(|value| !is(value, "sig")) {
+            return Err(KeyError::JwkUse("use"));
+        }
+        let verifies = |value: &Value| matches!(value, Value::List(ops) if ops.iter().any(|op| is(op, "verify")));
+        if self.get("key_ops").is_some_and(|value| !verifies(value)) {
+            return Err(KeyError::JwkUse("key_ops"));
+        }
+        Ok(())
+    }
+
+    /// `alg`, where present, must be one that the key can do.
+    fn refuse_other_algorithm(&self, key: &Key) -> Result<(), KeyError> {
+        if self.get("alg").is_none() {
+            return Ok(());
+        }
+        let algorithm = self.text("alg")?.parse().map_err(|_| KeyError::UnknownJwk("alg"))?;
+        if key.fits(algorithm) { Ok(()) } else { Err(KeyError::JwkMember("alg")) }
+    }
+}

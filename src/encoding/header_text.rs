@@ -1,0 +1,37 @@
+//! Texts that a header can carry unchanged.
+
+use std::{fmt, rc::Rc};
+
+/// A text that may be sent as the value of a header: not empty, without control characters, and without white space at
+/// its ends, which a receiver would strip (RFC 9110 §5.5).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct HeaderText(Rc<str>);
+
+impl HeaderText {
+    /// Takes a text, if a header can carry it unchanged.
+    pub fn new(text: &str) -> Option<Self> {
+        Self::fits(text).then(|| Self(text.into()))
+    }
+
+    /// Whether a header can carry a text unchanged.
+    pub fn fits(text: &str) -> bool {
+        !text.is_empty() && text.trim() == text && !text.chars().any(char::is_control)
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::borrow::Borrow<str> for HeaderText {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for HeaderText {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}

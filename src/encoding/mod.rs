@@ -1,0 +1,8 @@
+//! Texts and their encodings: strict JSON and base64, texts that a header can carry, texts that nobody vouches for.
+
+pub mod base64;
+mod header_text;
+pub mod json;
+mod untrusted_text;
+
+pub use self::{header_text::HeaderText, untrusted_text::UntrustedText};

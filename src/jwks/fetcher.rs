@@ -1,0 +1,322 @@
+//! A worker's part in keeping key sets fresh.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    rc::Rc,
+    time::Duration,
+};
+
+use prost::Message;
+
+use super::{Answer, FetchError, Millis, Need, Parsed, RemoteKeys, Source, Uri, response, schedule::Schedule};
+
+/// How often a change of what workers share is tried again after another worker was faster.
+const MAX_CONTENTION: usize = 16;
+
+/// What the fetcher asks of a host.
+pub trait KeySetHost {
+    /// The time.
+    fn now(&self) -> Millis;
+
+    /// A number drawn by chance.
+    fn chance(&self) -> u64;
+
+    /// A value that all workers share, with the number of its last change.
+    fn shared(&self, name: &str) -> Option<(Vec<u8>, Option<u32>)>;
+
+    /// Changes such a value, unless it was changed since the numbered change; whether it did.
+    fn share(&self, name: &str, value: &[u8], unless_changed_since: Option<u32>) -> bool;
+
+    /// Sends a GET request. The number that its answer comes with, or `None` when it cannot be sent.
+    fn get(&self, cluster: &str, uri: &Uri, timeout: Duration) -> Option<u32>;
+
+    /// Is told what became of a fetch.
+    fn report(&self, source: &Source, event: &Event);
+}
+
+/// What became of a fetch.
+#[derive(Debug, PartialEq)]
+pub enum Event {
+    /// A set arrived.
+    Arrived {
+        /// How many keys it has.
+        keys: usize,
+        /// Whether it differs from the one before.
+        is_new: bool,
+        /// Which keys were passed over, and why, in words.
+        passed_over: Option<String>,
+    },
+    /// None arrived.
+    Failed {
+        /// Why.
+        error: FetchError,
+        /// When the next attempt follows.
+        retry_in: Duration,
+    },
+}
+
+/// What a request should do that needs something of a set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Advice {
+    /// Ask the set again: it has just changed.
+    TryAgain,
+    /// Wait until more fetches have [ended](Fetcher::ended) than these.
+    Wait(u64),
+    /// Do without.
+    GiveUp,
+}
+
+/// Fetches the key sets of a worker, or takes them from the worker that did.
+pub struct Fetcher<H> {
+    host: H,
+    sets: Vec<Tracked>,
+    calls: RefCell<HashMap<u32, Call>>,
+}
+
+/// A set, with what this worker knows of it.
+struct Tracked {
+    remote: Rc<RemoteKeys>,
+    schedule_name: String,
+    text_name: String,
+    version: Cell<u64>,
+    ended: Cell<u64>,
+    kid_wanted: Cell<bool>,
+}
+
+/// A request that is under way.
+struct Call {
+    set: usize,
+    holder: u64,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy)]
+enum Stage {
+    Metadata,
+    KeySet,
+}
+
+impl<H: KeySetHost> Fetcher<H> {
+    /// Makes sure that there is something to share, so that no two workers can both think that they were the first.
+    pub fn new(sets: impl IntoIterator<Item = Rc<RemoteKeys>>, host: H) -> Self {
+        let sets: Vec<Tracked> = sets.into_iter().map(Tracked::new).collect();
+        for set in &sets {
+            if host.shared(&set.schedule_name).is_none() {
+                host.share(&set.schedule_name, &Schedule::default().encode_to_vec(), None);
+            }
+        }
+        Self { host, sets, calls: RefCell::default() }
+    }
+
+    /// Whether every set is there, or known not to be.
+    pub fn is_settled(&self) -> bool {
+        self.sets.iter().all(|set| set.ended.get() > 0 && !set.kid_wanted.get())
+    }
+
+    /// The host.
+    pub fn host(&self) -> &H {
+        &self.host
+    }
+
+    /// Takes what other workers fetched, and fetches what is due. Called every now and then.
+    pub fn tick(&self) {
+        for (at, set) in self.sets.iter().enumerate() {
+            let now = self.host.now();
+            let (schedule, _) = self.sync(set, now);
+            if self.is_due(set, &schedule, now) {
+                self.start(at, set, now);
+            } else if !schedule.is_leased(now, set.source()) {
+                set.kid_wanted.set(false);
+            }
+        }
+    }
+
+    /// Takes the answer to a request that was sent.
+    pub fn answered(&self, call: u32, answer: &Answer) {
+        let Some(Call { set: at, holder, stage }) = self.calls.borrow_mut().remove(&call) else { return };
+        let Some(set) = self.sets.get(at) else { return };
+        match (stage, set.source().issuer.as_deref()) {
+            (Stage::Metadata, Some(issuer)) => match answer.jwks_uri(issuer) {
+                Ok(uri) => self.send(at, set, holder, &uri, Stage::KeySet),
+                Err(error) => self.fail(set, holder, error),
+            },
+            _ => match answer.key_set() {
+                Ok(parsed) => self.succeed(set, holder, answer, parsed),
+                Err(error) => self.fail(set, holder, error),
+            },
+        }
+    }
+
+    /// What a request should do that needs something of a set.
+    pub fn advise(&self, remote: &Rc<RemoteKeys>, need: Need) -> Advice {
+        let Some(set) = self.find(remote) else { return Advice::GiveUp };
+        let now = self.host.now();
+        let (schedule, changed) = self.sync(set, now);
+        if changed {
+            return Advice::TryAgain;
+        }
+        let is_under_way = schedule.is_leased(now, set.source());
+        let may_start = !schedule.is_backing_off(now)
+            && match need {
+                Need::Set => true,
+                Need::Kid => schedule.may_refetch(now),
+            };
+        if !is_under_way && !may_start {
+            return Advice::GiveUp;
+        }
+        if !is_under_way && need == Need::Kid {
+            set.kid_wanted.set(true);
+        }
+        Advice::Wait(schedule.ended)
+    }
+
+    /// How many fetches of a set have ended, as far as this worker knows.
+    pub fn ended(&self, remote: &Rc<RemoteKeys>) -> u64 {
+        self.find(remote).map_or(u64::MAX, |set| set.ended.get())
+    }
+
+    /// Gives up the leases of what this worker was fetching, when it ends.
+    pub fn release(&self) {
+        for (_, call) in self.calls.borrow_mut().drain() {
+            let Some(set) = self.sets.get(call.set) else { continue };
+            self.update(set, |schedule| (schedule.holder == call.holder).then(|| schedule.release()));
+        }
+    }
+
+    fn find(&self, remote: &Rc<RemoteKeys>) -> Option<&Tracked> {
+        self.sets.iter().find(|set| Rc::ptr_eq(&set.remote, remote))
+    }
+
+    fn is_due(&self, set: &Tracked, schedule: &Schedule, now: Millis) -> bool {
+        // A set that is said to be there and cannot be read is fetched anew.
+        let is_lost = set.remote.keys().is_none() && !schedule.is_leased(now, set.source());
+        schedule.is_due(now, set.source(), set.kid_wanted.get()) || (is_lost && !schedule.is_backing_off(now))
+    }
+
+    /// Takes over what is shared of a set; the second value says whether its keys changed.
+    fn sync(&self, set: &Tracked, now: Millis) -> (Schedule, bool) {
+        let schedule = self.schedule(set).0;
+        set.ended.set(schedule.ended);
+        set.remote.retry_at.set(schedule.retry_at);
+        if schedule.is_missing(now, set.source()) {
+            let had_keys = set.remote.keys().is_some();
+            set.remote.drop_keys();
+            set.version.set(0);
+            return (schedule, had_keys);
+        }
+        let is_changed = schedule.version != set.version.get() && self.load(set, schedule.version);
+        (schedule, is_changed)
+    }
+
+    fn schedule(&self, set: &Tracked) -> (Schedule, Option<u32>) {
+        let (bytes, change) = self.host.shared(&set.schedule_name).unwrap_or_default();
+        (Schedule::decode(bytes.as_slice()).unwrap_or_default(), change)
+    }
+
+    /// Takes the keys of a version, unless the text that is shared is that of another: whoever wrote it came too late, or
+    /// has yet to say so.
+    fn load(&self, set: &Tracked, version: u64) -> bool {
+        let Some((_, text)) = self.text(set).filter(|(own, _)| *own == version) else { return false };
+        let Ok(parsed) = response::key_set(&text) else { return false };
+        set.remote.replace(parsed.set);
+        set.version.set(version);
+        true
+    }
+
+    /// The text of the set that arrived last, with the number of its version.
+    fn text(&self, set: &Tracked) -> Option<(u64, Vec<u8>)> {
+        let (bytes, _) = self.host.shared(&set.text_name)?;
+        let (version, text) = bytes.split_first_chunk()?;
+        Some((u64::from_le_bytes(*version), text.to_vec()))
+    }
+
+    /// Changes what is shared, if `change` gives something, and gives that.
+    fn update<T>(&self, set: &Tracked, change: impl Fn(&mut Schedule) -> Option<T>) -> Option<T> {
+        for _ in 0..MAX_CONTENTION {
+            let (mut schedule, number) = self.schedule(set);
+            let result = change(&mut schedule)?;
+            if self.host.share(&set.schedule_name, &schedule.encode_to_vec(), number) {
+                set.ended.set(schedule.ended);
+                set.remote.retry_at.set(schedule.retry_at);
+                return Some(result);
+            }
+        }
+        None
+    }
+
+    fn start(&self, at: usize, set: &Tracked, now: Millis) {
+        let holder = self.host.chance();
+        let for_kid = set.kid_wanted.get();
+        let leased = self.update(set, |schedule| {
+            self.is_due(set, schedule, now).then(|| schedule.lease(now, set.source(), holder, for_kid))
+        });
+        if leased.is_some() {
+            set.kid_wanted.set(false);
+            let stage = if set.source().issuer.is_some() { Stage::Metadata } else { Stage::KeySet };
+            self.send(at, set, holder, &set.source().uri, stage);
+        }
+    }
+
+    fn send(&self, at: usize, set: &Tracked, holder: u64, uri: &Uri, stage: Stage) {
+        match self.host.get(&set.source().cluster, uri, set.source().timeout) {
+            Some(call) => _ = self.calls.borrow_mut().insert(call, Call { set: at, holder, stage }),
+            None => self.fail(set, holder, FetchError::NotSent),
+        }
+    }
+
+    /// Shares a set that arrived. One that comes too late, when another worker has the lease, is left to that worker.
+    fn succeed(&self, set: &Tracked, holder: u64, answer: &Answer, parsed: Parsed) {
+        let (schedule, _) = self.schedule(set);
+        if schedule.holder != holder {
+            return;
+        }
+        let is_known = |(version, text): (u64, Vec<u8>)| version == schedule.version && text == answer.body;
+        let is_new = !self.text(set).is_some_and(is_known);
+        if is_new {
+            let version = schedule.version.saturating_add(1).to_le_bytes();
+            self.host.share(&set.text_name, &[&version, answer.body.as_slice()].concat(), None);
+        }
+        let (now, chance) = (self.host.now(), fraction(self.host.chance()));
+        let shared = self.update(set, |schedule| {
+            let is_mine = schedule.holder == holder;
+            is_mine.then(|| schedule.succeed(now, set.source(), answer.max_age(), is_new, chance))
+        });
+        if shared.is_some() {
+            self.sync(set, now);
+            let event = Event::Arrived { keys: parsed.set.len(), is_new, passed_over: parsed.passed_over_in_words() };
+            self.host.report(set.source(), &event);
+        }
+    }
+
+    fn fail(&self, set: &Tracked, holder: u64, error: FetchError) {
+        let (now, chance) = (self.host.now(), fraction(self.host.chance()));
+        let failed = self.update(set, |schedule| (schedule.holder == holder).then(|| schedule.fail(now, chance)));
+        if let Some(retry_in) = failed {
+            self.host.report(set.source(), &Event::Failed { error, retry_in });
+        }
+    }
+}
+
+impl Tracked {
+    fn new(remote: Rc<RemoteKeys>) -> Self {
+        let name = remote.source().shared_name();
+        Self {
+            remote,
+            schedule_name: format!("{name} schedule"),
+            text_name: format!("{name} text"),
+            version: Cell::new(0),
+            ended: Cell::new(0),
+            kid_wanted: Cell::new(false),
+        }
+    }
+
+    fn source(&self) -> &Source {
+        self.remote.source()
+    }
+}
+
+/// A number drawn by chance, as one from 0 to 1.
+fn fraction(number: u64) -> f64 {
+    number as f64 / u64::MAX as f64
+}

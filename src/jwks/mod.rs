@@ -1,0 +1,19 @@
+//! JWK sets (RFC 7517 §5): the keys of an issuer, when to fetch them, what of a response to believe, and how long.
+//!
+//! Nothing here does I/O: a [`Fetcher`] asks its [`KeySetHost`] for the time, for chance, for memory that all workers share
+//! and for HTTP. Of all workers one fetches a set, under a lease, and the others take what it found.
+
+mod fetcher;
+mod remote;
+mod response;
+mod schedule;
+mod set;
+mod uri;
+
+pub use self::{
+    fetcher::{Advice, Event, Fetcher, KeySetHost},
+    remote::{Millis, Need, RemoteKeys, Source, Wait},
+    response::{Answer, FetchError},
+    set::{KeySet, KeySetError, MAX_BYTES, MAX_KEYS, Origin, Parsed, VerificationKey},
+    uri::{Uri, UriError},
+};

@@ -1,0 +1,115 @@
+//! A key set that an issuer publishes, as a worker has it.
+
+use std::{
+    cell::{Cell, RefCell},
+    fmt,
+    rc::Rc,
+    time::Duration,
+};
+
+use super::{KeySet, Uri};
+use crate::token::Timestamp;
+
+/// Milliseconds since the epoch.
+pub type Millis = u64;
+
+/// Where a set is fetched, and for how long it is good.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Source {
+    /// The set itself, or the metadata that names it.
+    pub uri: Uri,
+    /// For discovery: the issuer that the metadata must be of (RFC 8414 §3.3).
+    pub issuer: Option<String>,
+    /// What the host calls the servers that are asked, whatever host a URI names.
+    pub cluster: String,
+    /// How long one answer may take, and how long a request waits for it.
+    pub timeout: Duration,
+    /// How old a set gets before a newer one is fetched; a shorter `max-age` of its server goes first.
+    pub cache_duration: Duration,
+    /// How old a set gets before it is no longer used, when no newer one can be had.
+    pub stale_duration: Duration,
+}
+
+impl Source {
+    /// The name of the set in memory that workers share. Everything is in it that must not be mixed up.
+    pub(super) fn shared_name(&self) -> String {
+        let Self { uri, issuer, cluster, timeout, cache_duration, stale_duration } = self;
+        let kind = if issuer.is_some() { "discovery" } else { "jwks" };
+        let issuer = issuer.as_deref().unwrap_or_default();
+        let times = [timeout, cache_duration, stale_duration].map(|duration| duration.as_millis());
+        format!("jwt_auth.{kind} {times:?} {cluster:?} {:?} {issuer:?}", uri.as_str())
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        write!(formatter, "{} (cluster {:?})", self.uri, self.cluster)
+    }
+}
+
+/// The keys of an issuer, as this worker has them.
+#[derive(Debug)]
+pub struct RemoteKeys {
+    source: Source,
+    keys: RefCell<Option<Rc<KeySet>>>,
+    pub(super) retry_at: Cell<Millis>,
+}
+
+/// What a request waits for.
+#[derive(Debug, Clone)]
+pub struct Wait {
+    /// The sets, at least one, of which it [needs](RemoteKeys::need) something.
+    pub sets: Vec<Rc<RemoteKeys>>,
+}
+
+/// What a token needs of a key set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// The set, which is not there.
+    Set,
+    /// A set that has the token's `kid`.
+    Kid,
+}
+
+impl RemoteKeys {
+    /// Keys that have not arrived.
+    pub fn new(source: Source) -> Self {
+        Self { source, keys: RefCell::new(None), retry_at: Cell::new(0) }
+    }
+
+    /// Where they come from.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// The keys; `None` while no set has arrived, and after the last one became too old.
+    pub fn keys(&self) -> Option<Rc<KeySet>> {
+        self.keys.borrow().clone()
+    }
+
+    /// What a token needs of the set that cannot be verified with it.
+    pub fn need(&self) -> Need {
+        if self.keys.borrow().is_none() { Need::Set } else { Need::Kid }
+    }
+
+    /// In how many seconds a client may try again, from 1 to 60.
+    pub fn retry_after(&self, now: Timestamp) -> u32 {
+        let seconds = self.retry_at.get().div_ceil(1000).saturating_sub(now).clamp(1, 60);
+        u32::try_from(seconds).unwrap_or(60)
+    }
+
+    /// Takes a set that has arrived. Keys that it does not have are removed.
+    pub fn replace(&self, mut keys: KeySet) {
+        let mut current = self.keys.borrow_mut();
+        if let Some(old) = current.as_deref() {
+            keys.succeed(old);
+        }
+        *current = Some(Rc::new(keys));
+    }
+
+    pub(super) fn drop_keys(&self) {
+        if let Some(keys) = self.keys.take() {
+            keys.remove();
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Judging what a server answers: a key set, or the metadata that says where it is.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::{KeySet, KeySetError, MAX_BYTES, Origin, Parsed, Uri};
+use crate::encoding::json::Value;
+
+/// What came back for a fetch.
+#[derive(Debug, Clone, Default)]
+pub struct Answer {
+    /// The status; `None` when there was no answer at all.
+    pub status: Option<u16>,
+    /// The header `Cache-Control`, if it is there and text.
+    pub cache_control: Option<String>,
+    /// How long the body is, in bytes.
+    pub size: usize,
+    /// The body; may be left out when `size` is above [`MAX_BYTES`].
+    pub body: Vec<u8>,
+}
+
+/// Why a fetch gave no key set. No variant repeats what the server said.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum FetchError {
+    /// The host could not send the request: there is no such cluster, or nothing to connect to.
+    #[error("the request could not be sent; is the cluster configured?")]
+    NotSent,
+    /// No answer came: the connection failed, or the time was up.
+    #[error("no answer")]
+    NoAnswer,
+    /// The status is not 200. Redirects are not followed.
+    #[error("the status was {0}")]
+    Status(u16),
+    /// The body is longer than [`MAX_BYTES`].
+    #[error("the answer had {0} bytes")]
+    TooLarge(usize),
+    /// The body is not JSON, or one in which a member occurs twice.
+    #[error("the answer was not JSON with distinct members")]
+    NotJson,
+    /// The body is not a key set.
+    #[error("the answer was no key set: {0}")]
+    NoKeySet(KeySetError),
+    /// No key of the set can be used.
+    #[error("the key set held no key that can be used")]
+    Empty,
+    /// The metadata is of another issuer (RFC 8414 §3.3).
+    #[error("the metadata's issuer is not the credential's key")]
+    OtherIssuer,
+    /// The metadata has no `jwks_uri` that is an `http` or `https` URI.
+    #[error("the metadata had no usable jwks_uri")]
+    NoJwksUri,
+}
+
+impl FetchError {
+    /// Every [`name`](Self::name) there is.
+    pub const NAMES: [&'static str; 5] = ["unreachable", "status", "too_large", "invalid", "empty"];
+
+    /// The kind of failure, as metrics name it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::NotSent | Self::NoAnswer => "unreachable",
+            Self::Status(_) => "status",
+            Self::TooLarge(_) => "too_large",
+            Self::NotJson | Self::NoKeySet(_) | Self::OtherIssuer | Self::NoJwksUri => "invalid",
+            Self::Empty => "empty",
+        }
+    }
+}
+
+impl Answer {
+    fn body(&self) -> Result<&[u8], FetchError> {
+        match self.status {
+            None => Err(FetchError::NoAnswer),
+            Some(200) if self.size > MAX_BYTES => Err(FetchError::TooLarge(self.size)),
+            Some(200) => Ok(&self.body),
+            Some(status) => Err(FetchError::Status(status)),
+        }
+    }
+
+    /// The key set that the answer holds; it has at least one key.
+    pub(super) fn key_set(&self) -> Result<Parsed, FetchError> {
+        key_set(self.body()?)
+    }
+
+    /// Where the key set is, by the answer that describes the issuer (RFC 8414 §2, OpenID Connect Discovery 1.0 §3).
+    pub(super) fn jwks_uri(&self, issuer: &str) -> Result<Uri, FetchError> {
+        let Value::Object(members) = json(self.body()?)? else { return Err(FetchError::OtherIssuer) };
+        let text = |name: &str| match members.iter().find(|(key, _)| key == name) {
+            Some((_, Value::String(text))) => Some(text.as_ref()),
+            _ => None,
+        };
+        if text("issuer") != Some(issuer) {
+            return Err(FetchError::OtherIssuer);
+        }
+        text("jwks_uri").and_then(|uri| Uri::parse(uri).ok()).ok_or(FetchError::NoJwksUri)
+    }
+
+    /// The `max-age` of the answer (RFC 9111 §5.2.2.1), if it has one that is a number.
+    pub(super) fn max_age(&self) -> Option<Duration> {
+        let directives = self.cache_control.as_deref()?.split(',');
+        let (_, seconds) = directives
+            .filter_map(|directive| directive.split_once('='))
+            .find(|(name, _)| name.trim().eq_ignore_ascii_case("max-age"))?;
+        seconds.trim().trim_matches('"').parse().ok().map(Duration::from_secs)
+    }
+}
+
+/// Reads the text of a key set that holds at least one key.
+pub(super) fn key_set(text: &[u8]) -> Result<Parsed, FetchError> {
+    let parsed = KeySet::read(&json(text)?, Origin::Fetched).map_err(FetchError::NoKeySet)?;
+    if parsed.set.is_empty() { Err(FetchError::Empty) } else { Ok(parsed) }
+}
+
+fn json(text: &[u8]) -> Result<Value<'_>, FetchError> {
+    std::str::from_utf8(text).ok().and_then(|text| Value::parse(text).ok()).ok_or(FetchError::NotJson)
+}

@@ -1,0 +1,331 @@
+//! Key sets (RFC 7517 §5): the keys that a token of one issuer may be signed with, and the choice among them.
+
+use std::{cell::Cell, rc::Rc};
+
+use thiserror::Error;
+
+use crate::{
+    crypto::{Algorithm, Key, KeyError},
+    encoding::json::Value,
+};
+
+/// How many keys a set may hold.
+pub const MAX_KEYS: usize = 100;
+/// How many bytes the text of a set may have.
+pub const MAX_BYTES: usize = 512 << 10;
+/// How many keys of a set are tried for one token.
+const MAX_TRIED: usize = 8;
+
+/// A key that tokens are verified with, as a member of a set.
+#[derive(Debug)]
+pub struct VerificationKey {
+    kid: Option<Box<str>>,
+    algorithm: Option<Algorithm>,
+    key: Key,
+    removed: Cell<bool>,
+}
+
+impl VerificationKey {
+    /// A key without a `kid`; `algorithm` is the only one that it serves, `None` for all that it fits.
+    pub fn new(key: Key, algorithm: Option<Algorithm>) -> Self {
+        Self { kid: None, algorithm, key, removed: Cell::new(false) }
+    }
+
+    /// The key.
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
+
+    /// Whether the key may verify signatures of the algorithm.
+    pub fn serves(&self, algorithm: Algorithm) -> bool {
+        self.algorithm.is_none_or(|own| own == algorithm) && self.key.fits(algorithm)
+    }
+
+    /// Whether the key was taken out of its set. What was verified with it is verified no longer.
+    pub fn is_removed(&self) -> bool {
+        self.removed.get()
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        self.kid == other.kid && self.algorithm == other.algorithm && self.key == other.key
+    }
+}
+
+/// The keys of a credential.
+#[derive(Debug)]
+pub struct KeySet(Box<[Rc<VerificationKey>]>);
+
+impl KeySet {
+    /// A set of one key.
+    pub fn of_one(key: VerificationKey) -> Self {
+        Self(Box::new([Rc::new(key)]))
+    }
+
+    /// Whether any key may verify signatures of the algorithm.
+    pub fn serves(&self, algorithm: Algorithm) -> bool {
+        self.0.iter().any(|key| key.serves(algorithm))
+    }
+
+    /// Whether a key of the set has this `kid`.
+    pub fn has_kid(&self, kid: &str) -> bool {
+        self.0.iter().any(|key| key.kid.as_deref() == Some(kid))
+    }
+
+    /// The keys to try for a token, at most eight: those of its `kid`, then those that have none. For a token without a
+    /// `kid`, every key that serves its algorithm.
+    pub fn candidates(&self, algorithm: Algorithm, kid: Option<&str>) -> impl Iterator<Item = &Rc<VerificationKey>> {
+        let serving = move |wanted: fn(Option<&str>, Option<&str>) -> bool| {
+            self.0.iter().filter(move |key| key.serves(algorithm) && wanted(key.kid.as_deref(), kid))
+        };
+        let named = serving(|own, kid| own.is_some() && (kid.is_none() || own == kid));
+        named.chain(serving(|own, _| own.is_none())).take(MAX_TRIED)
+    }
+
+    /// How many keys there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is no key.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Takes the place of an older set: a key that both have stays the same one, every other of the old is removed.
+    pub fn succeed(&mut self, old: &Self) {
+        for key in &mut self.0 {
+            if let Some(kept) = old.0.iter().find(|kept| kept.is_same(key)) {
+                *key = Rc::clone(kept);
+            }
+        }
+        for key in old.0.iter().filter(|key| !self.0.iter().any(|kept| Rc::ptr_eq(kept, key))) {
+            key.removed.set(true);
+        }
+    }
+
+    /// Removes all keys.
+    pub fn remove(&self) {
+        self.0.iter().for_each(|key| key.removed.set(true));
+    }
+}
+
+/// Where a set comes from, which decides what it may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The configuration: it may hold secrets, and a key that cannot be used is somebody's mistake.
+    Inline,
+    /// An issuer: anybody can read it, and one bad key must not take the others away.
+    Fetched,
+}
+
+/// A key set as it was read.
+#[derive(Debug)]
+pub struct Parsed {
+    /// The keys that can be used, perhaps none.
+    pub set: KeySet,
+    /// The keys that were passed over: the place of each among the members of `keys`, and why.
+    pub passed_over: Vec<(usize, KeyError)>,
+}
+
+impl Parsed {
+    /// The keys that were passed over, in one line however many there are.
+    pub fn passed_over_in_words(&self) -> Option<String> {
+        let (at, error) = self.passed_over.first()?;
+        Some(match self.passed_over.len() {
+            1 => format!("keys[{at}] is passed over: {error}"),
+            several => format!("{several} keys are passed over, the first of them keys[{at}]: {error}"),
+        })
+    }
+}
+
+/// Why a value is no key set.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum KeySetError {
+    /// It is not an object with a list `keys`.
+    #[error("no object with a list 'keys'")]
+    NoKeys,
+    /// It holds more keys than [`MAX_KEYS`].
+    #[error("{0} keys")]
+    TooMany(usize),
+    /// Keys of an inline set that are weak or malformed: the place of each among the members of `keys`, and why.
+    #[error("keys that cannot be used")]
+    Keys(Vec<(usize, KeyError)>),
+}
+
+impl KeySet {
+    /// Reads a key set.
+    ///
+    /// Keys that are not for verifying signatures are passed over without a word, those of an unknown type with one.
+    /// What is weak or malformed is an error in an [inline](Origin::Inline) set, and passed over in a fetched one.
+    pub fn read(value: &Value, origin: Origin) -> Result<Parsed, KeySetError> {
+        let keys = list_of_keys(value)?;
+        if keys.len() > MAX_KEYS {
+            return Err(KeySetError::TooMany(keys.len()));
+        }
+        let (mut set, mut passed_over, mut faulty) = (Vec::new(), Vec::new(), Vec::new());
+        for (at, jwk) in keys.iter().enumerate() {
+            match VerificationKey::read(jwk, origin) {
+                Ok(key) => set.push(Rc::new(key)),
+                Err(KeyError::JwkUse(_)) => {}
+                Err(error @ KeyError::UnknownJwk(_)) => passed_over.push((at, error)),
+                Err(error) if origin == Origin::Fetched => passed_over.push((at, error)),
+                Err(error) => faulty.push((at, error)),
+            }
+        }
+        if faulty.is_empty() {
+            Ok(Parsed { set: Self(set.into()), passed_over })
+        } else {
+            Err(KeySetError::Keys(faulty))
+        }
+    }
+}
+
+fn list_of_keys<'a>(value: &'a Value<'a>) -> Result<&'a [Value<'a>], KeySetError> {
+    let Value::Object(members) = value else { return Err(KeySetError::NoKeys) };
+    match members.iter().find(|(name, _)| name == "keys") {
+        Some((_, Value::List(keys))) => Ok(keys),
+        _ => Err(KeySetError::NoKeys),
+    }
+}
+
+impl VerificationKey {
+    fn read(jwk: &Value, origin: Origin) -> Result<Self, KeyError> {
+        let Value::Object(members) = jwk else { return Err(KeyError::Malformed("JWK")) };
+        let text = |name| match members.iter().find(|(key, _)| key == name) {
+            None => Ok(None),
+            Some((_, Value::String(text))) => Ok(Some(text.as_ref())),
+            Some(_) => Err(KeyError::JwkMember(name)),
+        };
+        let key = match text("kty")? {
+            Some("oct") if origin == Origin::Inline => Key::from_secret_jwk(jwk)?,
+            _ => Key::from_jwk(jwk)?,
+        };
+        let algorithm = text("alg")?.and_then(|name| name.parse().ok());
+        Ok(Self { kid: text("kid")?.map(Into::into), algorithm, key, removed: Cell::new(false) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ED25519: &str = r#""kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo""#;
+    const P256: &str = r#""kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0""#;
+
+    fn read(keys: &[String], origin: Origin) -> Result<Parsed, KeySetError> {
+        let text = format!(r#"{{"keys":[{}],"more":1}}"#, keys.join(","));
+        KeySet::read(&Value::parse(&text).unwrap(), origin)
+    }
+
+    fn jwk(members: &str, more: &str) -> String {
+        format!("{{{members}{more}}}")
+    }
+
+    fn set(keys: &[String]) -> KeySet {
+        read(keys, Origin::Fetched).unwrap().set
+    }
+
+    /// The kids of the candidates, `-` for none.
+    fn kids(set: &KeySet, kid: Option<&str>) -> Vec<String> {
+        set.candidates(Algorithm::EdDSA, kid).map(|key| key.kid.as_deref().unwrap_or("-").to_owned()).collect()
+    }
+
+    #[test]
+    fn the_kid_chooses_and_a_key_without_one_is_a_candidate_for_every_token() {
+        let keys = [r#","kid":"1""#, "", r#","kid":"2""#, r#","kid":"1""#].map(|more| jwk(ED25519, more));
+        let set = set(&keys);
+        assert_eq!(kids(&set, Some("1")), ["1", "1", "-"]);
+        assert_eq!(kids(&set, Some("2")), ["2", "-"]);
+        assert_eq!(kids(&set, Some("3")), ["-"]);
+        assert_eq!(kids(&set, None), ["1", "2", "1", "-"]);
+        assert!(set.has_kid("2") && !set.has_kid("3"));
+    }
+
+    #[test]
+    fn at_most_eight_keys_are_tried() {
+        let keys: Vec<_> = (0..20).map(|kid| jwk(ED25519, &format!(r#","kid":"{kid}""#))).collect();
+        assert_eq!(kids(&set(&keys), None).len(), 8);
+        assert_eq!(kids(&set(&keys), Some("19")), ["19"]);
+        assert_eq!(kids(&set(&[keys, vec![jwk(ED25519, ""); 20]].concat()), Some("19")).len(), 8);
+    }
+
+    #[test]
+    fn a_key_serves_its_own_alg_or_what_its_type_allows() {
+        let set = set(&[jwk(ED25519, ""), jwk(P256, r#","alg":"ES256""#)]);
+        for algorithm in Algorithm::ALL {
+            assert_eq!(set.serves(algorithm), [Algorithm::EdDSA, Algorithm::ES256].contains(&algorithm), "{algorithm}");
+        }
+        let rsa = format!(r#""kty":"RSA","e":"AQAB","n":"{}w""#, "_".repeat(341));
+        let set = super::tests::set(&[jwk(&rsa, r#","alg":"PS256""#)]);
+        assert!(set.serves(Algorithm::PS256) && !set.serves(Algorithm::RS256) && !set.serves(Algorithm::HS256));
+    }
+
+    #[test]
+    fn what_is_not_for_signatures_is_passed_over_and_what_is_unknown_is_told() {
+        for origin in [Origin::Inline, Origin::Fetched] {
+            let silent = [r#","use":"enc""#, r#","key_ops":["encrypt"]"#].map(|more| jwk(P256, more));
+            let told = [
+                r#"{"kty":"new"}"#.to_owned(),
+                r#"{"kty":"OKP","crv":"X25519","x":"AA"}"#.to_owned(),
+                r#"{"kty":"EC","crv":"secp256k1","x":"AA","y":"AA"}"#.to_owned(),
+                jwk(P256, r#","alg":"ECDH-ES""#),
+            ];
+            let keys = [silent.as_slice(), &told, &[jwk(ED25519, "")]].concat();
+            let Parsed { set, passed_over } = read(&keys, origin).unwrap();
+            assert_eq!(set.len(), 1);
+            assert_eq!(passed_over.iter().map(|(at, _)| *at).collect::<Vec<_>>(), [2, 3, 4, 5]);
+        }
+    }
+
+    #[test]
+    fn a_bad_key_is_an_error_inline_and_passed_over_when_fetched() {
+        let bad = [
+            r#"{"kty":"RSA","n":"_w","e":"AQAB"}"#.to_owned(),
+            jwk(ED25519, r#","d":"AQAB""#),
+            jwk(ED25519, r#","alg":"RS256""#),
+            jwk(ED25519, r#","kid":7"#),
+            "7".to_owned(),
+            r#"{"x":1}"#.to_owned(),
+        ];
+        let keys = [bad.as_slice(), &[jwk(ED25519, "")]].concat();
+        let Err(KeySetError::Keys(faulty)) = read(&keys, Origin::Inline) else { panic!("taken") };
+        assert_eq!(faulty.iter().map(|(at, _)| *at).collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5]);
+        let Parsed { set, passed_over } = read(&keys, Origin::Fetched).unwrap();
+        assert_eq!((set.len(), passed_over), (1, faulty));
+    }
+
+    #[test]
+    fn a_secret_is_taken_inline_only() {
+        let secret = [r#"{"kty":"oct","k":"AQAB","kid":"s"}"#.to_owned()];
+        assert!(read(&secret, Origin::Inline).unwrap().set.serves(Algorithm::HS256));
+        let fetched = read(&secret, Origin::Fetched).unwrap();
+        assert!(fetched.set.is_empty());
+        assert_eq!(fetched.passed_over, [(0, KeyError::SecretJwk("symmetric"))]);
+        for malformed in [r#"{"kty":"oct"}"#, r#"{"kty":"oct","k":""}"#, r#"{"kty":"oct","k":"?"}"#] {
+            assert!(read(&[malformed.to_owned()], Origin::Inline).is_err(), "{malformed}");
+        }
+    }
+
+    #[test]
+    fn a_set_has_a_list_of_at_most_a_hundred_keys() {
+        for text in ["[]", "{}", r#"{"keys":{}}"#, r#"{"keys":null}"#, "1"] {
+            let value = Value::parse(text).unwrap();
+            assert_eq!(KeySet::read(&value, Origin::Fetched).err(), Some(KeySetError::NoKeys), "{text}");
+        }
+        assert_eq!(set(&vec![jwk(ED25519, ""); 100]).len(), 100);
+        let many = read(&vec![jwk(ED25519, ""); 101], Origin::Fetched);
+        assert_eq!(many.err(), Some(KeySetError::TooMany(101)));
+    }
+
+    #[test]
+    fn a_key_that_stays_stays_the_same_and_one_that_goes_is_removed() {
+        let old = set(&[jwk(ED25519, r#","kid":"1""#), jwk(P256, r#","kid":"2""#), jwk(P256, "")]);
+        let mut new = set(&[jwk(P256, r#","kid":"2""#), jwk(ED25519, r#","kid":"3""#), jwk(P256, r#","kid":"1""#)]);
+        new.succeed(&old);
+        assert_eq!(old.0.iter().map(|key| key.is_removed()).collect::<Vec<_>>(), [true, false, true]);
+        assert!(Rc::ptr_eq(&old.0[1], &new.0[0]));
+        assert!(new.0.iter().all(|key| !key.is_removed()));
+        new.remove();
+        assert!(new.0.iter().all(|key| key.is_removed()));
+    }
+}

@@ -1,0 +1,60 @@
+//! A limit on how often something is done in a second, with a count of what was left out.
+
+use std::cell::Cell;
+
+use crate::token::Timestamp;
+
+/// Lets through so many a second and counts the others.
+pub struct Throttle {
+    limit: u32,
+    second: Cell<Timestamp>,
+    passed: Cell<u32>,
+    left_out: Cell<u64>,
+}
+
+impl Throttle {
+    /// A throttle that lets `limit` through in each second of the clock.
+    pub fn new(limit: u32) -> Self {
+        Self { limit, second: Cell::new(0), passed: Cell::new(0), left_out: Cell::new(0) }
+    }
+
+    /// Whether one more may pass now.
+    pub fn admits(&self, now: Timestamp) -> bool {
+        if self.second.replace(now) != now {
+            self.passed.set(0);
+        }
+        if self.passed.get() < self.limit {
+            self.passed.set(self.passed.get().saturating_add(1));
+            return true;
+        }
+        self.left_out.set(self.left_out.get().saturating_add(1));
+        false
+    }
+
+    /// How many were left out in seconds that are over, if any; counts anew from there.
+    pub fn left_out(&self, now: Timestamp) -> Option<u64> {
+        let is_over = self.second.get() != now;
+        (is_over && self.left_out.get() > 0).then(|| self.left_out.replace(0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_pass_in_a_second_and_the_others_are_counted() {
+        let throttle = Throttle::new(3);
+        let passed = |now, tries: u32| (0..tries).filter(|_| throttle.admits(now)).count();
+        assert_eq!(passed(10, 2), 2);
+        assert_eq!(throttle.left_out(11), None);
+        assert_eq!(passed(10, 5), 1);
+        assert_eq!(throttle.left_out(10), None, "the second is not over");
+        assert_eq!(throttle.left_out(11), Some(4));
+        assert_eq!(throttle.left_out(11), None);
+        assert_eq!(passed(11, 4), 3);
+        // A clock that is set back starts a second of its own.
+        assert_eq!(passed(9, 4), 3);
+        assert_eq!(throttle.left_out(11), Some(2));
+    }
+}

@@ -1,0 +1,17 @@
+//! Who may call, and what the filter demands of a request and does with it, as types whose values are all valid.
+
+mod access;
+mod consumer;
+mod credential;
+mod forwarding;
+mod reply_format;
+mod settings;
+
+pub use self::{
+    access::Access,
+    consumer::{Consumer, Groups},
+    credential::{Credential, Credentials, KeyTaken, Keys},
+    forwarding::{ClaimHeader, Forwarding, Header},
+    reply_format::{ReplyFormat, Template},
+    settings::{IDENTITY_HEADERS, Policy, Rule},
+};

@@ -1,0 +1,85 @@
+//! What the filter demands of a request and does with it, as types whose values are all valid.
+
+use std::rc::Rc;
+
+use super::{Access, Consumer, Forwarding, ReplyFormat};
+use crate::{
+    encoding::HeaderText,
+    request::TokenPlaces,
+    token::{RequiredClaim, TimeChecks},
+};
+
+/// The names of the identity headers, in lower case.
+pub const IDENTITY_HEADERS: [&str; 6] = [
+    "x-consumer-id",
+    "x-consumer-custom-id",
+    "x-consumer-username",
+    "x-consumer-groups",
+    "x-credential-identifier",
+    "x-anonymous-consumer",
+];
+
+/// The plugin's settings, as they stand at the top of the configuration or in a rule. Field names are those of the
+/// configuration unless a type says more.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// Requests pass without a token, and no setting beside this one matters.
+    pub disabled: bool,
+    /// `header_names`, `uri_param_names`, `cookie_names`: where a token may stand.
+    pub token_places: TokenPlaces,
+    /// The claim that names the credential.
+    pub key_claim_name: String,
+    /// Whether secrets are configured in base64.
+    pub secret_is_base64: bool,
+    /// What a token's credential depends on: the same number in policies with the same `key_claim_name` and
+    /// `secret_is_base64`, and in no others.
+    pub lookup: usize,
+    /// `claims_to_verify`, `maximum_expiration` and `clock_skew_seconds`.
+    pub time_checks: TimeChecks,
+    /// The audiences of which the token must name one; none if that is not looked at.
+    pub audiences: Vec<String>,
+    /// What the token's claims must hold.
+    pub required_claims: Vec<Rc<RequiredClaim>>,
+    /// `allow` and `deny`.
+    pub access: Access,
+    /// Who a caller is taken for when authentication fails; without it the request is refused.
+    pub anonymous: Option<Rc<Consumer>>,
+    /// Whether `OPTIONS` requests need a token.
+    pub run_on_preflight: bool,
+    /// The realm of the challenge.
+    pub realm: Option<HeaderText>,
+    /// What the upstream gets.
+    pub forwarding: Forwarding,
+    /// How refused clients are answered.
+    pub response: ReplyFormat,
+    /// Whether the outcome is written to the proxy's filter state.
+    pub filter_state: bool,
+}
+
+impl Policy {
+    /// Whether it needs more of a token's claims than the time.
+    pub fn uses_claims(&self) -> bool {
+        !self.audiences.is_empty() || !self.required_claims.is_empty() || self.forwarding.uses_claims()
+    }
+}
+
+/// A policy for the requests that the proxy routes to certain places.
+#[derive(Debug)]
+pub struct Rule {
+    /// The names of routes; any route if there are none.
+    pub routes: Vec<String>,
+    /// The names of clusters; any cluster if there are none.
+    pub services: Vec<String>,
+    /// What holds there.
+    pub policy: Policy,
+}
+
+impl Rule {
+    /// Whether it is the rule of a route and a cluster. What the proxy does not name is none of a list.
+    pub fn matches(&self, route: Option<&[u8]>, cluster: Option<&[u8]>) -> bool {
+        let is_among = |names: &[String], name: Option<&[u8]>| {
+            names.is_empty() || name.is_some_and(|name| names.iter().any(|own| own.as_bytes() == name))
+        };
+        is_among(&self.routes, route) && is_among(&self.services, cluster)
+    }
+}

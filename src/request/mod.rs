@@ -1,0 +1,11 @@
+//! A request: what is asked of one, where a token may stand in it, finding it and taking it out.
+
+mod carriers;
+mod ports;
+mod stripping;
+
+pub use self::{
+    carriers::{Carriers, NotOneToken, TokenPlaces},
+    ports::{NotRemoved, Request, RequestHeaders},
+    stripping::take_out_tokens,
+};

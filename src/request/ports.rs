@@ -1,0 +1,56 @@
+//! What the filter asks of a request, and of one whose headers it changes.
+
+use std::borrow::Cow;
+
+use thiserror::Error;
+
+/// What the filter asks of a request. Values are octets: nothing promises that they are UTF-8.
+pub trait Request {
+    /// The method.
+    fn method(&self) -> Option<Cow<'_, [u8]>>;
+
+    /// The request target's path and query; absent for `CONNECT`.
+    fn path(&self) -> Option<Cow<'_, [u8]>>;
+
+    /// The value of a header; when it occurs several times, the first one, or the values joined by commas.
+    fn header(&self, name: &str) -> Option<Cow<'_, [u8]>>;
+
+    /// The cookies, of all `Cookie` headers together: HTTP/1.1 clients send one, but nothing makes them.
+    fn cookies(&self) -> Option<Cow<'_, [u8]>>;
+
+    /// The name of the route that the proxy has chosen, if it has one. What a client writes does not enter into it.
+    fn route_name(&self) -> Option<Vec<u8>>;
+
+    /// The name of the cluster that the proxy has chosen, if it has chosen one.
+    fn cluster_name(&self) -> Option<Vec<u8>>;
+}
+
+/// A request whose headers can be changed before it goes upstream.
+pub trait RequestHeaders: Request {
+    /// Sets a header that the request does not have.
+    fn set_header(&mut self, name: &str, value: &str);
+
+    /// Removes every occurrence of a header; whether none is left.
+    fn remove_header(&mut self, name: &str) -> bool;
+
+    /// All values of a header, in their order.
+    fn header_values(&self, name: &str) -> Vec<Vec<u8>>;
+
+    /// Adds a header beside those of the same name.
+    fn add_header(&mut self, name: &str, value: &[u8]);
+
+    /// Replaces the request target's path and query.
+    fn set_path(&mut self, path: &[u8]);
+}
+
+/// The client sent a header that must not go upstream, and the host did not remove it.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("the client's header {0} cannot be removed on this host")]
+pub struct NotRemoved(String);
+
+impl NotRemoved {
+    /// The header of this name was not removed.
+    pub fn new(name: &str) -> Self {
+        Self(name.to_owned())
+    }
+}

@@ -1,0 +1,188 @@
+//! The compact serialization of a JWS (RFC 7515 §3.1): three parts, their decoding, and the header's `alg`.
+
+use std::fmt;
+
+use thiserror::Error;
+
+use crate::{
+    crypto::Algorithm,
+    encoding::{
+        base64::decode_url,
+        json::{Members, Raw},
+    },
+};
+
+/// A part of the compact serialization.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the variants are the parts' names")]
+pub enum Part {
+    Header,
+    Payload,
+    Signature,
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Header => "header",
+            Self::Payload => "payload",
+            Self::Signature => "signature",
+        })
+    }
+}
+
+/// Why a text is no compact JWS that this crate takes. No variant repeats a part of the token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum JwsError {
+    /// There are not exactly two dots.
+    #[error("not three parts separated by dots")]
+    NotThreeParts,
+    /// A part is not base64url without padding, white space and spare bits.
+    #[error("the {0} is not base64url")]
+    NotBase64Url(Part),
+    /// A part is not a JSON object, or one in which a member occurs twice.
+    #[error("the {0} is not a JSON object with distinct members")]
+    NotAnObject(Part),
+}
+
+/// The decoded parts of a token. What they hold is not known to be true yet.
+pub struct Compact<'t> {
+    signing_input: &'t [u8],
+    header: Vec<u8>,
+    payload: Vec<u8>,
+    signature: Vec<u8>,
+}
+
+impl<'t> Compact<'t> {
+    /// Splits and decodes a token.
+    pub fn decode(token: &'t [u8]) -> Result<Self, JwsError> {
+        let mut dots = token.iter().enumerate().filter(|(_, byte)| **byte == b'.').map(|(at, _)| at);
+        let (Some(first), Some(second), None) = (dots.next(), dots.next(), dots.next()) else {
+            return Err(JwsError::NotThreeParts);
+        };
+        let split = |at| token.split_at_checked(at).ok_or(JwsError::NotThreeParts);
+        let (header, _) = split(first)?;
+        let (signing_input, signature) = split(second)?;
+        let decode = |text: &[u8], part| decode_url(text).ok_or(JwsError::NotBase64Url(part));
+        Ok(Self {
+            signing_input,
+            header: decode(header, Part::Header)?,
+            payload: decode(after_dot(signing_input, first), Part::Payload)?,
+            signature: decode(after_dot(signature, 0), Part::Signature)?,
+        })
+    }
+
+    /// Reads header and payload, each of which must be a JSON object.
+    pub fn parse(&self) -> Result<Jws<'_>, JwsError> {
+        let text = |json, part| std::str::from_utf8(json).map_err(|_| JwsError::NotAnObject(part));
+        let object = |text, part| Members::parse(text).map_err(|_| JwsError::NotAnObject(part));
+        let header = object(text(&self.header, Part::Header)?, Part::Header)?;
+        let payload = text(&self.payload, Part::Payload)?;
+        Ok(Jws {
+            signing_input: self.signing_input,
+            header,
+            payload,
+            claims: object(payload, Part::Payload)?,
+            signature: &self.signature,
+        })
+    }
+}
+
+/// What follows the dot at `at`.
+fn after_dot(text: &[u8], at: usize) -> &[u8] {
+    text.get(at.saturating_add(1)..).unwrap_or_default()
+}
+
+/// A token that is well-formed. Its signature is not verified.
+pub struct Jws<'a> {
+    /// The bytes that were signed: header and payload as they stand in the token (RFC 7515 §5.2).
+    pub signing_input: &'a [u8],
+    /// The JOSE header.
+    pub header: Members<'a>,
+    /// The text of the claims set.
+    pub payload: &'a str,
+    /// The claims set (RFC 7519 §4).
+    pub claims: Members<'a>,
+    /// The decoded signature.
+    pub signature: &'a [u8],
+}
+
+impl<'a> Jws<'a> {
+    /// The header's `alg`, if it is the name of a supported algorithm.
+    pub fn algorithm(&self) -> Option<Algorithm> {
+        self.header.get("alg")?.string()?.parse().ok()
+    }
+
+    /// A header that asks for an extension which this crate does not have: any `crit` (RFC 7515 §4.1.11), or a `b64`
+    /// that is not true, with which the payload would not be what was signed (RFC 7797 §7).
+    pub fn unsupported_header(&self) -> Option<&'static str> {
+        if self.header.get("crit").is_some() {
+            return Some("crit");
+        }
+        self.header.get("b64").is_some_and(|b64| !b64.is_true()).then_some("b64")
+    }
+
+    /// A claim, else a header parameter of the same name.
+    pub fn claim_or_header(&self, name: &str) -> Option<Raw<'a>> {
+        self.claims.get(name).or_else(|| self.header.get(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // {"alg":"HS256"} and {}
+    const HEADER: &str = "eyJhbGciOiJIUzI1NiJ9";
+    const EMPTY: &str = "e30";
+
+    fn error(token: &str) -> JwsError {
+        Compact::decode(token.as_bytes()).and_then(|compact| compact.parse().map(drop)).err().unwrap()
+    }
+
+    #[test]
+    fn a_token_is_split_into_its_parts() {
+        let token = format!("{HEADER}.{EMPTY}.AQAB");
+        let compact = Compact::decode(token.as_bytes()).unwrap();
+        let jws = compact.parse().unwrap();
+        assert_eq!(jws.signing_input, format!("{HEADER}.{EMPTY}").as_bytes());
+        assert_eq!(jws.signature, [1, 0, 1]);
+        assert_eq!(jws.algorithm(), Some(Algorithm::HS256));
+        assert_eq!(jws.unsupported_header(), None);
+    }
+
+    #[test]
+    fn other_numbers_of_parts_are_refused() {
+        let dots = ".".repeat(100_000);
+        for token in ["", "a", ".", "a.b", "a.b.c.d", "a.b.c.d.e", "...", &dots] {
+            assert_eq!(error(token), JwsError::NotThreeParts);
+        }
+    }
+
+    #[test]
+    fn every_part_must_be_base64url() {
+        for (token, part) in [
+            (format!("{HEADER}=.{EMPTY}.AQAB"), Part::Header),
+            (format!("{HEADER}.{EMPTY} .AQAB"), Part::Payload),
+            (format!("{HEADER}.e31.AQAB"), Part::Payload),
+            (format!("{HEADER}.{EMPTY}.AQ="), Part::Signature),
+            (format!("{HEADER}.{EMPTY}.AR"), Part::Signature),
+            (format!("{HEADER}.{EMPTY}.A\u{f6}A"), Part::Signature),
+        ] {
+            assert_eq!(error(&token), JwsError::NotBase64Url(part), "{token}");
+        }
+    }
+
+    #[test]
+    fn header_and_payload_must_be_objects() {
+        for (token, part) in [
+            (format!(".{EMPTY}.AQAB"), Part::Header),
+            (format!("W10.{EMPTY}.AQAB"), Part::Header),
+            (format!("_w.{EMPTY}.AQAB"), Part::Header),
+            (format!("{HEADER}..AQAB"), Part::Payload),
+            (format!("{HEADER}.bnVsbA.AQAB"), Part::Payload),
+        ] {
+            assert_eq!(error(&token), JwsError::NotAnObject(part), "{token}");
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Who is calling, as the upstream is told.
+
+use crate::{
+    authenticate::Outcome,
+    encoding::HeaderText,
+    policy::Consumer,
+    request::{NotRemoved, RequestHeaders},
+};
+
+/// The identity headers of one request: each with its value, or without one when it does not apply.
+pub type IdentityHeaders<'c> = [(&'static str, Option<&'c str>); 6];
+
+/// The identity headers that an outcome gives a request.
+pub fn headers<'o>(outcome: &'o Outcome) -> IdentityHeaders<'o> {
+    match outcome {
+        Outcome::Authenticated(authenticated) => {
+            let credential = authenticated.credential();
+            of(Some(credential.consumer()), Some(credential.key()), None)
+        }
+        Outcome::Anonymous { consumer, .. } => of(Some(consumer), None, Some("true")),
+        Outcome::Preflight | Outcome::Disabled | Outcome::Denied(_) => of(None, None, None),
+    }
+}
+
+fn of<'c>(
+    consumer: Option<&'c Consumer>,
+    credential: Option<&'c HeaderText>,
+    anonymous: Option<&'c str>,
+) -> IdentityHeaders<'c> {
+    let name = |name: fn(&Consumer) -> &Option<HeaderText>| name(consumer?).as_ref().map(HeaderText::as_str);
+    [
+        ("X-Consumer-ID", name(|consumer| &consumer.id)),
+        ("X-Consumer-Custom-ID", name(|consumer| &consumer.custom_id)),
+        ("X-Consumer-Username", name(|consumer| &consumer.username)),
+        ("X-Consumer-Groups", consumer.and_then(|consumer| consumer.groups.joined()).map(HeaderText::as_str)),
+        ("X-Credential-Identifier", credential.map(HeaderText::as_str)),
+        ("X-Anonymous-Consumer", anonymous),
+    ]
+}
+
+/// Writes the identity headers, after taking away what the client sent under their names.
+///
+/// Some hosts answer that a header was removed and leave it there, or change only the first of several: so removal is
+/// read back, and a request that keeps a client's identity header must not go upstream.
+pub fn apply(identity: &IdentityHeaders, request: &mut impl RequestHeaders) -> Result<(), NotRemoved> {
+    identity.iter().try_for_each(|(name, value)| write(name, *value, request))
+}
+
+/// Writes one header that the filter alone may write, or removes it.
+pub(crate) fn write(name: &str, value: Option<&str>, request: &mut impl RequestHeaders) -> Result<(), NotRemoved> {
+    if request.header(name).is_some() && !request.remove_header(name) {
+        return Err(NotRemoved::new(name));
+    }
+    if let Some(value) = value {
+        request.set_header(name, value);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_header_that_is_written_is_among_the_names() {
+        let written = headers(&Outcome::Preflight).map(|(name, _)| name.to_ascii_lowercase());
+        assert_eq!(written, crate::policy::IDENTITY_HEADERS);
+    }
+}

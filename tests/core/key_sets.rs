@@ -1,0 +1,483 @@
+//! Key sets over time, without a proxy: several workers that share memory, a clock and an issuer, all in the test's hands.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    rc::Rc,
+    time::Duration,
+};
+
+use crate::support::{EXP, FakeRequest, TOKEN, authenticator};
+use jwt_auth_filter::{
+    authenticate::Outcome,
+    config::Config,
+    crypto::Algorithm,
+    jwks::{Advice, Answer, Event, FetchError, Fetcher, KeySetHost, Millis, Need, RemoteKeys, Source, Uri},
+};
+use serde_json::{Value as Json, json};
+
+const SECOND: Millis = 1000;
+const MINUTE: Millis = 60 * SECOND;
+const HOUR: Millis = 60 * MINUTE;
+
+/// What the workers have in common.
+#[derive(Default)]
+struct World {
+    now: Cell<Millis>,
+    chance: Cell<u64>,
+    shared: RefCell<BTreeMap<String, (Vec<u8>, u32)>>,
+    calls: RefCell<Vec<(String, String)>>,
+    refuses_calls: Cell<bool>,
+    events: RefCell<Vec<String>>,
+    retries: RefCell<Vec<Duration>>,
+}
+
+struct Host(Rc<World>);
+
+impl KeySetHost for Host {
+    fn now(&self) -> Millis {
+        self.0.now.get()
+    }
+
+    fn chance(&self) -> u64 {
+        self.0.chance.set(self.0.chance.get().wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407));
+        self.0.chance.get()
+    }
+
+    fn shared(&self, name: &str) -> Option<(Vec<u8>, Option<u32>)> {
+        self.0.shared.borrow().get(name).map(|(value, number)| (value.clone(), Some(*number)))
+    }
+
+    fn share(&self, name: &str, value: &[u8], unless_changed_since: Option<u32>) -> bool {
+        let mut shared = self.0.shared.borrow_mut();
+        let current = shared.get(name).map_or(0, |(_, number)| *number);
+        if unless_changed_since.is_some_and(|number| number != current) {
+            return false;
+        }
+        shared.insert(name.to_owned(), (value.to_vec(), current + 1));
+        true
+    }
+
+    fn get(&self, cluster: &str, uri: &Uri, _timeout: Duration) -> Option<u32> {
+        if self.0.refuses_calls.get() {
+            return None;
+        }
+        self.0.calls.borrow_mut().push((cluster.to_owned(), uri.as_str().to_owned()));
+        Some(self.0.calls.borrow().len() as u32 - 1)
+    }
+
+    fn report(&self, _source: &Source, event: &Event) {
+        self.0.events.borrow_mut().push(match event {
+            Event::Arrived { keys, is_new, .. } => format!("{keys} keys, new: {is_new}"),
+            Event::Failed { error, retry_in } => {
+                self.0.retries.borrow_mut().push(*retry_in);
+                error.name().to_owned()
+            }
+        });
+    }
+}
+
+impl World {
+    fn pass(&self, millis: Millis) {
+        self.now.set(self.now.get() + millis);
+    }
+
+    fn calls(&self) -> usize {
+        self.calls.borrow().len()
+    }
+
+    fn last_event(&self) -> String {
+        self.events.borrow().last().cloned().unwrap_or_default()
+    }
+}
+
+struct Worker {
+    fetcher: Fetcher<Host>,
+    keys: Rc<RemoteKeys>,
+}
+
+impl Worker {
+    fn has(&self, kid: &str) -> bool {
+        self.keys.keys().is_some_and(|keys| keys.has_kid(kid))
+    }
+
+    fn advice(&self, need: Need) -> Advice {
+        self.fetcher.advise(&self.keys, need)
+    }
+}
+
+fn source() -> Source {
+    Source {
+        uri: Uri::parse("https://a.example.com/jwks").unwrap(),
+        issuer: None,
+        cluster: "a".to_owned(),
+        timeout: Duration::from_secs(5),
+        cache_duration: Duration::from_secs(600),
+        stale_duration: Duration::from_secs(24 * 3600),
+    }
+}
+
+fn worker(world: &Rc<World>, source: Source) -> Worker {
+    let keys = Rc::new(RemoteKeys::new(source));
+    Worker { fetcher: Fetcher::new([Rc::clone(&keys)], Host(Rc::clone(world))), keys }
+}
+
+fn start(source: Source) -> (Rc<World>, [Worker; 4]) {
+    let world = Rc::new(World { now: Cell::new(1_700_000_000_000), ..World::default() });
+    let workers = [0; 4].map(|_| worker(&world, source.clone()));
+    (world, workers)
+}
+
+fn tick(workers: &[Worker]) {
+    workers.iter().for_each(|worker| worker.fetcher.tick());
+}
+
+fn ok(body: impl Into<Vec<u8>>) -> Answer {
+    let body = body.into();
+    Answer { status: Some(200), cache_control: None, size: body.len(), body }
+}
+
+fn set(kids: &[&str]) -> Answer {
+    let key =
+        |kid| json!({"kty": "OKP", "crv": "Ed25519", "kid": kid, "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"});
+    ok(json!({"keys": kids.iter().map(key).collect::<Vec<_>>()}).to_string())
+}
+
+fn status(status: u16) -> Answer {
+    Answer { status: Some(status), ..Answer::default() }
+}
+
+/// Gives an answer to the last call of the worker that made it.
+fn answer(world: &World, workers: &[Worker], answer: &Answer) {
+    let call = world.calls() as u32 - 1;
+    workers.iter().for_each(|worker| worker.fetcher.answered(call, answer));
+}
+
+#[test]
+fn of_four_workers_one_fetches_and_all_have_the_set() {
+    let (world, workers) = start(source());
+    tick(&workers);
+    assert_eq!(*world.calls.borrow(), [("a".to_owned(), "https://a.example.com/jwks".to_owned())]);
+    tick(&workers);
+    assert_eq!(world.calls(), 1);
+    answer(&world, &workers, &set(&["1"]));
+    tick(&workers);
+    assert!(workers.iter().all(|worker| worker.has("1") && worker.fetcher.is_settled()));
+    assert_eq!((world.calls(), world.last_event().as_str()), (1, "1 keys, new: true"));
+}
+
+#[test]
+fn a_set_is_fetched_again_in_the_last_fifth_of_its_time_and_once_for_all() {
+    let (world, workers) = start(source());
+    tick(&workers);
+    answer(&world, &workers, &set(&["1"]));
+    world.pass(8 * MINUTE - SECOND);
+    tick(&workers);
+    assert_eq!(world.calls(), 1);
+    world.pass(2 * MINUTE);
+    tick(&workers);
+    tick(&workers);
+    assert_eq!(world.calls(), 2);
+    answer(&world, &workers, &set(&["1"]));
+    assert_eq!(world.last_event(), "1 keys, new: false");
+    tick(&workers);
+    assert_eq!(world.calls(), 2);
+}
+
+#[test]
+fn max_age_shortens_the_time_but_not_below_ten_seconds_and_never_lengthens_it() {
+    for (cache_control, earliest, latest) in [
+        ("public, max-age=60", 48, 57),
+        ("Max-Age=\"60\", public", 48, 57),
+        ("max-age=0", 8, 10),
+        ("max-age=99999999999999", 480, 570),
+        ("max-age=99999999999999999999999999", 480, 570),
+        ("max-age", 480, 570),
+        ("no-store", 480, 570),
+    ] {
+        let (world, workers) = start(source());
+        tick(&workers);
+        answer(&world, &workers, &Answer { cache_control: Some(cache_control.to_owned()), ..set(&["1"]) });
+        world.pass(earliest * SECOND - 1);
+        tick(&workers);
+        assert_eq!(world.calls(), 1, "{cache_control}: before {earliest} s");
+        world.pass((latest - earliest) * SECOND + 1);
+        tick(&workers);
+        assert_eq!(world.calls(), 2, "{cache_control}: after {latest} s");
+    }
+}
+
+#[test]
+fn a_worker_that_dies_while_fetching_holds_the_others_up_for_its_lease_only() {
+    let (world, mut workers) = start(source());
+    workers[0].fetcher.tick();
+    world.pass(5 * SECOND);
+    tick(&workers[1..]);
+    assert_eq!(world.calls(), 1);
+    world.pass(SECOND);
+    tick(&workers[1..]);
+    assert_eq!(world.calls(), 2);
+
+    // What the first one gets after all is of no interest any more.
+    workers[0].fetcher.answered(0, &set(&["late"]));
+    workers[0].fetcher.tick();
+    assert!(!workers[0].has("late"));
+    answer(&world, &workers[1..], &set(&["1"]));
+    tick(&workers);
+    assert!(workers.iter().all(|worker| worker.has("1")));
+
+    // One that ends in good order gives the lease back.
+    world.pass(10 * MINUTE);
+    workers[0].fetcher.tick();
+    workers[0].fetcher.release();
+    workers[0] = worker(&world, source());
+    workers[1].fetcher.tick();
+    assert_eq!(world.calls(), 4);
+}
+
+#[test]
+fn a_failure_keeps_the_set_and_attempts_become_rarer() {
+    let (world, workers) = start(source());
+    tick(&workers);
+    answer(&world, &workers, &set(&["1"]));
+    world.pass(10 * MINUTE);
+    for pause in [1, 2, 4, 8, 16, 32, 50, 50, 50] {
+        let calls = world.calls();
+        tick(&workers);
+        assert_eq!(world.calls(), calls + 1);
+        answer(&world, &workers, &status(500));
+        let retry = *world.retries.borrow().last().unwrap();
+        assert!((pause as f64..=1.2 * pause as f64 + 0.001).contains(&retry.as_secs_f64()), "{retry:?}");
+        world.pass(pause * SECOND - 1);
+        tick(&workers);
+        assert_eq!(world.calls(), calls + 1);
+        assert!(workers.iter().all(|worker| worker.has("1")));
+        world.pass(pause * SECOND / 5 + 1);
+    }
+    tick(&workers);
+    answer(&world, &workers, &set(&["2"]));
+    tick(&workers);
+    assert!(workers.iter().all(|worker| worker.has("2") && !worker.has("1")));
+}
+
+#[test]
+fn a_set_is_dropped_when_it_is_too_old_and_what_it_verified_with_it() {
+    let (world, workers) = start(source());
+    tick(&workers);
+    answer(&world, &workers, &set(&["1"]));
+    tick(&workers);
+    let keys = workers[3].keys.keys().unwrap();
+    let key = Rc::clone(keys.candidates(Algorithm::EdDSA, Some("1")).next().unwrap());
+    world.pass(24 * HOUR);
+    tick(&workers);
+    answer(&world, &workers, &status(500));
+    tick(&workers);
+    assert!(workers.iter().all(|worker| worker.has("1")) && !key.is_removed());
+    world.pass(1);
+    tick(&workers);
+    assert!(workers.iter().all(|worker| worker.keys.keys().is_none()) && key.is_removed());
+    // The same set may come back, to all.
+    world.pass(2 * SECOND);
+    tick(&workers);
+    answer(&world, &workers, &set(&["1"]));
+    tick(&workers);
+    assert!(workers.iter().all(|worker| worker.has("1")));
+}
+
+#[test]
+fn a_request_without_a_set_waits_only_while_there_is_a_fetch_to_wait_for() {
+    let (world, workers) = start(source());
+    assert_eq!(workers[0].advice(Need::Set), Advice::Wait(0));
+    tick(&workers);
+    assert_eq!(workers[3].advice(Need::Set), Advice::Wait(0));
+    answer(&world, &workers, &status(503));
+    assert_eq!(workers[3].advice(Need::Set), Advice::GiveUp);
+    assert_eq!(workers[3].fetcher.ended(&workers[3].keys), 1);
+    assert_eq!(workers[3].keys.retry_after(world.now.get() / 1000), 2);
+    world.pass(2 * SECOND);
+    tick(&workers);
+    answer(&world, &workers, &set(&["1"]));
+    assert_eq!(workers[3].advice(Need::Set), Advice::TryAgain);
+}
+
+#[test]
+fn an_unknown_kid_is_asked_for_once_in_ten_seconds() {
+    let (world, workers) = start(source());
+    tick(&workers);
+    answer(&world, &workers, &set(&["1"]));
+    tick(&workers);
+    for worker in &workers {
+        assert_eq!(worker.advice(Need::Kid), Advice::Wait(1));
+    }
+    tick(&workers);
+    assert_eq!(world.calls(), 2);
+    // The others wait for the same fetch, and when it ends they are asked again before they give up.
+    answer(&world, &workers, &set(&["1", "2"]));
+    for worker in workers.iter().skip(1) {
+        assert!([Advice::TryAgain, Advice::GiveUp].contains(&worker.advice(Need::Kid)));
+        assert!(worker.has("2"));
+        assert_eq!(worker.advice(Need::Kid), Advice::GiveUp);
+    }
+    world.pass(10 * SECOND - 1);
+    assert_eq!(workers[0].advice(Need::Kid), Advice::GiveUp);
+    tick(&workers);
+    assert_eq!(world.calls(), 2);
+    world.pass(1);
+    assert_eq!(workers[0].advice(Need::Kid), Advice::Wait(2));
+    tick(&workers);
+    assert_eq!(world.calls(), 3);
+    answer(&world, &workers, &status(500));
+    world.pass(900);
+    assert_eq!(workers[0].advice(Need::Kid), Advice::GiveUp);
+}
+
+#[test]
+fn a_clock_that_is_put_back_stops_nothing() {
+    let (world, workers) = start(source());
+    tick(&workers);
+    answer(&world, &workers, &status(500));
+    world.now.set(world.now.get() - HOUR);
+    tick(&workers);
+    assert_eq!(world.calls(), 2);
+    world.now.set(world.now.get() - HOUR);
+    tick(&workers);
+    assert_eq!(world.calls(), 3);
+    answer(&world, &workers, &set(&["1"]));
+    world.now.set(world.now.get() - HOUR);
+    tick(&workers);
+    assert_eq!(world.calls(), 4);
+}
+
+#[test]
+fn garbage_in_shared_memory_is_fetched_anew() {
+    let (world, workers) = start(source());
+    tick(&workers);
+    answer(&world, &workers, &set(&["1"]));
+    for (value, _) in world.shared.borrow_mut().values_mut() {
+        *value = vec![0xff; 40];
+    }
+    let newcomer = worker(&world, source());
+    newcomer.fetcher.tick();
+    assert_eq!(world.calls(), 2);
+    newcomer.fetcher.answered(1, &set(&["2"]));
+    assert!(newcomer.has("2"));
+}
+
+#[test]
+fn a_text_that_is_shared_too_late_is_nobody_s_keys_and_is_replaced() {
+    let (world, workers) = start(source());
+    tick(&workers);
+    answer(&world, &workers, &set(&["1"]));
+    workers[0].fetcher.tick();
+    // A worker that stopped halfway has left its text and not said so.
+    let late = [2_u64.to_le_bytes().as_slice(), &set(&["late"]).body].concat();
+    for (_, value) in world.shared.borrow_mut().iter_mut().filter(|(name, _)| name.ends_with("text")) {
+        *value = (late.clone(), value.1 + 1);
+    }
+    let newcomer = worker(&world, source());
+    for _ in 0..2 {
+        assert_eq!(newcomer.advice(Need::Set), Advice::Wait(1), "and not to try again for ever");
+    }
+    newcomer.fetcher.tick();
+    answer(&world, std::slice::from_ref(&newcomer), &set(&["late"]));
+    tick(&workers);
+    assert!(newcomer.has("late") && workers.iter().all(|worker| worker.has("late") && !worker.has("1")));
+}
+
+#[test]
+fn a_call_that_cannot_be_made_is_a_failure_and_unknown_calls_are_ignored() {
+    let (world, workers) = start(source());
+    world.refuses_calls.set(true);
+    tick(&workers);
+    assert_eq!(*world.events.borrow(), ["unreachable"]);
+    workers[0].fetcher.answered(77, &set(&["1"]));
+    assert!(!workers[0].has("1"));
+}
+
+#[test]
+fn every_bad_answer_has_its_kind_and_replaces_nothing() {
+    let too_large = Answer { size: (512 << 10) + 1, ..ok("") };
+    for (bad, name) in [
+        (Answer::default(), "unreachable"),
+        (status(302), "status"),
+        (status(404), "status"),
+        (ok("<html>"), "invalid"),
+        (ok([0xff]), "invalid"),
+        (ok(""), "invalid"),
+        (ok("[]"), "invalid"),
+        (ok("{\"keys\":[],\"keys\":[]}"), "invalid"),
+        (ok("{\"keys\":[]}"), "empty"),
+        (ok("{\"keys\":[7,{}]}"), "empty"),
+        (too_large, "too_large"),
+    ] {
+        assert!(FetchError::NAMES.contains(&name));
+        let (world, workers) = start(source());
+        tick(&workers);
+        answer(&world, &workers, &set(&["1"]));
+        world.pass(10 * MINUTE);
+        tick(&workers);
+        answer(&world, &workers, &bad);
+        tick(&workers);
+        assert_eq!(world.last_event(), name, "{bad:?}");
+        assert!(workers.iter().all(|worker| worker.has("1")));
+    }
+}
+
+#[test]
+fn discovery_takes_the_set_from_where_the_issuer_s_metadata_says() {
+    let discovery = Source { issuer: Some("https://a".to_owned()), ..source() };
+    let (world, workers) = start(discovery.clone());
+    tick(&workers);
+    answer(&world, &workers, &ok(r#"{"issuer":"https://a","jwks_uri":"http://b/keys"}"#));
+    assert_eq!(world.calls.borrow()[1], ("a".to_owned(), "http://b/keys".to_owned()));
+    answer(&world, &workers, &set(&["1"]));
+    tick(&workers);
+    assert!(workers.iter().all(|worker| worker.has("1")));
+
+    for metadata in [r#"{"issuer":"https://b","jwks_uri":"http://b/keys"}"#, r#"{"issuer":"https://a"}"#, "[]", "x"] {
+        let (world, workers) = start(discovery.clone());
+        tick(&workers);
+        answer(&world, &workers, &ok(metadata));
+        assert_eq!((world.calls(), world.last_event().as_str()), (1, "invalid"), "{metadata}");
+    }
+}
+
+// The decision
+
+fn remote_config() -> Json {
+    json!([{"username": "joe", "jwt_secrets": [
+        {"key": "joe", "remote_jwks": {"uri": "https://a.example.com/jwks", "cluster": "a"}},
+        {"key": "joe", "algorithm": "ES256", "remote_jwks": {"uri": "https://a.example.com/jwks", "cluster": "a"}},
+    ]}])
+}
+
+/// A token of joe's without a signature that anybody made: {"alg":"EdDSA","kid":"1"} and {"iss":"joe"}.
+const UNSIGNED: &str = "eyJhbGciOiJFZERTQSIsImtpZCI6IjEifQ.eyJpc3MiOiJqb2UifQ.AAAA";
+
+#[test]
+fn a_token_waits_for_a_set_that_is_missing_and_is_answered_503_in_the_end() {
+    let authenticator = authenticator(json!({"consumers": remote_config()}));
+    let request = FakeRequest::get(&format!("/?jwt={UNSIGNED}"));
+    let wait = authenticator.decide_or_wait(&request, EXP).err().unwrap();
+    assert_eq!(wait.sets[0].need(), Need::Set);
+    let Outcome::Denied(denial) = authenticator.decide(&request, EXP).outcome else { panic!("passed") };
+    assert_eq!(denial.reason.to_string(), "Key set unavailable");
+    let policy = &authenticator.config().policy;
+    let reply = jwt_auth_filter::reply::Reply::denied(&denial.reason, policy);
+    assert_eq!((reply.status, reply.retry_after, reply.www_authenticate), (503, Some(1), None));
+}
+
+#[test]
+fn a_token_that_no_published_key_can_have_signed_waits_for_nothing() {
+    let authenticator = authenticator(json!({"consumers": remote_config()}));
+    let Outcome::Denied(denial) = authenticator.decide_or_wait(&FakeRequest::with_token(), EXP).unwrap().outcome else {
+        panic!("{TOKEN}")
+    };
+    assert_eq!(denial.reason.to_string(), "Invalid algorithm");
+}
+
+#[test]
+fn credentials_of_one_source_share_its_keys() {
+    let config = Config::parse(json!({"consumers": remote_config()}).to_string().as_bytes()).unwrap();
+    assert_eq!(config.credentials.remote().count(), 1);
+}
