@@ -5,7 +5,7 @@ mod outcome;
 
 use std::{
     cell::{Cell, RefCell},
-    rc::Rc,
+    sync::Arc,
 };
 
 pub use self::{
@@ -46,15 +46,15 @@ pub struct CacheUse {
 #[derive(Debug, Clone)]
 struct VerifiedToken {
     /// The credential whose signature it has.
-    credential: Rc<Credential>,
+    credential: Arc<Credential>,
     /// The key that it was verified with.
-    key: Rc<VerificationKey>,
+    key: Arc<VerificationKey>,
     /// Its time claims.
     times: Times,
     /// What its credential depended on, [`Policy::lookup`]: elsewhere another may be its.
     lookup: usize,
     /// All its claims, a JSON object, where any policy uses them.
-    payload: Option<Rc<str>>,
+    payload: Option<Arc<str>>,
 }
 
 /// Why a token is not valid, and what might make it so.
@@ -196,12 +196,13 @@ impl<V: Verifier> Authenticator<V> {
         for credential in credentials.iter().filter(|credential| credential.allows(algorithm)) {
             let Some(keys) = search.keys(credential, kid.as_deref()) else { continue };
             search.fits |= keys.serves(algorithm);
-            let verifies =
-                |it: &&Rc<VerificationKey>| self.verifier.verify(it.key(), algorithm, jws.signing_input, jws.signature);
+            let verifies = |it: &&Arc<VerificationKey>| {
+                self.verifier.verify(it.key(), algorithm, jws.signing_input, jws.signature)
+            };
             if let Some(key) = keys.candidates(algorithm, kid.as_deref()).find(verifies) {
                 return Ok(VerifiedToken {
-                    credential: Rc::clone(credential),
-                    key: Rc::clone(key),
+                    credential: Arc::clone(credential),
+                    key: Arc::clone(key),
                     times: Times::of(&jws.claims),
                     lookup: policy.lookup,
                     payload: self.config.uses_claims().then(|| jws.payload.into()),
@@ -218,17 +219,17 @@ struct Search {
     /// Whether any key serves the token's algorithm.
     fits: bool,
     /// Sets that are not there, or have not the token's `kid`.
-    sets: Vec<Rc<RemoteKeys>>,
+    sets: Vec<Arc<RemoteKeys>>,
 }
 
 impl Search {
     /// The keys of a credential, if they are there.
-    fn keys(&mut self, credential: &Credential, kid: Option<&str>) -> Option<Rc<KeySet>> {
+    fn keys(&mut self, credential: &Credential, kid: Option<&str>) -> Option<Arc<KeySet>> {
         let keys = credential.keys().current();
         if let Keys::Remote(remote) = credential.keys()
             && keys.as_ref().is_none_or(|keys| kid.is_some_and(|kid| !keys.has_kid(kid)))
         {
-            self.sets.push(Rc::clone(remote));
+            self.sets.push(Arc::clone(remote));
         }
         keys
     }
@@ -256,7 +257,7 @@ fn without_token(policy: &Policy, denial: Denial) -> Outcome<'_> {
     match &policy.anonymous {
         Some(consumer) if !denial.reason.is_of_known_caller() => match check_access(policy, consumer) {
             Ok(()) => Outcome::Anonymous { consumer, denial },
-            Err(reason) => Outcome::Denied(Denial { reason, consumer: Some(Rc::clone(consumer)) }),
+            Err(reason) => Outcome::Denied(Denial { reason, consumer: Some(Arc::clone(consumer)) }),
         },
         _ => Outcome::Denied(denial),
     }
@@ -269,7 +270,7 @@ fn check_claims(policy: &Policy, consumer: &Consumer, claims: &Members) -> Resul
     }
     check_access(policy, consumer)?;
     match policy.required_claims.iter().find(|required| !required.is_met_by(claims)) {
-        Some(required) => Err(Reason::InsufficientClaims(Rc::clone(required))),
+        Some(required) => Err(Reason::InsufficientClaims(Arc::clone(required))),
         None => Ok(()),
     }
 }

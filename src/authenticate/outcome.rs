@@ -1,6 +1,6 @@
 //! What is decided about a request, and why. [`authenticate`](crate::authenticate) decides.
 
-use std::{borrow::Cow, fmt, rc::Rc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use crate::{
     encoding::UntrustedText,
@@ -16,7 +16,7 @@ pub struct Decision<'c> {
     /// What the request was measured by.
     pub policy: &'c Policy,
     /// The headers that any policy fills with claims: those that do not apply must not come from the client either.
-    pub claim_headers: &'c [Rc<str>],
+    pub claim_headers: &'c [Arc<str>],
     /// What is to be done with it.
     pub outcome: Outcome<'c>,
 }
@@ -68,12 +68,12 @@ impl Outcome<'_> {
 /// Proof that a request carried a valid token. Only [`authenticate`](crate::authenticate) makes one.
 #[derive(Debug, Clone)]
 pub struct Authenticated {
-    credential: Rc<Credential>,
+    credential: Arc<Credential>,
     claim_headers: Vec<Header>,
 }
 
 impl Authenticated {
-    pub(crate) fn new(credential: Rc<Credential>, claim_headers: Vec<Header>) -> Self {
+    pub(crate) fn new(credential: Arc<Credential>, claim_headers: Vec<Header>) -> Self {
         Self { credential, claim_headers }
     }
 
@@ -94,7 +94,7 @@ pub struct Denial {
     /// Why.
     pub reason: Reason,
     /// The consumer that the token named; not proven to be the caller unless [`Reason::is_of_known_caller`].
-    pub consumer: Option<Rc<Consumer>>,
+    pub consumer: Option<Arc<Consumer>>,
 }
 
 /// Why a request is refused, in the order in which it is checked.
@@ -131,7 +131,7 @@ pub enum Reason {
     /// `allow` and `deny` do not let the consumer through.
     NotAllowed,
     /// The claims do not hold what is required.
-    InsufficientClaims(Rc<RequiredClaim>),
+    InsufficientClaims(Arc<RequiredClaim>),
 }
 
 impl Reason {
@@ -218,7 +218,7 @@ impl fmt::Display for Reason {
 impl Denial {
     /// The denial of a token that names a credential's consumer.
     pub(crate) fn of_consumer(credential: &Credential, reason: Reason) -> Self {
-        Self { reason, consumer: Some(Rc::clone(credential.consumer())) }
+        Self { reason, consumer: Some(Arc::clone(credential.consumer())) }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet, hash_map::Entry},
-    rc::Rc,
+    sync::Arc,
 };
 
 use super::{
@@ -109,15 +109,15 @@ pub(super) struct SecretForms {
 /// The consumers by their names.
 #[derive(Default)]
 pub(super) struct ConsumerList {
-    by_id: HashMap<HeaderText, Rc<Consumer>>,
-    by_username: HashMap<HeaderText, Rc<Consumer>>,
-    by_custom_id: HashMap<HeaderText, Rc<Consumer>>,
+    by_id: HashMap<HeaderText, Arc<Consumer>>,
+    by_username: HashMap<HeaderText, Arc<Consumer>>,
+    by_custom_id: HashMap<HeaderText, Arc<Consumer>>,
     groups: HashSet<HeaderText>,
 }
 
 impl ConsumerList {
     /// The consumer with this id, else the one with this username.
-    pub(super) fn find(&self, name: &str) -> Option<Rc<Consumer>> {
+    pub(super) fn find(&self, name: &str) -> Option<Arc<Consumer>> {
         self.by_id.get(name).or_else(|| self.by_username.get(name)).cloned()
     }
 
@@ -127,7 +127,7 @@ impl ConsumerList {
     }
 
     /// Adds a consumer, and reports each of its names that is another's.
-    fn add(&mut self, consumer: &Rc<Consumer>, fields: &Fields) -> Result<(), Reported> {
+    fn add(&mut self, consumer: &Arc<Consumer>, fields: &Fields) -> Result<(), Reported> {
         let names = [
             ("id", &consumer.id, &mut self.by_id),
             ("username", &consumer.username, &mut self.by_username),
@@ -138,7 +138,7 @@ impl ConsumerList {
         for (field, name, index) in names {
             let Some(name) = name else { continue };
             match index.entry(name.clone()) {
-                Entry::Vacant(entry) => _ = entry.insert(Rc::clone(consumer)),
+                Entry::Vacant(entry) => _ = entry.insert(Arc::clone(consumer)),
                 Entry::Occupied(_) => {
                     let problem = Problem::new("the same as another consumer's", "one that no other consumer has");
                     result = Err(fields.report(field, problem));
@@ -173,7 +173,7 @@ impl Consumers {
                 let problem = Problem::new("a consumer without a name", "at least one of username, id, custom_id");
                 return Err(faults.report(fields.place(), problem));
             }
-            Ok(Rc::new(consumer))
+            Ok(Arc::new(consumer))
         });
         let added =
             consumer.as_ref().map_err(|reported| *reported).and_then(|consumer| self.list.add(consumer, &fields));
@@ -191,7 +191,7 @@ impl Consumers {
         place: Place,
         faults: &Faults,
         forms: SecretForms,
-        consumer: Result<&Rc<Consumer>, Reported>,
+        consumer: Result<&Arc<Consumer>, Reported>,
     ) -> Result<(), Reported> {
         let mut fields = Fields::of(value, place, faults, CREDENTIAL_FIELDS)?;
 
@@ -209,8 +209,8 @@ impl Consumers {
             }
         };
         let (consumer, key) = (consumer?, key?);
-        let credential = |keys| Rc::new(Credential::new(Rc::clone(consumer), key.clone(), algorithm, keys));
-        let credentials: Vec<Rc<Credential>> = keys?.into_iter().map(credential).collect();
+        let credential = |keys| Arc::new(Credential::new(Arc::clone(consumer), key.clone(), algorithm, keys));
+        let credentials: Vec<Arc<Credential>> = keys?.into_iter().map(credential).collect();
         // What is no secret is the same in both forms.
         let wanted = if forms.both { 2 } else { 1 };
         let each = credentials.iter().cycle().take(wanted);
@@ -242,7 +242,7 @@ fn algorithm(value: Value) -> Result<Algorithm, Problem> {
 fn only_key(fields: &mut Fields, algorithm: Algorithm, forms: SecretForms) -> Result<Vec<Keys>, Reported> {
     let keys =
         if algorithm.is_symmetric() { secret(fields, algorithm, forms)? } else { vec![public_key(fields, algorithm)?] };
-    let set = |key| Keys::Fixed(Rc::new(KeySet::of_one(VerificationKey::new(key, Some(algorithm)))));
+    let set = |key| Keys::Fixed(Arc::new(KeySet::of_one(VerificationKey::new(key, Some(algorithm)))));
     Ok(keys.into_iter().map(set).collect())
 }
 

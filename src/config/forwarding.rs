@@ -1,6 +1,6 @@
 //! What the upstream gets: `claims_to_headers`, `forward_payload_header`, `hide_credentials`, `clear_route_cache`.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::{
     fault::{Faults, Place, Problem, Reported},
@@ -72,7 +72,7 @@ pub(super) fn read(fields: &mut Fields, parent: Option<&Forwarding>) -> Result<F
 pub(super) fn check_names(fields: &Fields, policy: &Policy) -> Result<(), Reported> {
     let Forwarding { claims_to_headers, payload_header, .. } = &policy.forwarding;
     let at = |field, problem| Err(fields.report(field, problem));
-    let written: Vec<&Rc<str>> = policy.forwarding.header_names().collect();
+    let written: Vec<&Arc<str>> = policy.forwarding.header_names().collect();
     if let Some(name) =
         written.iter().find(|name| policy.token_places.header_names.iter().any(|own| own.as_str() == name.as_ref()))
     {
@@ -97,7 +97,7 @@ fn claim_header(value: Value, place: Place, faults: &Faults) -> Result<ClaimHead
 
 /// Reads the name of a header that the filter is to write. A service that takes `_` for `-` must not be told who calls
 /// by it.
-fn written_header(value: Value) -> Result<Rc<str>, Problem> {
+fn written_header(value: Value) -> Result<Arc<str>, Problem> {
     let name = header_name(value)?;
     let dashed = name.replace('_', "-");
     if IDENTITY_HEADERS.contains(&dashed.as_str()) || RESERVED.contains(&name.as_str()) {

@@ -1,6 +1,6 @@
 //! `jwks`, `remote_jwks` and `discovery`: the credentials whose keys are a set.
 
-use std::{rc::Rc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use super::{
     fault::{Faults, Place, Problem, Reported},
@@ -131,7 +131,7 @@ pub(super) fn read(
     keys.ok_or(Reported)
 }
 
-fn inline(value: &Value, place: Place, faults: &Faults, algorithm: Option<Algorithm>) -> Result<Rc<KeySet>, Reported> {
+fn inline(value: &Value, place: Place, faults: &Faults, algorithm: Option<Algorithm>) -> Result<Arc<KeySet>, Reported> {
     match value {
         Value::String(json) if json.len() > MAX_BYTES => {
             let problem = Problem::new(format!("a text of {} bytes", json.len()), format!("at most {MAX_BYTES}"));
@@ -145,7 +145,12 @@ fn inline(value: &Value, place: Place, faults: &Faults, algorithm: Option<Algori
     }
 }
 
-fn key_set(value: &Value, place: Place, faults: &Faults, algorithm: Option<Algorithm>) -> Result<Rc<KeySet>, Reported> {
+fn key_set(
+    value: &Value,
+    place: Place,
+    faults: &Faults,
+    algorithm: Option<Algorithm>,
+) -> Result<Arc<KeySet>, Reported> {
     let keys = Place::Field(&place, "keys");
     let parsed = KeySet::read(value, Origin::Inline).map_err(|error| match error {
         KeySetError::NoKeys => {
@@ -175,7 +180,7 @@ fn key_set(value: &Value, place: Place, faults: &Faults, algorithm: Option<Algor
         let expected = algorithm.map_or("a key that can verify".to_owned(), |own| format!("one for {own}"));
         return Err(faults.report(keys, Problem::new("no key that can be used", expected)));
     }
-    Ok(Rc::new(parsed.set))
+    Ok(Arc::new(parsed.set))
 }
 
 fn remote(
@@ -184,7 +189,7 @@ fn remote(
     faults: &Faults,
     issuer: Option<&str>,
     credentials: &mut Credentials,
-) -> Result<Rc<RemoteKeys>, Reported> {
+) -> Result<Arc<RemoteKeys>, Reported> {
     let mut fields = Fields::of(value, place, faults, SOURCE_FIELDS)?;
 
     let uri = fields.required("uri", "the http or https URI that is fetched", uri);

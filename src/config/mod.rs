@@ -13,7 +13,7 @@ mod response;
 mod rules;
 pub mod schema;
 
-use std::{collections::HashSet, rc::Rc};
+use std::{collections::HashSet, sync::Arc};
 
 pub use self::fault::{Fault, Path, Step, UNKNOWN_FIELD, Warning};
 use self::{
@@ -89,7 +89,7 @@ pub struct Config {
     /// The rules, the first that matches counts.
     pub rules: Vec<Rule>,
     /// The headers that any policy fills with claims, in lower case.
-    pub claim_headers: Vec<Rc<str>>,
+    pub claim_headers: Vec<Arc<str>>,
     /// What tokens are verified with.
     pub credentials: Credentials,
     /// The same for policies whose `secret_is_base64` is not that of [`Config::policy`].
@@ -201,9 +201,9 @@ impl Config {
 }
 
 /// Every header that any policy fills with claims, once.
-fn claim_headers(policy: &Policy, rules: &[Rule]) -> Vec<Rc<str>> {
+fn claim_headers(policy: &Policy, rules: &[Rule]) -> Vec<Arc<str>> {
     let policies = std::iter::once(policy).chain(rules.iter().map(|rule| &rule.policy));
-    let names: HashSet<Rc<str>> = policies.flat_map(|policy| policy.forwarding.header_names()).cloned().collect();
+    let names: HashSet<Arc<str>> = policies.flat_map(|policy| policy.forwarding.header_names()).cloned().collect();
     names.into_iter().collect()
 }
 

@@ -1,6 +1,6 @@
 //! The plugin's own fields, which a rule may set as well as the top of the configuration.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::{
     consumers::ConsumerList,
@@ -316,7 +316,7 @@ fn time_checks(fields: &mut Fields, parent: Option<&Policy>) -> Result<TimeCheck
     Ok(TimeChecks { exp, nbf, maximum_expiration, clock_skew: clock_skew? })
 }
 
-fn required_claim(value: Value, place: Place, faults: &Faults) -> Result<Rc<RequiredClaim>, Reported> {
+fn required_claim(value: Value, place: Place, faults: &Faults) -> Result<Arc<RequiredClaim>, Reported> {
     let mut fields = Fields::of(value, place, faults, REQUIRED_CLAIM_FIELDS)?;
     let claim = fields.required("claim", "the claim that must hold something", claim_path);
     let conditions: Vec<&str> =
@@ -336,7 +336,7 @@ fn required_claim(value: Value, place: Place, faults: &Faults) -> Result<Rc<Requ
             Err(faults.report(place, Problem::new(found, "one of any_of, all_of, equals, present")))
         }
     };
-    Ok(Rc::new(RequiredClaim { claim: claim?, condition: condition? }))
+    Ok(Arc::new(RequiredClaim { claim: claim?, condition: condition? }))
 }
 
 fn scalar(value: Value) -> Result<Scalar, Problem> {

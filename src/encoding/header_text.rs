@@ -1,11 +1,11 @@
 //! Texts that a header can carry unchanged.
 
-use std::{fmt, rc::Rc};
+use std::{fmt, sync::Arc};
 
 /// A text that may be sent as the value of a header: not empty, without control characters, and without white space at
 /// its ends, which a receiver would strip (RFC 9110 §5.5).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct HeaderText(Rc<str>);
+pub struct HeaderText(Arc<str>);
 
 impl HeaderText {
     /// Takes a text, if a header can carry it unchanged.

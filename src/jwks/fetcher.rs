@@ -3,7 +3,7 @@
 use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
-    rc::Rc,
+    sync::Arc,
     time::Duration,
 };
 
@@ -76,7 +76,7 @@ pub struct Fetcher<H> {
 
 /// A set, with what this worker knows of it.
 struct Tracked {
-    remote: Rc<RemoteKeys>,
+    remote: Arc<RemoteKeys>,
     schedule_name: String,
     text_name: String,
     version: Cell<u64>,
@@ -99,7 +99,7 @@ enum Stage {
 
 impl<H: KeySetHost> Fetcher<H> {
     /// Makes sure that there is something to share, so that no two workers can both think that they were the first.
-    pub fn new(sets: impl IntoIterator<Item = Rc<RemoteKeys>>, host: H) -> Self {
+    pub fn new(sets: impl IntoIterator<Item = Arc<RemoteKeys>>, host: H) -> Self {
         let sets: Vec<Tracked> = sets.into_iter().map(Tracked::new).collect();
         for set in &sets {
             if host.shared(&set.schedule_name).is_none() {
@@ -149,7 +149,7 @@ impl<H: KeySetHost> Fetcher<H> {
     }
 
     /// What a request should do that needs something of a set.
-    pub fn advise(&self, remote: &Rc<RemoteKeys>, need: Need) -> Advice {
+    pub fn advise(&self, remote: &Arc<RemoteKeys>, need: Need) -> Advice {
         let Some(set) = self.find(remote) else { return Advice::GiveUp };
         let now = self.host.now();
         let (schedule, changed) = self.sync(set, now);
@@ -172,7 +172,7 @@ impl<H: KeySetHost> Fetcher<H> {
     }
 
     /// How many fetches of a set have ended, as far as this worker knows.
-    pub fn ended(&self, remote: &Rc<RemoteKeys>) -> u64 {
+    pub fn ended(&self, remote: &Arc<RemoteKeys>) -> u64 {
         self.find(remote).map_or(u64::MAX, |set| set.ended.get())
     }
 
@@ -184,8 +184,8 @@ impl<H: KeySetHost> Fetcher<H> {
         }
     }
 
-    fn find(&self, remote: &Rc<RemoteKeys>) -> Option<&Tracked> {
-        self.sets.iter().find(|set| Rc::ptr_eq(&set.remote, remote))
+    fn find(&self, remote: &Arc<RemoteKeys>) -> Option<&Tracked> {
+        self.sets.iter().find(|set| Arc::ptr_eq(&set.remote, remote))
     }
 
     fn is_due(&self, set: &Tracked, schedule: &Schedule, now: Millis) -> bool {
@@ -198,7 +198,7 @@ impl<H: KeySetHost> Fetcher<H> {
     fn sync(&self, set: &Tracked, now: Millis) -> (Schedule, bool) {
         let schedule = self.schedule(set).0;
         set.ended.set(schedule.ended);
-        set.remote.retry_at.set(schedule.retry_at);
+        set.remote.set_retry_at(schedule.retry_at);
         if schedule.is_missing(now, set.source()) {
             let had_keys = set.remote.keys().is_some();
             set.remote.drop_keys();
@@ -238,7 +238,7 @@ impl<H: KeySetHost> Fetcher<H> {
             let result = change(&mut schedule)?;
             if self.host.share(&set.schedule_name, &schedule.encode_to_vec(), number) {
                 set.ended.set(schedule.ended);
-                set.remote.retry_at.set(schedule.retry_at);
+                set.remote.set_retry_at(schedule.retry_at);
                 return Some(result);
             }
         }
@@ -299,7 +299,7 @@ impl<H: KeySetHost> Fetcher<H> {
 }
 
 impl Tracked {
-    fn new(remote: Rc<RemoteKeys>) -> Self {
+    fn new(remote: Arc<RemoteKeys>) -> Self {
         let name = remote.source().shared_name();
         Self {
             remote,

@@ -1,11 +1,15 @@
 //! A key set that an issuer publishes, as a worker has it.
 
 use std::{
-    cell::{Cell, RefCell},
     fmt,
-    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
+
+use arc_swap::ArcSwapOption;
 
 use super::{KeySet, Uri};
 use crate::token::Timestamp;
@@ -51,15 +55,15 @@ impl fmt::Display for Source {
 #[derive(Debug)]
 pub struct RemoteKeys {
     source: Source,
-    keys: RefCell<Option<Rc<KeySet>>>,
-    pub(super) retry_at: Cell<Millis>,
+    keys: ArcSwapOption<KeySet>,
+    retry_at: AtomicU64,
 }
 
 /// What a request waits for.
 #[derive(Debug, Clone)]
 pub struct Wait {
     /// The sets, at least one, of which it [needs](RemoteKeys::need) something.
-    pub sets: Vec<Rc<RemoteKeys>>,
+    pub sets: Vec<Arc<RemoteKeys>>,
 }
 
 /// What a token needs of a key set.
@@ -74,7 +78,7 @@ pub enum Need {
 impl RemoteKeys {
     /// Keys that have not arrived.
     pub fn new(source: Source) -> Self {
-        Self { source, keys: RefCell::new(None), retry_at: Cell::new(0) }
+        Self { source, keys: ArcSwapOption::empty(), retry_at: AtomicU64::new(0) }
     }
 
     /// Where they come from.
@@ -83,32 +87,37 @@ impl RemoteKeys {
     }
 
     /// The keys; `None` while no set has arrived, and after the last one became too old.
-    pub fn keys(&self) -> Option<Rc<KeySet>> {
-        self.keys.borrow().clone()
+    pub fn keys(&self) -> Option<Arc<KeySet>> {
+        self.keys.load_full()
     }
 
     /// What a token needs of the set that cannot be verified with it.
     pub fn need(&self) -> Need {
-        if self.keys.borrow().is_none() { Need::Set } else { Need::Kid }
+        if self.keys.load().is_none() { Need::Set } else { Need::Kid }
     }
 
     /// In how many seconds a client may try again, from 1 to 60.
     pub fn retry_after(&self, now: Timestamp) -> u32 {
-        let seconds = self.retry_at.get().div_ceil(1000).saturating_sub(now).clamp(1, 60);
+        let seconds = self.retry_at.load(Ordering::Relaxed).div_ceil(1000).saturating_sub(now).clamp(1, 60);
         u32::try_from(seconds).unwrap_or(60)
     }
 
     /// Takes a set that has arrived. Keys that it does not have are removed.
     pub fn replace(&self, mut keys: KeySet) {
-        let mut current = self.keys.borrow_mut();
-        if let Some(old) = current.as_deref() {
-            keys.succeed(old);
+        if let Some(old) = self.keys() {
+            keys.succeed(&old);
         }
-        *current = Some(Rc::new(keys));
+        self.keys.store(Some(Arc::new(keys)));
     }
 
+    /// Says when the next attempt to fetch the set follows.
+    pub(super) fn set_retry_at(&self, at: Millis) {
+        self.retry_at.store(at, Ordering::Relaxed);
+    }
+
+    /// Removes the keys, as when they have become too old.
     pub(super) fn drop_keys(&self) {
-        if let Some(keys) = self.keys.take() {
+        if let Some(keys) = self.keys.swap(None) {
             keys.remove();
         }
     }

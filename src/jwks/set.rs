@@ -1,6 +1,9 @@
 //! Key sets (RFC 7517 §5): the keys that a token of one issuer may be signed with, and the choice among them.
 
-use std::{cell::Cell, rc::Rc};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use thiserror::Error;
 
@@ -22,13 +25,13 @@ pub struct VerificationKey {
     kid: Option<Box<str>>,
     algorithm: Option<Algorithm>,
     key: Key,
-    removed: Cell<bool>,
+    removed: AtomicBool,
 }
 
 impl VerificationKey {
     /// A key without a `kid`; `algorithm` is the only one that it serves, `None` for all that it fits.
     pub fn new(key: Key, algorithm: Option<Algorithm>) -> Self {
-        Self { kid: None, algorithm, key, removed: Cell::new(false) }
+        Self { kid: None, algorithm, key, removed: AtomicBool::new(false) }
     }
 
     /// The key.
@@ -43,7 +46,7 @@ impl VerificationKey {
 
     /// Whether the key was taken out of its set. What was verified with it is verified no longer.
     pub fn is_removed(&self) -> bool {
-        self.removed.get()
+        self.removed.load(Ordering::Relaxed)
     }
 
     fn is_same(&self, other: &Self) -> bool {
@@ -53,12 +56,12 @@ impl VerificationKey {
 
 /// The keys of a credential.
 #[derive(Debug)]
-pub struct KeySet(Box<[Rc<VerificationKey>]>);
+pub struct KeySet(Box<[Arc<VerificationKey>]>);
 
 impl KeySet {
     /// A set of one key.
     pub fn of_one(key: VerificationKey) -> Self {
-        Self(Box::new([Rc::new(key)]))
+        Self(Box::new([Arc::new(key)]))
     }
 
     /// Whether any key may verify signatures of the algorithm.
@@ -73,7 +76,7 @@ impl KeySet {
 
     /// The keys to try for a token, at most eight: those of its `kid`, then those that have none. For a token without a
     /// `kid`, every key that serves its algorithm.
-    pub fn candidates(&self, algorithm: Algorithm, kid: Option<&str>) -> impl Iterator<Item = &Rc<VerificationKey>> {
+    pub fn candidates(&self, algorithm: Algorithm, kid: Option<&str>) -> impl Iterator<Item = &Arc<VerificationKey>> {
         let serving = move |wanted: fn(Option<&str>, Option<&str>) -> bool| {
             self.0.iter().filter(move |key| key.serves(algorithm) && wanted(key.kid.as_deref(), kid))
         };
@@ -95,17 +98,17 @@ impl KeySet {
     pub fn succeed(&mut self, old: &Self) {
         for key in &mut self.0 {
             if let Some(kept) = old.0.iter().find(|kept| kept.is_same(key)) {
-                *key = Rc::clone(kept);
+                *key = Arc::clone(kept);
             }
         }
-        for key in old.0.iter().filter(|key| !self.0.iter().any(|kept| Rc::ptr_eq(kept, key))) {
-            key.removed.set(true);
+        for key in old.0.iter().filter(|key| !self.0.iter().any(|kept| Arc::ptr_eq(kept, key))) {
+            key.removed.store(true, Ordering::Relaxed);
         }
     }
 
     /// Removes all keys.
     pub fn remove(&self) {
-        self.0.iter().for_each(|key| key.removed.set(true));
+        self.0.iter().for_each(|key| key.removed.store(true, Ordering::Relaxed));
     }
 }
 
@@ -165,7 +168,7 @@ impl KeySet {
         let (mut set, mut passed_over, mut faulty) = (Vec::new(), Vec::new(), Vec::new());
         for (at, jwk) in keys.iter().enumerate() {
             match VerificationKey::read(jwk, origin) {
-                Ok(key) => set.push(Rc::new(key)),
+                Ok(key) => set.push(Arc::new(key)),
                 Err(KeyError::JwkUse(_)) => {}
                 Err(error @ KeyError::UnknownJwk(_)) => passed_over.push((at, error)),
                 Err(error) if origin == Origin::Fetched => passed_over.push((at, error)),
@@ -201,7 +204,7 @@ impl VerificationKey {
             _ => Key::from_jwk(jwk)?,
         };
         let algorithm = text("alg")?.and_then(|name| name.parse().ok());
-        Ok(Self { kid: text("kid")?.map(Into::into), algorithm, key, removed: Cell::new(false) })
+        Ok(Self { kid: text("kid")?.map(Into::into), algorithm, key, removed: AtomicBool::new(false) })
     }
 }
 
@@ -323,7 +326,7 @@ mod tests {
         let mut new = set(&[jwk(P256, r#","kid":"2""#), jwk(ED25519, r#","kid":"3""#), jwk(P256, r#","kid":"1""#)]);
         new.succeed(&old);
         assert_eq!(old.0.iter().map(|key| key.is_removed()).collect::<Vec<_>>(), [true, false, true]);
-        assert!(Rc::ptr_eq(&old.0[1], &new.0[0]));
+        assert!(Arc::ptr_eq(&old.0[1], &new.0[0]));
         assert!(new.0.iter().all(|key| !key.is_removed()));
         new.remove();
         assert!(new.0.iter().all(|key| key.is_removed()));

@@ -1,6 +1,9 @@
 //! The credentials of consumers, and the index from a key to the credentials that share it.
 
-use std::{cell::OnceCell, collections::HashMap, rc::Rc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
 
 use super::Consumer;
 use crate::{
@@ -13,16 +16,16 @@ use crate::{
 #[derive(Debug, Clone)]
 pub enum Keys {
     /// Those of the configuration.
-    Fixed(Rc<KeySet>),
+    Fixed(Arc<KeySet>),
     /// Those that an issuer publishes; credentials that name the same source share them.
-    Remote(Rc<RemoteKeys>),
+    Remote(Arc<RemoteKeys>),
 }
 
 impl Keys {
     /// The keys, unless they have not arrived.
-    pub fn current(&self) -> Option<Rc<KeySet>> {
+    pub fn current(&self) -> Option<Arc<KeySet>> {
         match self {
-            Self::Fixed(keys) => Some(Rc::clone(keys)),
+            Self::Fixed(keys) => Some(Arc::clone(keys)),
             Self::Remote(keys) => keys.keys(),
         }
     }
@@ -31,22 +34,22 @@ impl Keys {
 /// What a consumer's tokens are verified with.
 #[derive(Debug)]
 pub struct Credential {
-    consumer: Rc<Consumer>,
+    consumer: Arc<Consumer>,
     key: HeaderText,
     algorithm: Option<Algorithm>,
     keys: Keys,
-    described: OnceCell<Box<str>>,
+    described: OnceLock<Box<str>>,
 }
 
 impl Credential {
     /// Binds keys to a consumer; `algorithm` is the only one that its tokens may be signed with, `None` for every one that
     /// a key serves.
-    pub fn new(consumer: Rc<Consumer>, key: HeaderText, algorithm: Option<Algorithm>, keys: Keys) -> Self {
-        Self { consumer, key, algorithm, keys, described: OnceCell::new() }
+    pub fn new(consumer: Arc<Consumer>, key: HeaderText, algorithm: Option<Algorithm>, keys: Keys) -> Self {
+        Self { consumer, key, algorithm, keys, described: OnceLock::new() }
     }
 
     /// Whose credential it is.
-    pub fn consumer(&self) -> &Rc<Consumer> {
+    pub fn consumer(&self) -> &Arc<Consumer> {
         &self.consumer
     }
 
@@ -77,24 +80,24 @@ impl Credential {
 /// All credentials, by key. Those that share a key belong to one consumer.
 #[derive(Debug, Default)]
 pub struct Credentials {
-    by_key: HashMap<HeaderText, Vec<Rc<Credential>>>,
-    remote: HashMap<Source, Rc<RemoteKeys>>,
+    by_key: HashMap<HeaderText, Vec<Arc<Credential>>>,
+    remote: HashMap<Source, Arc<RemoteKeys>>,
 }
 
 impl Credentials {
     /// Adds a credential, unless its key is another consumer's.
-    pub fn add(&mut self, credential: &Rc<Credential>) -> Result<(), KeyTaken> {
+    pub fn add(&mut self, credential: &Arc<Credential>) -> Result<(), KeyTaken> {
         let sharing = self.by_key.entry(credential.key.clone()).or_default();
-        if sharing.first().is_some_and(|first| !Rc::ptr_eq(&first.consumer, &credential.consumer)) {
+        if sharing.first().is_some_and(|first| !Arc::ptr_eq(&first.consumer, &credential.consumer)) {
             return Err(KeyTaken);
         }
         sharing.reserve_exact(1);
-        sharing.push(Rc::clone(credential));
+        sharing.push(Arc::clone(credential));
         Ok(())
     }
 
     /// The credentials with a key, in the order of the configuration; none, or all of one consumer.
-    pub fn with_key(&self, key: &str) -> &[Rc<Credential>] {
+    pub fn with_key(&self, key: &str) -> &[Arc<Credential>] {
         self.by_key.get(key).map_or(&[], Vec::as_slice)
     }
 
@@ -109,13 +112,13 @@ impl Credentials {
     }
 
     /// The keys of a source, the same for all who ask.
-    pub fn remote_keys(&mut self, source: Source) -> Rc<RemoteKeys> {
-        let keys = self.remote.entry(source).or_insert_with_key(|source| Rc::new(RemoteKeys::new(source.clone())));
-        Rc::clone(keys)
+    pub fn remote_keys(&mut self, source: Source) -> Arc<RemoteKeys> {
+        let keys = self.remote.entry(source).or_insert_with_key(|source| Arc::new(RemoteKeys::new(source.clone())));
+        Arc::clone(keys)
     }
 
     /// All keys that are fetched.
-    pub fn remote(&self) -> impl Iterator<Item = &Rc<RemoteKeys>> {
+    pub fn remote(&self) -> impl Iterator<Item = &Arc<RemoteKeys>> {
         self.remote.values()
     }
 }

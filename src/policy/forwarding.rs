@@ -1,6 +1,6 @@
 //! Claims as headers for the upstream, and what else a policy makes of a request that passes.
 
-use std::{borrow::Cow, rc::Rc};
+use std::{borrow::Cow, sync::Arc};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -19,7 +19,7 @@ pub struct Forwarding {
     /// Claims that are sent as headers.
     pub claims_to_headers: Vec<ClaimHeader>,
     /// The header that all claims are sent in, in lower case.
-    pub payload_header: Option<Rc<str>>,
+    pub payload_header: Option<Arc<str>>,
     /// Whether the token is taken out of the request.
     pub hide_credentials: bool,
     /// Whether the proxy is told to choose the route anew.
@@ -32,13 +32,13 @@ pub struct ClaimHeader {
     /// Which claim.
     pub claim: ClaimPath,
     /// The header's name, in lower case.
-    pub header: Rc<str>,
+    pub header: Arc<str>,
     /// What stands between the items of a list: punctuation and spaces.
     pub separator: String,
 }
 
 /// A header for the upstream: its name in lower case, and a value that a header can carry.
-pub type Header = (Rc<str>, String);
+pub type Header = (Arc<str>, String);
 
 impl Forwarding {
     /// Whether it needs a token's claims.
@@ -47,14 +47,15 @@ impl Forwarding {
     }
 
     /// The names of the headers that it writes.
-    pub fn header_names(&self) -> impl Iterator<Item = &Rc<str>> {
+    pub fn header_names(&self) -> impl Iterator<Item = &Arc<str>> {
         self.claims_to_headers.iter().map(|it| &it.header).chain(&self.payload_header)
     }
 
     /// The headers for a verified token, of which `payload` is the text of `claims`.
     pub fn headers(&self, payload: &str, claims: &Members) -> Vec<Header> {
-        let of_claims = self.claims_to_headers.iter().filter_map(|it| Some((Rc::clone(&it.header), it.value(claims)?)));
-        let of_payload = self.payload_header.iter().map(|name| (Rc::clone(name), encode_url(payload)));
+        let of_claims =
+            self.claims_to_headers.iter().filter_map(|it| Some((Arc::clone(&it.header), it.value(claims)?)));
+        let of_payload = self.payload_header.iter().map(|name| (Arc::clone(name), encode_url(payload)));
         of_claims.chain(of_payload).collect()
     }
 }

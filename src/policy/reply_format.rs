@@ -1,6 +1,6 @@
 //! How a policy wants refused clients answered.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::encoding::HeaderText;
 
@@ -25,7 +25,7 @@ pub struct Template {
     /// The media type of the body.
     pub content_type: Option<HeaderText>,
     /// The body, with [`Template::MESSAGE`] where the message goes.
-    pub body: Option<Rc<str>>,
+    pub body: Option<Arc<str>>,
 }
 
 impl Template {

@@ -1,6 +1,6 @@
 //! What the filter demands of a request and does with it, as types whose values are all valid.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::{Access, Consumer, Forwarding, ReplyFormat};
 use crate::{
@@ -39,11 +39,11 @@ pub struct Policy {
     /// The audiences of which the token must name one; none if that is not looked at.
     pub audiences: Vec<String>,
     /// What the token's claims must hold.
-    pub required_claims: Vec<Rc<RequiredClaim>>,
+    pub required_claims: Vec<Arc<RequiredClaim>>,
     /// `allow` and `deny`.
     pub access: Access,
     /// Who a caller is taken for when authentication fails; without it the request is refused.
-    pub anonymous: Option<Rc<Consumer>>,
+    pub anonymous: Option<Arc<Consumer>>,
     /// Whether `OPTIONS` requests need a token.
     pub run_on_preflight: bool,
     /// The realm of the challenge.

@@ -3,7 +3,7 @@
 use std::{
     cell::{Cell, RefCell},
     hash::{BuildHasher, Hasher, RandomState},
-    rc::Rc,
+    sync::Arc,
     time::{Duration, UNIX_EPOCH},
 };
 
@@ -34,7 +34,7 @@ pub(super) struct KeySets {
 /// A request that waits.
 struct Waiting {
     context_id: u32,
-    keys: Rc<RemoteKeys>,
+    keys: Arc<RemoteKeys>,
     ended: u64,
     deadline: Millis,
 }
@@ -84,7 +84,7 @@ impl KeySets {
         let Some((keys, ended)) = chosen else { return Next::GiveUp };
         let timeout = u64::try_from(keys.source().timeout.as_millis()).unwrap_or(u64::MAX);
         let deadline = deadline.unwrap_or_else(|| self.fetcher.host().now().saturating_add(timeout));
-        self.waiting.borrow_mut().push(Waiting { context_id, keys: Rc::clone(keys), ended, deadline });
+        self.waiting.borrow_mut().push(Waiting { context_id, keys: Arc::clone(keys), ended, deadline });
         self.choose_tick();
         Next::Pause
     }

@@ -3,7 +3,7 @@
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
-    rc::Rc,
+    sync::Arc,
     time::Duration,
 };
 
@@ -32,7 +32,7 @@ struct World {
     retries: RefCell<Vec<Duration>>,
 }
 
-struct Host(Rc<World>);
+struct Host(Arc<World>);
 
 impl KeySetHost for Host {
     fn now(&self) -> Millis {
@@ -93,7 +93,7 @@ impl World {
 
 struct Worker {
     fetcher: Fetcher<Host>,
-    keys: Rc<RemoteKeys>,
+    keys: Arc<RemoteKeys>,
 }
 
 impl Worker {
@@ -117,13 +117,13 @@ fn source() -> Source {
     }
 }
 
-fn worker(world: &Rc<World>, source: Source) -> Worker {
-    let keys = Rc::new(RemoteKeys::new(source));
-    Worker { fetcher: Fetcher::new([Rc::clone(&keys)], Host(Rc::clone(world))), keys }
+fn worker(world: &Arc<World>, source: Source) -> Worker {
+    let keys = Arc::new(RemoteKeys::new(source));
+    Worker { fetcher: Fetcher::new([Arc::clone(&keys)], Host(Arc::clone(world))), keys }
 }
 
-fn start(source: Source) -> (Rc<World>, [Worker; 4]) {
-    let world = Rc::new(World { now: Cell::new(1_700_000_000_000), ..World::default() });
+fn start(source: Source) -> (Arc<World>, [Worker; 4]) {
+    let world = Arc::new(World { now: Cell::new(1_700_000_000_000), ..World::default() });
     let workers = [0; 4].map(|_| worker(&world, source.clone()));
     (world, workers)
 }
@@ -267,7 +267,7 @@ fn a_set_is_dropped_when_it_is_too_old_and_what_it_verified_with_it() {
     answer(&world, &workers, &set(&["1"]));
     tick(&workers);
     let keys = workers[3].keys.keys().unwrap();
-    let key = Rc::clone(keys.candidates(Algorithm::EdDSA, Some("1")).next().unwrap());
+    let key = Arc::clone(keys.candidates(Algorithm::EdDSA, Some("1")).next().unwrap());
     world.pass(24 * HOUR);
     tick(&workers);
     answer(&world, &workers, &status(500));

@@ -1,6 +1,6 @@
 //! The checks that a request goes through, one by one, in the filter's order.
 
-use std::{fmt::Display, rc::Rc};
+use std::{fmt::Display, sync::Arc};
 
 use jwt_auth_filter::{
     authenticate::{Authenticator, Decision, Denial, Outcome, Reason},
@@ -166,7 +166,7 @@ impl Checks<'_> {
         jws: &Jws,
         algorithm: Algorithm,
         key: &str,
-        all: &[Rc<Credential>],
+        all: &[Arc<Credential>],
         allowing: &[&Credential],
     ) -> Result<(), Failed> {
         let kid = jws.header.get("kid").and_then(Raw::string);
@@ -175,7 +175,7 @@ impl Checks<'_> {
             _ => None,
         });
         let sets: Vec<_> = allowing.iter().filter_map(|credential| credential.keys().current()).collect();
-        let verifies = |key: &Rc<VerificationKey>| key.key().verify(algorithm, jws.signing_input, jws.signature);
+        let verifies = |key: &Arc<VerificationKey>| key.key().verify(algorithm, jws.signing_input, jws.signature);
         let is_signed = sets.iter().any(|keys| keys.candidates(algorithm, kid.as_deref()).any(verifies));
 
         if !is_signed && let Some(uri) = missing {
@@ -184,7 +184,7 @@ impl Checks<'_> {
         }
         if !sets.iter().any(|keys| keys.serves(algorithm)) {
             let own =
-                |it: &Rc<Credential>| Algorithm::ALL.into_iter().filter(|each| serves(it, *each)).collect::<Vec<_>>();
+                |it: &Arc<Credential>| Algorithm::ALL.into_iter().filter(|each| serves(it, *each)).collect::<Vec<_>>();
             let mut names: Vec<&str> = all.iter().flat_map(own).map(Algorithm::name).collect();
             names.dedup();
             return Err(self.fail(

@@ -3,7 +3,7 @@
 //! A configuration may hold a hundred thousand keys. The numbers that make verifying fast take several times the memory
 //! of the key, and where the host verifies they are never needed.
 
-use std::cell::OnceCell;
+use std::sync::OnceLock;
 
 use pkcs1::{ALGORITHM_ID, RsaPublicKeyRef};
 use rsa::{BoxedUint, PublicKey};
@@ -22,7 +22,7 @@ const MAX_EXPONENT_BYTES: usize = 4;
 /// An RSA public key of 2048 to 8192 bits, with an odd exponent from 3 to 2³²-1.
 pub struct RsaKey {
     spki: Box<[u8]>,
-    ready: OnceCell<Option<Box<PublicKey>>>,
+    ready: OnceLock<Option<Box<PublicKey>>>,
 }
 
 impl RsaKey {
@@ -41,7 +41,7 @@ impl RsaKey {
             && exponent != [1]
             && exponent.len() <= MAX_EXPONENT_BYTES;
         let spki = usable.then(|| encode(key)).flatten().ok_or(KeyError::UnusableRsa)?;
-        Ok(Self { spki, ready: OnceCell::new() })
+        Ok(Self { spki, ready: OnceLock::new() })
     }
 
     /// The key as SubjectPublicKeyInfo, in DER.
