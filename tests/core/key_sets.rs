@@ -3,6 +3,7 @@
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
+    rc::Rc,
     sync::Arc,
     time::Duration,
 };
@@ -32,7 +33,7 @@ struct World {
     retries: RefCell<Vec<Duration>>,
 }
 
-struct Host(Arc<World>);
+struct Host(Rc<World>);
 
 impl KeySetHost for Host {
     fn now(&self) -> Millis {
@@ -117,13 +118,13 @@ fn source() -> Source {
     }
 }
 
-fn worker(world: &Arc<World>, source: Source) -> Worker {
+fn worker(world: &Rc<World>, source: Source) -> Worker {
     let keys = Arc::new(RemoteKeys::new(source));
-    Worker { fetcher: Fetcher::new([Arc::clone(&keys)], Host(Arc::clone(world))), keys }
+    Worker { fetcher: Fetcher::new([Arc::clone(&keys)], Host(Rc::clone(world))), keys }
 }
 
-fn start(source: Source) -> (Arc<World>, [Worker; 4]) {
-    let world = Arc::new(World { now: Cell::new(1_700_000_000_000), ..World::default() });
+fn start(source: Source) -> (Rc<World>, [Worker; 4]) {
+    let world = Rc::new(World { now: Cell::new(1_700_000_000_000), ..World::default() });
     let workers = [0; 4].map(|_| worker(&world, source.clone()));
     (world, workers)
 }
