@@ -109,7 +109,7 @@ pub(crate) fn find(text: &str, is_json: bool) -> Result<Findings, Unreadable> {
             walk_files(files, &mut findings)?;
         }
         walk(document, &[], &mut findings);
-        if before == findings.count() && !holds_filters(document) {
+        if before == findings.count() && !is_other(document) {
             findings.configurations.push(bare(document));
         }
     }
@@ -137,13 +137,13 @@ fn walk_files(files: &Node, findings: &mut Findings) -> Result<(), Unreadable> {
     Ok(())
 }
 
-/// Whether a document is of a kind that may hold filters, rather than a plugin configuration.
-fn holds_filters(document: &Node) -> bool {
-    let marks =
-        ["static_resources", "dynamic_resources", "resources", "admin", "node", "typed_config", "@type", "apiVersion"];
-    let is_empty = document.content == Content::Null;
-    let has_field = document.members().iter().any(|member| FIELDS.iter().any(|field| field.name == member.name));
-    is_empty || (!has_field && marks.into_iter().any(|name| document.get(name).is_some()))
+/// Whether a document is something other than a plugin configuration: it has fields, and none is the filter's, nor begins
+/// as one, as a misspelled one would.
+fn is_other(document: &Node) -> bool {
+    let begins = |name: &str, field: &str| field.get(..4).is_some_and(|beginning| name.starts_with(beginning));
+    let is_ours = |name: &str| FIELDS.iter().any(|field| field.name == name || begins(name, field.name));
+    let members = document.members();
+    document.content == Content::Null || (!members.is_empty() && !members.iter().any(|member| is_ours(&member.name)))
 }
 
 fn bare(document: &Node) -> Configuration {

@@ -10,7 +10,8 @@ from consumers import RS256
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "envoy"
 DEMO_KEY = (SAMPLES / "demo" / "public-key.pem").read_text()
-PLACEHOLDER = "… your authorization server's public key …"
+# In samples to be filled in: the beginning of a public key whose private key nobody has.
+NOBODYS_KEY = "-----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEApvLGiSZ1SbkxXp3R/N31\n"
 WASM = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm"
 
 
@@ -66,7 +67,7 @@ def filters(value):
 def with_key(plugin):
     """A plugin configuration with a key of the tests' in the place of the sample's; there must be just one place."""
     [credential] = [item for item in walk(plugin) if isinstance(item, dict) and "rsa_public_key" in item]
-    assert PLACEHOLDER in credential["rsa_public_key"] or credential["rsa_public_key"] == DEMO_KEY
+    assert credential["rsa_public_key"].startswith(NOBODYS_KEY) or credential["rsa_public_key"] == DEMO_KEY
     credential["rsa_public_key"] = RS256.spki
     return plugin
 
