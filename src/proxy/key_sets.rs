@@ -82,6 +82,7 @@ impl KeySets {
             }
         }
         let Some((keys, ended)) = chosen else { return Next::GiveUp };
+        debug!("a request waits for a key set: {}", keys.source());
         let timeout = u64::try_from(keys.source().timeout.as_millis()).unwrap_or(u64::MAX);
         let deadline = deadline.unwrap_or_else(|| self.fetcher.host().now().saturating_add(timeout));
         self.waiting.borrow_mut().push(Waiting { context_id, keys: Arc::clone(keys), ended, deadline });
@@ -99,9 +100,9 @@ impl KeySets {
         self.fetcher.tick();
     }
 
-    /// Takes the answer to a request of the fetcher's. The host has it ready.
-    pub(super) fn answered(&self, call: u32, size: usize) {
-        self.fetcher.answered(call, &Host::answer(size));
+    /// Takes the answer to a request of the fetcher's. The host has it ready, with so many headers and bytes of body.
+    pub(super) fn answered(&self, call: u32, headers: usize, size: usize) {
+        self.fetcher.answered(call, &Host::answer(headers, size));
     }
 
     /// The requests that may go on, which then wait no longer.
@@ -116,6 +117,11 @@ impl KeySets {
         let woken = woken.collect();
         waiting.retain(|it| !is_over(it));
         woken
+    }
+
+    /// The contexts of all requests that wait, which then wait no longer.
+    pub(super) fn dismissed(&self) -> Vec<u32> {
+        self.waiting.take().into_iter().map(|waiting| waiting.context_id).collect()
     }
 
     /// Runs something for another context; not at all when that is gone.
@@ -163,8 +169,12 @@ impl Host {
         _ = counter.map(|id| hostcalls::increment_metric(id, 1));
     }
 
-    /// The answer that the host is calling about, of `size` bytes.
-    fn answer(size: usize) -> Answer {
+    /// The answer that the host is calling about. One that broke off has no headers: asking for them is then an error,
+    /// on which the SDK panics.
+    fn answer(headers: usize, size: usize) -> Answer {
+        if headers == 0 {
+            return Answer::default();
+        }
         let header = |name| {
             let value = hostcalls::get_map_value_bytes(MapType::HttpCallResponseHeaders, name).ok().flatten()?;
             String::from_utf8(value).ok()

@@ -36,16 +36,16 @@ struct Root {
 }
 
 impl Context for Root {
-    fn on_http_call_response(&mut self, call: u32, _headers: usize, body_size: usize, _trailers: usize) {
+    fn on_http_call_response(&mut self, call: u32, headers: usize, body_size: usize, _trailers: usize) {
         if let Some(worker) = &self.worker {
-            worker.key_sets().answered(call, body_size);
+            worker.key_sets().answered(call, headers, body_size);
             worker.wake();
         }
     }
 
     fn on_done(&mut self) -> bool {
         if let Some(worker) = &self.worker {
-            worker.key_sets().release();
+            worker.end();
         }
         true
     }
@@ -61,6 +61,9 @@ impl RootContext for Root {
                 }
                 config.warnings.iter().for_each(|warning| warn!("{warning}"));
                 info!("configured with {} credential keys", config.credentials.len());
+                if let Some(replaced) = self.worker.take() {
+                    replaced.end();
+                }
                 self.worker = Some(Rc::new(Worker::new(self.context_id, config)));
                 true
             }

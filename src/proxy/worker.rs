@@ -91,6 +91,19 @@ impl Worker {
         self.key_sets.choose_tick();
     }
 
+    /// Ends in good order, when another configuration takes over: requests that still wait are answered, and other workers
+    /// may fetch what this one was fetching. Called in the root's context.
+    pub(super) fn end(&self) {
+        for context_id in self.key_sets.dismissed() {
+            self.key_sets.on_behalf_of(context_id, || {
+                if self.decide_now(HostRequest::current()) == Action::Continue {
+                    host::resume();
+                }
+            });
+        }
+        self.key_sets.release();
+    }
+
     /// Takes the names that only the filter may write out of the trailers: some services merge them into the headers.
     pub(super) fn clean_trailers(&self) {
         for name in self.authenticator.config().own_headers() {
@@ -142,6 +155,14 @@ impl Worker {
 
     fn is_in_envoy(&self) -> bool {
         *self.is_envoy.get_or_init(host::is_envoy)
+    }
+}
+
+impl Drop for Worker {
+    /// What was counted since the last tick is not lost with the configuration. The last request that was taken up under
+    /// it has ended by now.
+    fn drop(&mut self) {
+        self.metrics.flush(self.authenticator.cache_use());
     }
 }
 

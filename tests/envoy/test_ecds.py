@@ -1,7 +1,9 @@
 """The filter's configuration in a file of its own (envoy/ecds): replaced under load, and replaced by broken ones."""
 
 import http.client
+import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import yaml
@@ -11,6 +13,7 @@ import samples
 from conftest import check_log
 from consumers import HS256, RS256
 from expect import passed, unauthorized
+from key_server import KeyServer, key_set
 from tokens import ISSUER, in_seconds, key
 
 OLD, NEW, STEADY = RS256, key("ES256"), HS256
@@ -72,12 +75,18 @@ def file(request, tmp_path):
 def start(upstream, tmp_path, file):
     """Starts the sample with two workers and the file."""
 
-    def start():
+    def start(issuer_port=None):
         config = samples.runnable(samples.document("ecds/envoy.yaml"), upstream)
         [source] = [item["path_config_source"] for item in samples.walk(config) if _has_source(item)]
         assert source["path"] == "envoy/ecds/jwt-auth.yaml"
         source.update(path=str(file.path), watched_directory={"path": str(file.path.parent)})
-        return harness.Envoy(None, upstream, tmp_path, "info", concurrency=2, bootstrap=config)
+        if issuer_port is not None:
+            clusters = config["static_resources"]["clusters"]
+            issuer = json.loads(json.dumps(clusters[0]).replace(clusters[0]["name"], "issuer"))
+            [address] = samples.addresses(issuer)
+            address["port_value"] = issuer_port
+            clusters.append(issuer)
+        return harness.Envoy(None, upstream, tmp_path, "debug", concurrency=2, bootstrap=config)
 
     return start
 
@@ -218,3 +227,45 @@ def test_until_the_first_good_file_nothing_passes(file, start):
         harness.until(lambda: always(lambda: passes(listener, token_of(OLD))), "the good file to be in force")
         passed(listener.bearer(token_of(OLD)), CLIENT_APP)
         unauthorized(listener.send())
+
+
+def test_nothing_that_was_counted_is_lost_with_a_configuration(file, start):
+    file.put(resource(OLD))
+    sent = 0
+    with start() as envoy:
+        listener = envoy["http"]
+        for key in [NEW, OLD, NEW]:
+            for _ in range(50):
+                listener.send()
+            sent += 50
+            # Before the next tick takes the counters to Envoy.
+            before = counters(envoy)["update_success"]
+            file.put(resource(key))
+            harness.until(lambda: counters(envoy)["update_success"] == before + 1, "the update")
+
+        def counted():
+            lines = envoy.admin("/stats?filter=jwt_auth.denied.no_token").splitlines()
+            return sum(int(line.split(": ")[1]) for line in lines)
+
+        harness.until(lambda: counted() >= sent, f"{sent} denials to be counted")
+        assert counted() == sent
+
+
+def test_a_request_that_waits_for_a_key_set_is_answered_although_its_configuration_is_replaced(file, start):
+    remote = {"uri": "http://issuer.example.com/jwks", "cluster": "issuer", "timeout": "3s"}
+    waiting = yaml.safe_load(resource(OLD))
+    [plugin] = samples.filters(waiting)
+    plugin["configuration"]["value"]["consumers"] = [{"username": "App", "jwt_secrets": [{"key": ISSUER, "remote_jwks": remote}]}]
+    file.put(yaml.safe_dump(waiting))
+    with KeyServer() as issuer:
+        issuer.set("/jwks", key_set(OLD))
+        issuer.hold("/jwks")
+        with start(issuer.port) as envoy, ThreadPoolExecutor(1) as client:
+            answer = client.submit(envoy["http"].bearer, token_of(OLD))
+            harness.until(lambda: issuer.count("/jwks"), "the fetch")
+            envoy.wait_for_log(r"waits for a key set")
+            file.put(resource(NEW))
+            response = answer.result(timeout=20)
+            assert (response.status, response.body) == (503, b'{"message":"Key set unavailable"}')
+            harness.until(lambda: passes(envoy["http"], token_of(NEW)), "the new configuration to be in force")
+            check_log(envoy.log())
