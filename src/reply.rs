@@ -187,7 +187,7 @@ fn content(reason: &Reason, key_claim: &str) -> Content {
         Reason::UnknownKey(_) => format!("No credentials found for given '{key_claim}'").into(),
         Reason::AlgorithmMismatch => "Invalid algorithm".into(),
         Reason::KeySetUnavailable(_) => "Key set unavailable".into(),
-        Reason::InvalidSignature => "Invalid signature".into(),
+        Reason::InvalidSignature | Reason::VerificationBudget => "Invalid signature".into(),
         Reason::Claims(faults) => {
             return Content::Claims(faults.iter().map(|(name, fault)| (name, fault.to_string())).collect());
         }

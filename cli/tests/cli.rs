@@ -493,6 +493,23 @@ fn what_is_taken_and_seldom_meant_is_a_warning_and_no_fault() {
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert!(lines[0].contains("jwt_secrets[0].secret: 63 bytes long; HS512 needs 64"), "{lines:?}");
 
+    let ed448 = json!({"kty": "OKP", "crv": "Ed448",
+        "x": "X9dEm1m0Yf0s54fsYWrUah2hNCSFpw4fig6nXYDpZ3jt8SR2m0bHBhvWeD3x5Q9s0foavq_oJWGA"});
+    let long_rsa = json!({"kty": "RSA", "e": "AQAB", "n": "_".repeat(1365) + "w"});
+    let odd_exponent = json!({"kty": "RSA", "e": "_____w", "n": "_".repeat(341) + "w"});
+    let costly = config(json!({"consumers": [{"username": "a", "jwt_secrets": [
+        {"key": "k", "jwks": {"keys": [ed448, ed448]}},
+        {"key": "k", "jwks": {"keys": [ed448]}},
+        {"key": "long", "jwks": {"keys": [long_rsa]}},
+        {"key": "odd", "jwks": {"keys": [odd_exponent]}},
+        {"key": "usual", "jwks": {"keys": [ed448, ed448]}},
+    ]}]}));
+    let (_, lines) = check("costly.json", costly.to_string());
+    assert_eq!(lines.len(), 4, "{lines:?}");
+    assert!(lines[0].contains("jwt_secrets[0].key: a token of EdDSA without a kid may be of more keys"), "{lines:?}");
+    assert!(lines[1].contains("jwt_secrets[2].key: an RSA key of over 4096 bits"), "{lines:?}");
+    assert!(lines[2].contains("jwt_secrets[3].key: an RSA key of over 4096 bits"), "{lines:?}");
+
     let envoy = fs::read_to_string(from_root(SAMPLE)).unwrap();
     let (_, lines) = check("policy.yaml", envoy.replace("failure_policy: FAIL_RELOAD", "vm_config_: {}"));
     assert!(lines.iter().any(|line| line.contains("warning: failure_policy: not set")), "{lines:?}");

@@ -124,6 +124,8 @@ pub enum Reason {
     KeySetUnavailable(u32),
     /// The signature is that of none of its key's credentials.
     InvalidSignature,
+    /// So many keys may have signed the token that trying them all would cost too much.
+    VerificationBudget,
     /// A time claim does not allow it.
     Claims(ClaimFaults),
     /// The token is meant for another audience.
@@ -136,7 +138,7 @@ pub enum Reason {
 
 impl Reason {
     /// The names of all reasons, in the order of the variants.
-    pub const NAMES: [&str; 19] = [
+    pub const NAMES: [&str; 20] = [
         "forbidden_header",
         "no_token",
         "multiple_tokens",
@@ -149,6 +151,7 @@ impl Reason {
         "algorithm_mismatch",
         "key_set_unavailable",
         "invalid_signature",
+        "verification_budget",
         "invalid_time_claim",
         "expired",
         "not_valid_yet",
@@ -174,6 +177,7 @@ impl Reason {
             Self::AlgorithmMismatch => "algorithm_mismatch",
             Self::KeySetUnavailable(_) => "key_set_unavailable",
             Self::InvalidSignature => "invalid_signature",
+            Self::VerificationBudget => "verification_budget",
             Self::Claims(faults) => match faults.iter().next() {
                 Some((_, ClaimFault::Expired)) => "expired",
                 Some((_, ClaimFault::NotValidYet)) => "not_valid_yet",
@@ -207,6 +211,7 @@ impl fmt::Display for Reason {
             Self::AlgorithmMismatch => formatter.write_str("Invalid algorithm"),
             Self::KeySetUnavailable(_) => formatter.write_str("Key set unavailable"),
             Self::InvalidSignature => formatter.write_str("Invalid signature"),
+            Self::VerificationBudget => formatter.write_str("more keys to try than one request may cost"),
             Self::Claims(faults) => faults.fmt(formatter),
             Self::Audience => formatter.write_str("aud: not allowed"),
             Self::NotAllowed => formatter.write_str("the consumer is not allowed"),

@@ -28,13 +28,16 @@ fn signed(claims: &Json, secret: &[u8]) -> String {
     format!("{input}.{}", encode_url(mac.finalize().into_bytes()))
 }
 
-/// Alice, a partner, and Bob, who is suspended as well; further fields.
+/// Alice, a partner, and Bob, who is suspended as well; one whose keys cost more to try than a request may; further fields.
 fn authenticator(fields: Json) -> Authenticator<BuiltIn> {
+    let ed448 = json!({"kty": "OKP", "crv": "Ed448",
+        "x": "X9dEm1m0Yf0s54fsYWrUah2hNCSFpw4fig6nXYDpZ3jt8SR2m0bHBhvWeD3x5Q9s0foavq_oJWGA"});
     let mut config = json!({"consumers": [
         {"username": "alice", "id": "1", "groups": ["partners", "gold"], "jwt_secrets": [{"key": "a", "secret": SECRET}]},
         {"username": "bob", "id": "2", "groups": ["partners", "suspended"],
          "jwt_secrets": [{"key": "b", "secret": SECRET}]},
         {"username": "guest", "id": "3", "groups": ["guests"]},
+        {"username": "costly", "jwt_secrets": [{"key": "costly", "jwks": {"keys": vec![ed448; 3]}}]},
         {"username": "remote", "jwt_secrets": [{"key": "r", "remote_jwks": {"uri": "http://r/jwks", "cluster": "r"}}]},
     ]});
     config.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
@@ -365,6 +368,7 @@ fn every_reason_has_a_name_of_the_fixed_set() {
         bearing(&format!("{}.{}.AQAB", encode_url(r#"{"alg":"RS256"}"#), encode_url(r#"{"iss":"a"}"#))),
         bearing(&format!("{}.{}.AQAB", encode_url(r#"{"alg":"RS256"}"#), encode_url(r#"{"iss":"r"}"#))),
         bearing(&signed(&good, b"another")),
+        bearing(&format!("{}.{}.AQAB", encode_url(r#"{"alg":"EdDSA"}"#), encode_url(r#"{"iss":"costly"}"#))),
         with("exp", json!("x")),
         with("exp", json!(1)),
         with("nbf", json!(NOW + 1)),

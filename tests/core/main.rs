@@ -18,4 +18,5 @@ mod key_sets;
 mod rfc_vectors;
 mod support;
 mod token_cache;
+mod verification_budget;
 mod wycheproof;

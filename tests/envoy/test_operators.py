@@ -36,6 +36,7 @@ LIKE_ANOTHER_API = {
 NOWHERE = {"uri": "http://keys.example.com/jwks", "cluster": "nowhere", "timeout": "1s"}
 REMOTE = {"username": "Remote", "jwt_secrets": [{"key": "remote", "remote_jwks": NOWHERE}]}
 STATE = ["consumer", "credential", "outcome"]
+COSTLY = {"username": "Costly", "jwt_secrets": [key("Ed448", name).credential("costly") for name in "abc"]}
 ACCESS_LOG = {
     "name": "envoy.access_loggers.stdout",
     "typed_config": {
@@ -47,7 +48,7 @@ ACCESS_LOG = {
 }
 
 LISTENERS = {
-    "counting": harness.Listen(plugin(CLIENT_APP, PARTNER, GUEST, run_on_preflight=False, **STRICT), ROUTES),
+    "counting": harness.Listen(plugin(CLIENT_APP, PARTNER, GUEST, COSTLY, run_on_preflight=False, **STRICT), ROUTES),
     "anonymous": plugin(CLIENT_APP, GUEST, anonymous="guest"),
     "measured": plugin(CLIENT_APP, measure_verification=True),
     "another API": plugin(CLIENT_APP, key_claim_name='a"b\\', response=LIKE_ANOTHER_API, deny=["ClientApp"]),
@@ -113,6 +114,7 @@ DENIALS = {
     "unknown_key": lambda: (HS256.token(iss="nobody"), []),
     "algorithm_mismatch": lambda: (RS256.token(), []),
     "invalid_signature": lambda: (key("HS256", "foreign").token(), []),
+    "verification_budget": lambda: (key("Ed448", "foreign").token(iss="costly"), []),
     "invalid_time_claim": lambda: (HS256.token(), []),
     "expired": lambda: (HS256.token(exp=1, nbf=0), []),
     "not_valid_yet": lambda: (HS256.token(**in_a_minute(nbf=1 << 40)), []),

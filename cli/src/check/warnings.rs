@@ -1,6 +1,7 @@
 //! What the filter takes, and what is seldom meant.
 
 use jwt_auth_filter::{
+    authenticate::VERIFICATION_BUDGET,
     config::{Config, Path, Step},
     crypto::{Algorithm, Key},
     policy::Policy,
@@ -43,6 +44,12 @@ pub(super) fn of(configuration: &Configuration, config: &Config) -> Vec<Finding>
     for credential in configuration.credentials() {
         if let Some(text) = weak_secret(&credential, config) {
             warnings.push(warn(credential.path("secret"), &text));
+        }
+        if let Some(text) = costly_key(&credential, config) {
+            warnings.push(warn(credential.path("key"), text));
+        }
+        if let Some(text) = costly_search(&credential, config) {
+            warnings.push(warn(credential.path("key"), &text));
         }
         for source in ["remote_jwks", "discovery"] {
             let uri = credential.node.get(source).and_then(|source| source.get("uri")).and_then(Node::text);
@@ -100,5 +107,34 @@ fn weak_secret(credential: &CredentialPlace, config: &Config) -> Option<String> 
             secret.len()
         )),
         _ => None,
+    })
+}
+
+/// An RSA key that costs whoever sends forged tokens nothing, and the verifier much more than usual.
+fn costly_key(credential: &CredentialPlace, config: &Config) -> Option<&'static str> {
+    let credential = config.credentials.with_key(credential.key()?).get(credential.before)?;
+    let keys = credential.keys().current()?;
+    let is_costly =
+        |algorithm| keys.candidates(algorithm, None).any(|it| matches!(it.key(), Key::Rsa(rsa) if rsa.is_costly()));
+    Algorithm::ALL.into_iter().any(is_costly).then_some(
+        "an RSA key of over 4096 bits, or with an exponent other than 65537, makes each forged token costly to refuse",
+    )
+}
+
+/// More keys that may have signed one token than a request may cost. Told at the first of the credentials that share them.
+fn costly_search(place: &CredentialPlace, config: &Config) -> Option<String> {
+    let credentials = config.credentials.with_key(place.key()?);
+    let cost = |algorithm: Algorithm| {
+        let sets = credentials.iter().filter(|it| it.allows(algorithm)).filter_map(|it| it.keys().current());
+        sets.fold(0_u32, |sum, set| {
+            set.candidates(algorithm, None).fold(sum, |sum, key| sum.saturating_add(key.key().verification_cost()))
+        })
+    };
+    let algorithm = Algorithm::ALL.into_iter().find(|algorithm| cost(*algorithm) > VERIFICATION_BUDGET)?;
+    (place.before == 0).then(|| {
+        format!(
+            "a token of {algorithm} without a kid may be of more keys than one request may try: some will be refused; give \
+             the keys a kid, or use fewer"
+        )
     })
 }

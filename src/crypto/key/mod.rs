@@ -194,6 +194,23 @@ impl Key {
         }
     }
 
+    /// What checking one signature costs, in units of about 100 µs of the module's time on a slow machine. Only the ratios
+    /// matter: they bound what one request can make a worker do.
+    pub fn verification_cost(&self) -> u32 {
+        match self {
+            Self::Secret(_) => 1,
+            Self::Rsa(key) => key.verification_cost(),
+            Self::P256(_) => 4,
+            Self::P384(_) => 7,
+            Self::P521(_) => 14,
+            Self::Ed25519(_) => 2,
+            Self::Ed448(_) => 48,
+            Self::MlDsa44(_) => 3,
+            Self::MlDsa65(_) => 4,
+            Self::MlDsa87(_) => 6,
+        }
+    }
+
     /// The key as SubjectPublicKeyInfo in DER, for RSA keys and those on NIST curves: what other implementations of their
     /// algorithms are given it as.
     pub fn to_spki(&self) -> Option<Cow<'_, [u8]>> {

@@ -19,6 +19,9 @@ const MAX_BITS: usize = 8192;
 /// A longer public exponent would let one signature cost its sender nothing and the verifier a lot.
 const MAX_EXPONENT_BYTES: usize = 4;
 
+/// What a SubjectPublicKeyInfo of an RSA key holds beside the modulus, at least, in bytes.
+const SPKI_OVERHEAD: usize = 38;
+
 /// An RSA public key of 2048 to 8192 bits, with an odd exponent from 3 to 2³²-1.
 pub struct RsaKey {
     spki: Box<[u8]>,
@@ -47,6 +50,30 @@ impl RsaKey {
     /// The key as SubjectPublicKeyInfo, in DER.
     pub fn spki(&self) -> &[u8] {
         &self.spki
+    }
+
+    /// Whether one verification costs much more than with the keys that issuers use: it has over 4096 bits, or an exponent
+    /// other than 3 and 65537.
+    pub fn is_costly(&self) -> bool {
+        self.kilobits() > 4 || !self.has_usual_exponent()
+    }
+
+    /// What one verification costs, in the units of `Key::verification_cost`. It grows with the square of the modulus, and
+    /// an exponent of 32 bits takes up to 63 multiplications where 65537 takes 17.
+    pub(super) fn verification_cost(&self) -> u32 {
+        let kilobits = self.kilobits();
+        let by_exponent = if self.has_usual_exponent() { 1 } else { 4 };
+        kilobits.saturating_mul(kilobits).saturating_mul(by_exponent)
+    }
+
+    fn kilobits(&self) -> u32 {
+        let modulus_bytes = self.spki.len().saturating_sub(SPKI_OVERHEAD);
+        u32::try_from(modulus_bytes.div_ceil(128)).unwrap_or(u32::MAX)
+    }
+
+    /// The exponent is what a SubjectPublicKeyInfo ends with, an INTEGER of DER.
+    fn has_usual_exponent(&self) -> bool {
+        self.spki.ends_with(&[2, 3, 1, 0, 1]) || self.spki.ends_with(&[2, 1, 3])
     }
 
     /// The key, ready for arithmetic. `new` has checked what can fail here; were it to fail, nothing would verify.
