@@ -22,7 +22,7 @@ use jwt_auth_filter::{
     encoding::json,
     jwks::{KeySet, Origin},
     reply::Reply,
-    request::{RequestHeaders, TokenPlaces},
+    request::{Request, TokenPlaces},
     upstream,
 };
 

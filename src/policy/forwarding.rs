@@ -62,7 +62,8 @@ impl Forwarding {
 
 impl ClaimHeader {
     /// The claim as a header's value; `None` where there is nothing to send. What no header can carry unchanged is
-    /// percent-encoded (RFC 3986 §2.1), and so is an item of a list that would look like two.
+    /// percent-encoded (RFC 3986 §2.1), and so is an item of a list that would look like two, and what holds a percent sign:
+    /// so no two claims give the same value, and decoding it gives the claim.
     fn value(&self, claims: &Members) -> Option<String> {
         let claim = self.claim.find(claims)?;
         let value = match claim.items() {
@@ -87,7 +88,11 @@ impl ClaimHeader {
 fn encoded_unless(text: Cow<str>, is_fit: impl Fn(&str) -> bool) -> String {
     const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-    if is_fit(&text) { text.into_owned() } else { utf8_percent_encode(&text, RESERVED).to_string() }
+    if is_fit(&text) && !text.contains('%') {
+        text.into_owned()
+    } else {
+        utf8_percent_encode(&text, RESERVED).to_string()
+    }
 }
 
 #[cfg(test)]
@@ -103,7 +108,7 @@ mod tests {
     #[test]
     fn single_values_are_sent_as_they_are_spelled() {
         for (json, expected) in [
-            (r#""a b, c; 100% \"d\"""#, r#"a b, c; 100% "d""#),
+            (r#""a b, c; 100 \"d\"""#, r#"a b, c; 100 "d""#),
             (r#""K\u00e4ufer""#, "Käufer"),
             ("12345678901234567890", "12345678901234567890"),
             ("1.50", "1.50"),
@@ -125,6 +130,10 @@ mod tests {
             (r#""\u0000""#, "%00"),
             (r#"" padded ""#, "%20padded%20"),
             (r#""a\u0085b""#, "a%C2%85b"),
+            (r#"" admin""#, "%20admin"),
+            (r#""%20admin""#, "%2520admin"),
+            (r#""%61dmin""#, "%2561dmin"),
+            (r#"["%2C","%"]"#, "%252C,%25"),
             (r#"["a\nb","c"]"#, "a%0Ab,c"),
         ] {
             assert_eq!(value(&format!(r#"{{"a":{json}}}"#), "a", ",").as_deref(), Some(expected));

@@ -41,6 +41,10 @@ impl Request for HostRequest {
         self.headers.values(name).next().map(Cow::Borrowed)
     }
 
+    fn header_values(&self, name: &str) -> Vec<Cow<'_, [u8]>> {
+        self.headers.values(name).map(Cow::Borrowed).collect()
+    }
+
     fn cookies(&self) -> Option<Cow<'_, [u8]>> {
         let mut values = self.headers.values("cookie");
         let first = values.next()?;
@@ -71,16 +75,14 @@ impl RequestHeaders for HostRequest {
         matches!(hostcalls::get_map_value_bytes(MapType::HttpRequestHeaders, name), Ok(None))
     }
 
-    fn header_values(&self, name: &str) -> Vec<Vec<u8>> {
-        self.headers.values(name).map(<[u8]>::to_vec).collect()
-    }
-
     fn add_header(&mut self, name: &str, value: &[u8]) {
         _ = hostcalls::add_map_value_bytes(MapType::HttpRequestHeaders, name, value);
     }
 
-    fn set_path(&mut self, path: &[u8]) {
+    fn set_path(&mut self, path: &[u8]) -> bool {
         _ = hostcalls::set_map_value_bytes(MapType::HttpRequestHeaders, ":path", Some(path));
+        let left = hostcalls::get_map_value_bytes(MapType::HttpRequestHeaders, ":path").ok().flatten();
+        left.is_some_and(|left| left == path)
     }
 }
 

@@ -37,7 +37,7 @@ impl<'r> Carriers<'r> {
         Self {
             path: if places.uri_param_names.is_empty() { None } else { request.path() },
             cookies: if places.cookie_names.is_empty() { None } else { request.cookies() },
-            headers: places.header_names.iter().filter_map(|name| request.header(name)).collect(),
+            headers: places.header_names.iter().flat_map(|name| request.header_values(name)).collect(),
         }
     }
 
@@ -68,9 +68,10 @@ pub(super) fn query_value<'r>(pair: &'r [u8], names: &[String]) -> Option<Cow<'r
     })
 }
 
-/// The first value of each named cookie (RFC 6265 §4.2.1; names are compared exactly).
+/// Every value of the named cookies (RFC 6265 §4.2.1; names are compared exactly). Of two cookies of one name a service may
+/// read either.
 fn cookie_values<'r>(cookies: &'r [u8], names: &'r [String]) -> impl Iterator<Item = &'r [u8]> {
-    names.iter().filter_map(|name| cookies.split(|byte| *byte == b';').find_map(|cookie| cookie_value(cookie, name)))
+    names.iter().flat_map(|name| cookies.split(|byte| *byte == b';').filter_map(|cookie| cookie_value(cookie, name)))
 }
 
 /// The value of a cookie `name=value`, if it has this name. Services strip space around both (RFC 6265 §5.2).
@@ -81,12 +82,12 @@ pub(super) fn cookie_value<'r>(cookie: &'r [u8], name: &str) -> Option<&'r [u8]>
 
 /// The token of a header `Bearer <token>`, the scheme in any case (RFC 9110 §11.1).
 ///
-/// Of a header that occurs several times only the first counts, and a proxy joins them by commas, which no token holds.
+/// It is all that follows. A proxy joins headers of one name by commas, which no JWT holds: so what stands behind a comma
+/// makes the token a bad one, rather than going upstream unchecked.
 pub(super) fn bearer_token(value: &[u8]) -> Option<&[u8]> {
     const SCHEME: &[u8] = b"bearer";
 
-    let first = value.split(|byte| *byte == b',').next()?.trim_ascii();
-    let (scheme, rest) = first.split_at_checked(SCHEME.len())?;
+    let (scheme, rest) = value.trim_ascii().split_at_checked(SCHEME.len())?;
     let is_bearer = scheme.eq_ignore_ascii_case(SCHEME) && rest.first().is_some_and(u8::is_ascii_whitespace);
     is_bearer.then(|| rest.trim_ascii_start()).filter(|token| !token.is_empty())
 }

@@ -7,5 +7,5 @@ mod stripping;
 pub use self::{
     carriers::{Carriers, NotOneToken, TokenPlaces},
     ports::{NotRemoved, Request, RequestHeaders},
-    stripping::take_out_tokens,
+    stripping::{keep_end_to_end, take_out_tokens},
 };

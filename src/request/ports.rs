@@ -15,6 +15,9 @@ pub trait Request {
     /// The value of a header; when it occurs several times, the first one, or the values joined by commas.
     fn header(&self, name: &str) -> Option<Cow<'_, [u8]>>;
 
+    /// All values of a header, in their order. A host may have joined several by commas.
+    fn header_values(&self, name: &str) -> Vec<Cow<'_, [u8]>>;
+
     /// The cookies, of all `Cookie` headers together: HTTP/1.1 clients send one, but nothing makes them.
     fn cookies(&self) -> Option<Cow<'_, [u8]>>;
 
@@ -33,23 +36,20 @@ pub trait RequestHeaders: Request {
     /// Removes every occurrence of a header; whether none is left.
     fn remove_header(&mut self, name: &str) -> bool;
 
-    /// All values of a header, in their order.
-    fn header_values(&self, name: &str) -> Vec<Vec<u8>>;
-
     /// Adds a header beside those of the same name.
     fn add_header(&mut self, name: &str, value: &[u8]);
 
-    /// Replaces the request target's path and query.
-    fn set_path(&mut self, path: &[u8]);
+    /// Replaces the request target's path and query; whether they are now these.
+    fn set_path(&mut self, path: &[u8]) -> bool;
 }
 
-/// The client sent a header that must not go upstream, and the host did not remove it.
+/// The client sent a header that must not go upstream as it is, and the host did not change it.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("the client's header {0} cannot be removed on this host")]
+#[error("the client's header {0} cannot be changed on this host")]
 pub struct NotRemoved(String);
 
 impl NotRemoved {
-    /// The header of this name was not removed.
+    /// The header of this name was not changed.
     pub fn new(name: &str) -> Self {
         Self(name.to_owned())
     }

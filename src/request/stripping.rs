@@ -1,7 +1,9 @@
 //! Taking tokens out of a request before it goes upstream. What else stands there stays as it is, octet for octet.
 //!
-//! All tokens in the places go, not only the one that was verified: of `Bearer good, Bearer other` the upstream must not
-//! be left with the other, which nobody looked at.
+//! All tokens in the places go, not only the one that was verified: the upstream must not be left with another, which
+//! nobody looked at.
+
+use std::borrow::Cow;
 
 use super::{
     NotRemoved, RequestHeaders, TokenPlaces,
@@ -11,12 +13,13 @@ use super::{
 /// Takes the tokens out of every place where one may stand.
 ///
 /// # Errors
-/// The host did not remove a header.
+/// The host did not change what it was to change.
 pub fn take_out_tokens(places: &TokenPlaces, request: &mut impl RequestHeaders) -> Result<(), NotRemoved> {
     if !places.uri_param_names.is_empty()
         && let Some(path) = request.path().and_then(|path| path_without(&path, &places.uri_param_names))
+        && !request.set_path(&path)
     {
-        request.set_path(&path);
+        return Err(NotRemoved::new(":path"));
     }
     for name in &places.header_names {
         edit(request, name, header_without)?;
@@ -27,6 +30,24 @@ pub fn take_out_tokens(places: &TokenPlaces, request: &mut impl RequestHeaders) 
     Ok(())
 }
 
+/// Takes header names out of the request's `Connection` headers, where a client may name them to have the next hop remove
+/// these headers (RFC 9110 §7.6.1). A proxy forwards `Connection` as it came when it upgrades a connection.
+///
+/// # Errors
+/// The host did not change the header.
+pub fn keep_end_to_end<'n>(
+    names: impl Iterator<Item = &'n str> + Clone,
+    request: &mut impl RequestHeaders,
+) -> Result<(), NotRemoved> {
+    const CONNECTION: &str = "connection";
+
+    if request.header(CONNECTION).is_none() {
+        return Ok(());
+    }
+    let is_own = |option: &[u8]| names.clone().any(|name| option.trim_ascii().eq_ignore_ascii_case(name.as_bytes()));
+    edit(request, CONNECTION, |value| list_without(value, b',', is_own).map(|left| left.trim_ascii_start().to_vec()))
+}
+
 /// Edits every occurrence of a header; `without` gives what is left of a value, and `None` if nothing changes. A value
 /// of which nothing is left is removed.
 fn edit(
@@ -34,7 +55,7 @@ fn edit(
     name: &str,
     without: impl Fn(&[u8]) -> Option<Vec<u8>>,
 ) -> Result<(), NotRemoved> {
-    let values = request.header_values(name);
+    let values: Vec<Vec<u8>> = request.header_values(name).into_iter().map(Cow::into_owned).collect();
     let edited: Vec<Option<Vec<u8>>> = values.iter().map(|value| without(value)).collect();
     if edited.iter().all(Option::is_none) {
         return Ok(());
@@ -61,9 +82,8 @@ fn cookies_without(cookies: &[u8], names: &[String]) -> Option<Vec<u8>> {
     list_without(cookies, b';', holds_token).map(|left| left.trim_ascii_start().to_vec())
 }
 
-/// A header that does not begin with a token is none of ours: a comma may stand in a text within quotes there.
+/// Whatever a token stands behind: another scheme, an empty element, or an element of a list within quotes.
 fn header_without(value: &[u8]) -> Option<Vec<u8>> {
-    bearer_token(value)?;
     list_without(value, b',', |element| bearer_token(element).is_some()).map(|left| left.trim_ascii_start().to_vec())
 }
 
@@ -121,16 +141,20 @@ mod tests {
     }
 
     #[test]
-    fn every_token_goes_from_a_header_that_begins_with_one() {
+    fn every_token_goes_from_a_header_wherever_it_stands() {
         for (value, expected) in [
             ("Bearer T", ""),
             ("bearer\tT ", ""),
             ("Bearer T, Basic dTpw", "Basic dTpw"),
             ("Bearer T,Bearer U,Basic x", "Basic x"),
+            ("Basic x, Bearer T", "Basic x"),
+            (", Bearer T", ""),
+            (",,Bearer T,", ",,"),
+            ("Digest a=\"b, Bearer T\"", "Digest a=\"b"),
         ] {
             assert_eq!(text(header_without(value.as_bytes())).as_deref(), Some(expected), "{value}");
         }
-        for value in ["", "Bearer", "Bearer ", "Basic dTpw", "BearerT", "Digest a=\"b, Bearer T\""] {
+        for value in ["", "Bearer", "Bearer ", "Basic dTpw", "BearerT", "Digest a=\"b, c\""] {
             assert_eq!(header_without(value.as_bytes()), None, "{value}");
         }
     }

@@ -113,13 +113,17 @@ impl<'a> Jws<'a> {
         self.header.get("alg")?.string()?.parse().ok()
     }
 
-    /// A header that asks for an extension which this crate does not have: any `crit` (RFC 7515 §4.1.11), or a `b64`
-    /// that is not true, with which the payload would not be what was signed (RFC 7797 §7).
+    /// A header parameter with which the token cannot be verified as it asks for: any `crit` (RFC 7515 §4.1.11), a `b64`
+    /// that is not true, with which the payload would not be what was signed (RFC 7797 §7), or a `kid` that is no string
+    /// (RFC 7515 §4.1.4): to take it for none would open all keys to the token.
     pub fn unsupported_header(&self) -> Option<&'static str> {
         if self.header.get("crit").is_some() {
             return Some("crit");
         }
-        self.header.get("b64").is_some_and(|b64| !b64.is_true()).then_some("b64")
+        if self.header.get("b64").is_some_and(|b64| !b64.is_true()) {
+            return Some("b64");
+        }
+        self.header.get("kid").is_some_and(|kid| kid.string().is_none()).then_some("kid")
     }
 
     /// A claim, else a header parameter of the same name.
@@ -149,6 +153,25 @@ mod tests {
         assert_eq!(jws.signature, [1, 0, 1]);
         assert_eq!(jws.algorithm(), Some(Algorithm::HS256));
         assert_eq!(jws.unsupported_header(), None);
+    }
+
+    #[test]
+    fn a_header_that_cannot_be_followed_is_named() {
+        for (header, expected) in [
+            (r#"{"crit":null}"#, Some("crit")),
+            (r#"{"crit":["b64"],"b64":false}"#, Some("crit")),
+            (r#"{"b64":false}"#, Some("b64")),
+            (r#"{"b64":"true"}"#, Some("b64")),
+            (r#"{"b64":true}"#, None),
+            (r#"{"kid":7}"#, Some("kid")),
+            (r#"{"kid":null}"#, Some("kid")),
+            (r#"{"kid":["1"]}"#, Some("kid")),
+            (r#"{"kid":""}"#, None),
+        ] {
+            let token = format!("{}.{EMPTY}.AQAB", crate::encoding::base64::encode_url(header));
+            let compact = Compact::decode(token.as_bytes()).unwrap();
+            assert_eq!(compact.parse().unwrap().unsupported_header(), expected, "{header}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ pub mod identity;
 
 use crate::{
     authenticate::{Decision, Outcome},
+    policy::IDENTITY_HEADERS,
     request::{self, NotRemoved, RequestHeaders},
 };
 
@@ -21,6 +22,8 @@ pub fn prepare(decision: &Decision, request: &mut impl RequestHeaders) -> Result
         let value = of_claims.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str());
         identity::write(name, value, request)?;
     }
+    let written = IDENTITY_HEADERS.into_iter().chain(decision.claim_headers.iter().map(|name| &**name));
+    request::keep_end_to_end(written, request)?;
     if decision.policy.forwarding.hide_credentials && !matches!(decision.outcome, Outcome::Disabled) {
         request::take_out_tokens(&decision.policy.token_places, request)?;
     }

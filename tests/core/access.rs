@@ -9,6 +9,7 @@ use jwt_auth_filter::{
     encoding::base64::encode_url,
     observe::TokenNames,
     reply::Reply,
+    upstream,
 };
 use serde_json::{Value as Json, json};
 use sha2::Sha256;
@@ -291,19 +292,77 @@ fn tokens_are_taken_out_of_all_their_places() {
     let it = token(&json!({"iss": "a"}));
     let request = FakeRequest::get(&format!("/p?a=%2f&jwt={it}&b"))
         .with("authorization", format!("Bearer {it}"))
-        .with("x-token", format!("Bearer {it}, Basic x"))
+        .with("x-token", format!("Bearer {it}"))
+        .with("x-token", "Basic x, Bearer evil")
+        .with("x-token", ", Bearer evil")
         .with("cookie", format!("a=1; t={it}"))
         .with("cookie", format!("t={it}"));
     let sent = answer(&authenticator, &request, NOW).unwrap();
     assert_eq!(sent.text("x-consumer-username").as_deref(), Some("alice"));
     assert_eq!(sent.path, b"/p?a=%2f&b");
     assert_eq!(sent.text("authorization"), None);
-    assert_eq!(sent.text("x-token").as_deref(), Some("Basic x"));
+    assert_eq!(sent.headers["x-token"], [b"Basic x".to_vec()]);
     assert_eq!(sent.headers["cookie"], [b"a=1".to_vec()]);
     // Nor does the upstream of an anonymous request get what was refused.
     let sent = answer(&authenticator, &bearing("expired.or.forged").with("x-other", "Bearer x"), NOW).unwrap();
     assert_eq!(sent.text("authorization"), None);
     assert_eq!(sent.text("x-other").as_deref(), Some("Bearer x"));
+}
+
+#[test]
+fn a_host_that_does_not_change_the_path_gets_no_request_to_forward() {
+    let authenticator = authenticator(json!({"hide_credentials": true}));
+    let it = token(&json!({"iss": "a"}));
+    let mut request = FakeRequest { keeps_path: true, ..FakeRequest::get(&format!("/?jwt={it}")) };
+    let decision = authenticator.decide(&request, NOW);
+    let problem = upstream::prepare(&decision, &mut request).unwrap_err();
+    assert_eq!(problem.to_string(), "the client's header :path cannot be changed on this host");
+}
+
+#[test]
+fn a_second_token_goes_nowhere_unchecked() {
+    let authenticator = authenticator(json!({"header_names": ["authorization", "x-token"], "cookie_names": ["t"]}));
+    let good = token(&json!({"iss": "a"}));
+    let forged = signed(&json!({"iss": "a"}), b"another");
+    let several = r#"{"message":"Multiple tokens provided"}"#;
+    let bad = r#"{"message":"Bad token; invalid JSON"}"#;
+    let get = || FakeRequest::get("/");
+    for (request, message) in [
+        (get().with("x-token", format!("Bearer {good}")).with("x-token", format!("Bearer {forged}")), several),
+        (get().with("x-token", format!("Bearer {forged}")).with("x-token", format!("Bearer {good}")), several),
+        (get().with("cookie", format!("t={good}; t={forged}")), several),
+        (get().with("cookie", format!("t={good}")).with("cookie", format!("t={forged}")), several),
+        (get().with("authorization", format!("Bearer {good}, Bearer {forged}")), bad),
+        (get().with("authorization", format!("Bearer {good},x")), bad),
+        (get().with("authorization", format!("Bearer {good},")), bad),
+    ] {
+        assert_eq!(refusal(&authenticator, &request).1, message, "{request:?}");
+    }
+    let twice = get().with("x-token", format!("Bearer {good}")).with("x-token", format!("bearer {good}"));
+    assert_eq!(refusal(&authenticator, &twice).0, 200);
+    assert_eq!(refusal(&authenticator, &get().with("cookie", format!("t={good}; t=; t={good}"))).0, 200);
+}
+
+#[test]
+fn a_client_cannot_have_the_next_hop_remove_what_the_filter_wrote() {
+    let fields =
+        json!({"claims_to_headers": [{"claim": "sub", "header": "x-sub"}], "forward_payload_header": "x-claims"});
+    let authenticator = authenticator(fields);
+    let request = bearing(&token(&json!({"iss": "a", "sub": "s"})))
+        .with("connection", "Upgrade, X-Consumer-Username , x-sub,keep-alive")
+        .with("connection", "X-Claims")
+        .with("connection", "x-consumer-other");
+    let sent = answer(&authenticator, &request, NOW).unwrap();
+    assert_eq!(sent.headers["connection"], [b"Upgrade,keep-alive".to_vec(), b"x-consumer-other".to_vec()]);
+}
+
+#[test]
+fn a_kid_that_is_no_string_opens_no_keys() {
+    let input = format!("{}.{}", encode_url(r#"{"alg":"HS256","kid":7}"#), encode_url(r#"{"iss":"a"}"#));
+    let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
+    mac.update(input.as_bytes());
+    let token = format!("{input}.{}", encode_url(mac.finalize().into_bytes()));
+    assert_eq!(refusal(&authenticator(json!({})), &bearing(&token)).1, r#"{"message":"Bad token; invalid kid"}"#);
 }
 
 #[test]

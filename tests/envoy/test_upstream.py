@@ -6,7 +6,7 @@ import pytest
 
 import client
 from consumers import CLIENT_APP, GUEST, HS256, PARTNER, PARTNER_ISSUER, RS256, plugin
-from expect import IDENTITY, passed, passed_as_anonymous, passed_unauthenticated
+from expect import BAD_JSON, IDENTITY, passed, passed_as_anonymous, passed_unauthenticated, refused
 from harness import Listen
 from tokens import as_json, b64
 
@@ -48,6 +48,10 @@ LISTENERS = {
     ),
     "groups": plugin({**CLIENT_APP, "groups": ["staff", "gold"]}, {**GUEST, "groups": ["guests"]}, anonymous="guest"),
     "hiding": plugin(CLIENT_APP, GUEST, **HIDING),
+    "strict": Listen(
+        plugin(CLIENT_APP, header_names=["authorization", "x-token"], cookie_names=["session"]),
+        manager={"upgrade_configs": [{"upgrade_type": "websocket"}]},
+    ),
     "routing": Listen(plugin(CLIENT_APP, PARTNER, claims_to_headers=TIER, clear_route_cache=True), BY_CONSUMER),
 }
 
@@ -146,16 +150,39 @@ def test_a_header_with_nothing_but_the_token_is_gone(envoy):
 
 @pytest.mark.parametrize("using", [client.http1, client.http2], ids=["HTTP/1.1", "HTTP/2"])
 def test_no_other_token_takes_its_place(envoy, using):
-    """What was behind the token was never looked at, and must not be taken for verified."""
+    """What stands elsewhere was never looked at, and must not be taken for verified."""
     token, other = HS256.token(), RS256.token(iss=PARTNER_ISSUER)
-    for headers in [
-        [("x-token", f"Bearer {token}"), ("x-token", f"Bearer {other}")],
-        [("authorization", f"Bearer {token}"), ("authorization", f"Bearer {other}")],
-        [("authorization", f"Bearer {token}, Bearer {other}")],
+    for headers, left in [
+        ([("x-token", f"Bearer {token}"), ("x-token", f"Basic x, Bearer {other}")], ["Basic x"]),
+        ([("x-token", f"Bearer {token}"), ("x-token", f", Bearer {other}")], []),
+        ([("authorization", f"Bearer {token}"), ("x-token", f"Basic y,bearer {other}")], ["Basic y"]),
     ]:
         response = envoy["hiding"].send(headers=headers, using=using)
         passed(response, CLIENT_APP)
         assert other not in str(response.upstream)
+        assert response.upstream_headers("x-token") == left
+
+
+@pytest.mark.parametrize("using", [client.http1, client.http2], ids=["HTTP/1.1", "HTTP/2"])
+def test_a_second_token_in_the_same_place_is_refused(envoy, using):
+    token, other = HS256.token(), RS256.token(iss=PARTNER_ISSUER)
+    for headers, message in [
+        ([("x-token", f"Bearer {token}"), ("x-token", f"Bearer {other}")], "Multiple tokens provided"),
+        ([("authorization", f"Bearer {token}"), ("authorization", f"Bearer {other}")], BAD_JSON),
+        ([("authorization", f"Bearer {token}, Bearer {other}")], BAD_JSON),
+        ([("cookie", f"session={token}"), ("cookie", f"session={other}")], "Multiple tokens provided"),
+    ]:
+        refused(envoy["strict"].send(headers=headers, using=using), message)
+
+
+def test_an_upgrade_cannot_have_the_next_hop_remove_the_identity(envoy, upstream):
+    headers = [("connection", "Upgrade, X-Consumer-Username"), ("upgrade", "websocket")]
+    response = envoy["strict"].bearer(HS256.token(), headers)
+    assert response.reached == 1  # without a body, since the upstream does not upgrade
+    headers = {name.lower(): value for name, value in upstream.last["headers"]}
+    assert headers["x-consumer-username"] == "ClientApp"
+    assert "x-consumer-username" not in headers["connection"].lower()
+    assert "upgrade" in headers["connection"].lower()
 
 
 @pytest.mark.parametrize(
@@ -220,9 +247,9 @@ def test_a_token_is_hidden_in_a_preflight_request_too(envoy):
 
 
 def test_other_credentials_stay(envoy):
-    response = envoy["hiding"].send(headers=[("authorization", 'Digest a="b, Bearer c"'), ("cookie", "a=session=b")])
+    response = envoy["hiding"].send(headers=[("authorization", 'Digest a="b, bearer"'), ("cookie", "a=session=b")])
     passed_as_anonymous(response, GUEST)
-    assert response.upstream_headers("authorization") == ['Digest a="b, Bearer c"']
+    assert response.upstream_headers("authorization") == ['Digest a="b, bearer"']
     assert response.upstream_headers("cookie") == ["a=session=b"]
 
 

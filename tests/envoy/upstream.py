@@ -18,10 +18,11 @@ HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n"
 
 
 class Upstream:
-    """Both services; `requests` counts what reached either of them."""
+    """Both services; `requests` counts what reached either of them, and `last` is what came last."""
 
     def __init__(self):
         self.requests = 0
+        self.last = None
         self._counting = threading.Lock()
         self._http = _HttpServer((LOOPBACK, 0), _HttpHandler)
         self._http.upstream = self
@@ -42,9 +43,10 @@ class Upstream:
 
     def record(self, protocol, method, path, headers, trailers=()):
         """Counts a request and gives what it is answered with; octets become characters one to one (ISO 8859-1)."""
+        seen = {"protocol": protocol, "method": method, "path": path, "headers": headers, "trailers": trailers}
         with self._counting:
             self.requests += 1
-        seen = {"protocol": protocol, "method": method, "path": path, "headers": headers, "trailers": trailers}
+            self.last = seen
         return json.dumps(seen).encode()
 
 

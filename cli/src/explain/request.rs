@@ -70,12 +70,17 @@ impl Request for GivenRequest {
     }
 
     fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        self.header_values(name).into_iter().next()
+    }
+
+    fn header_values(&self, name: &str) -> Vec<Cow<'_, [u8]>> {
+        let values: Vec<&str> = self.values(name).collect();
         // Envoy joins several of this one into one, without those that are empty.
-        let is_joined = name.eq_ignore_ascii_case("authorization");
-        let mut values = self.values(name).peekable();
-        let first = values.peek().copied();
-        let value = if is_joined { values.find(|value| !value.is_empty()).or(first) } else { first };
-        value.map(|value| value.as_bytes().into())
+        if values.len() > 1 && name.eq_ignore_ascii_case("authorization") {
+            let joined = values.into_iter().filter(|value| !value.is_empty()).collect::<Vec<_>>().join(",");
+            return vec![joined.into_bytes().into()];
+        }
+        values.into_iter().map(|value| value.as_bytes().into()).collect()
     }
 
     fn cookies(&self) -> Option<Cow<'_, [u8]>> {
@@ -104,16 +109,13 @@ impl RequestHeaders for GivenRequest {
         true
     }
 
-    fn header_values(&self, name: &str) -> Vec<Vec<u8>> {
-        self.values(name).map(|value| value.as_bytes().to_vec()).collect()
-    }
-
     fn add_header(&mut self, name: &str, value: &[u8]) {
         // The filter adds back what it has left of a header, which was text before.
         self.headers.push((name.to_owned(), String::from_utf8_lossy(value).into_owned()));
     }
 
-    fn set_path(&mut self, path: &[u8]) {
+    fn set_path(&mut self, path: &[u8]) -> bool {
         self.target = String::from_utf8_lossy(path).into_owned();
+        true
     }
 }

@@ -38,6 +38,8 @@ pub(crate) struct FakeRequest {
     pub asked_for_route: Cell<u32>,
     /// Answers that a header was removed and leaves it there, as some hosts do.
     pub keeps_removed_headers: bool,
+    /// Does not change the path when asked to.
+    pub keeps_path: bool,
 }
 
 impl FakeRequest {
@@ -76,6 +78,11 @@ impl Request for FakeRequest {
         self.headers.get(&name.to_ascii_lowercase()).map(|values| values.join(b",".as_slice()).into())
     }
 
+    fn header_values(&self, name: &str) -> Vec<Cow<'_, [u8]>> {
+        let values = self.headers.get(&name.to_ascii_lowercase());
+        values.into_iter().flatten().map(|value| value.as_slice().into()).collect()
+    }
+
     fn cookies(&self) -> Option<Cow<'_, [u8]>> {
         self.headers.get("cookie").map(|values| values.join(b"; ".as_slice()).into())
     }
@@ -103,16 +110,15 @@ impl RequestHeaders for FakeRequest {
         !self.keeps_removed_headers
     }
 
-    fn header_values(&self, name: &str) -> Vec<Vec<u8>> {
-        self.headers.get(&name.to_ascii_lowercase()).cloned().unwrap_or_default()
-    }
-
     fn add_header(&mut self, name: &str, value: &[u8]) {
         self.headers.entry(name.to_ascii_lowercase()).or_default().push(value.to_vec());
     }
 
-    fn set_path(&mut self, path: &[u8]) {
-        self.path = path.to_vec();
+    fn set_path(&mut self, path: &[u8]) -> bool {
+        if !self.keeps_path {
+            self.path = path.to_vec();
+        }
+        !self.keeps_path
     }
 }
 
