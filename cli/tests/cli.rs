@@ -986,7 +986,12 @@ fn a_token_is_taken_with_what_was_copied_around_it_and_nothing_else_for_one() {
 #[test]
 fn preflight_and_anonymous_are_explained() {
     let config = config(json!({"run_on_preflight": false, "anonymous": "guest", "consumers": [{"username": "guest"}]}));
-    let (code, explanation) = explain("guest.json", &config, &[], "OPTIONS / HTTP/1.1\n");
+    let (code, explanation) = explain(
+        "guest.json",
+        &config,
+        &[],
+        "OPTIONS / HTTP/1.1\nOrigin: https://a.example\nAccess-Control-Request-Method: PUT\n",
+    );
     assert_eq!((code, &explanation["verdict"]["as"]), (0, &json!("without a token, as a preflight request")));
     let (code, explanation) = explain("guest.json", &config, &[], "GET / HTTP/1.1\n");
     assert_eq!(code, 0);

@@ -123,7 +123,7 @@ impl<V: Verifier> Authenticator<V> {
         if policy.disabled {
             return Outcome::Disabled;
         }
-        if !policy.run_on_preflight && request.method().is_some_and(|method| *method == *b"OPTIONS") {
+        if !policy.run_on_preflight && is_preflight(request) {
             return Outcome::Preflight;
         }
         match self.check(policy, request, now) {
@@ -277,6 +277,14 @@ impl<D: Into<Denial>> From<D> for Invalid {
     fn from(denial: D) -> Self {
         Self { denial: denial.into(), wait: None }
     }
+}
+
+/// Whether a browser asks whether it may send a request (Fetch standard, CORS-preflight request). Any other `OPTIONS` may do
+/// whatever the service makes of it, such as a method that another header names.
+fn is_preflight(request: &impl Request) -> bool {
+    request.method().is_some_and(|method| *method == *b"OPTIONS")
+        && request.header("origin").is_some()
+        && request.header("access-control-request-method").is_some()
 }
 
 /// What becomes of a request whose authentication failed. `allow` and `deny` hold for the anonymous consumer as well.

@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     fault::{Faults, Place, Problem, Reported},
-    fields::{Fields, in_words, name, printable, text},
+    fields::{Fields, in_words, name, text},
     header_text, key_sets,
     schema::{Field, Shape},
 };
@@ -235,7 +235,20 @@ fn group(value: Value) -> Result<HeaderText, Problem> {
 fn algorithm(value: Value) -> Result<Algorithm, Problem> {
     let name = text(value)?;
     let expected = || Algorithm::ALL.map(Algorithm::name).join(", ");
-    name.parse().map_err(|_| Problem::new(format!("\"{}\"", printable(&name)), format!("one of {}", expected())))
+    let found =
+        || if is_like_an_algorithm(&name) { format!("\"{name}\"") } else { "a text that is no algorithm".to_owned() };
+    name.parse().map_err(|_| Problem::new(found(), format!("one of {}", expected())))
+}
+
+/// Whether a text has the form of an algorithm's name (RFC 7518 §3.1), such as `HS265`. Secrets are pasted into the wrong
+/// field: what may be one is not repeated.
+fn is_like_an_algorithm(text: &str) -> bool {
+    let is_family = |family: &str| {
+        let rest = text.get(..family.len()).filter(|it| it.eq_ignore_ascii_case(family)).and(text.get(family.len()..));
+        rest.is_some_and(|rest| rest.len() <= 4 && rest.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    let is_name = ["none", "EdDSA", "Ed25519", "Ed448", "ES256K"].iter().any(|name| text.eq_ignore_ascii_case(name));
+    is_name || ["HS", "RS", "PS", "ES", "ML-DSA-"].into_iter().any(is_family)
 }
 
 /// The key of a credential that names one: once, or in each of the forms that are asked for.

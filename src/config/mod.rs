@@ -13,7 +13,7 @@ mod response;
 mod rules;
 pub mod schema;
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, iter, sync::Arc};
 
 pub use self::fault::{Fault, Path, Step, UNKNOWN_FIELD, Warning};
 use self::{
@@ -192,6 +192,15 @@ impl Config {
     /// The names that only the filter may write, in lower case: identity headers, and those that any policy fills.
     pub fn own_headers(&self) -> impl Iterator<Item = &str> {
         IDENTITY_HEADERS.into_iter().chain(self.claim_headers.iter().map(AsRef::as_ref))
+    }
+
+    /// The headers, in lower case, that hold tokens which some policy hides from the upstream.
+    pub fn hidden_headers(&self) -> impl Iterator<Item = &str> {
+        let policies = iter::once(&self.policy).chain(self.rules.iter().map(|rule| &rule.policy));
+        policies.filter(|policy| policy.forwarding.hide_credentials).flat_map(|policy| {
+            let cookie = (!policy.token_places.cookie_names.is_empty()).then_some("cookie");
+            policy.token_places.header_names.iter().map(String::as_str).chain(cookie)
+        })
     }
 
     /// Whether any policy needs more of a token's claims than the time.

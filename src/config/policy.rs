@@ -110,7 +110,13 @@ pub(super) const FIELDS: &[Field] = &[
          request is refused.",
         r#""guest""#,
     ),
-    Field::with_default("run_on_preflight", Shape::Flag, "Whether `OPTIONS` requests need a token.", "true", "false"),
+    Field::with_default(
+        "run_on_preflight",
+        Shape::Flag,
+        "Whether preflight requests, `OPTIONS` with `Origin` and `Access-Control-Request-Method`, need a token.",
+        "true",
+        "false",
+    ),
     Field::optional("realm", Shape::HeaderText, "The realm that `WWW-Authenticate` names.", r#""api""#),
     Field::optional(
         "claims_to_headers",

@@ -104,11 +104,11 @@ impl Worker {
         self.key_sets.release();
     }
 
-    /// Takes the names that only the filter may write out of the trailers: some services merge them into the headers.
+    /// Takes out of the trailers what some services merge into the headers: names that only the filter may write, and
+    /// tokens that are to be hidden.
     pub(super) fn clean_trailers(&self) {
-        for name in self.authenticator.config().own_headers() {
-            host::remove_trailer(name);
-        }
+        let config = self.authenticator.config();
+        config.own_headers().chain(config.hidden_headers()).for_each(host::remove_trailer);
     }
 
     /// Does what was decided with the request that the host is calling about, or is told to mean: tells the operators,

@@ -270,7 +270,9 @@ fn claims_become_headers_that_no_client_can_supply() {
     let bare = encode_url(json!({"iss": "a"}).to_string());
     assert_eq!(headers(bearing(&token(&json!({"iss": "a"})))), [None, None, Some(bare)]);
     assert_eq!(headers(FakeRequest::get("/")), [None, None, None], "anonymous");
-    let preflight = FakeRequest { method: "OPTIONS".to_owned(), ..FakeRequest::get("/") };
+    let preflight = FakeRequest { method: "OPTIONS".to_owned(), ..FakeRequest::get("/") }
+        .with("origin", "https://app.example.com")
+        .with("access-control-request-method", "GET");
     assert_eq!(headers(preflight), [None, None, None], "preflight");
 }
 

@@ -89,13 +89,19 @@ fn different_tokens_are_refused_and_the_same_one_twice_is_not() {
 
 #[test]
 fn a_preflight_request_passes_only_where_the_policy_says_so() {
-    let preflight = FakeRequest { method: "OPTIONS".to_owned(), ..FakeRequest::get("/") };
+    let options = FakeRequest { method: "OPTIONS".to_owned(), ..FakeRequest::get("/") };
+    let origin = options.clone().with("origin", "https://app.example.com");
+    let preflight = origin.clone().with("access-control-request-method", "DELETE");
     let spoofed = preflight.clone().with("x-consumer-username", "joe").with("x-anonymous-consumer", "true");
     assert_eq!(refusal(json!({}), preflight), UNAUTHORIZED);
 
     let upstream = answer(&authenticator(json!({"run_on_preflight": false})), &spoofed, EXP - 1).unwrap();
-    assert_eq!(upstream.headers.len(), 0);
-    assert_eq!(refusal(json!({"run_on_preflight": false}), FakeRequest::get("/")), UNAUTHORIZED);
+    assert_eq!(upstream.headers.len(), 2);
+    let other = options.clone().with("x-http-method-override", "DELETE");
+    let asks = FakeRequest::get("/").with("origin", "https://a").with("access-control-request-method", "GET");
+    for request in [FakeRequest::get("/"), options, origin, other, asks] {
+        assert_eq!(refusal(json!({"run_on_preflight": false}), request), UNAUTHORIZED);
+    }
 }
 
 #[test]

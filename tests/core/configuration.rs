@@ -598,3 +598,23 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_algorithm_is_repeated_only_if_it_has_the_form_of_one() {
+    for (name, is_told) in [
+        ("HS265", true),
+        ("hs256", true),
+        ("none", true),
+        ("ES256K", true),
+        ("ML-DSA-45", true),
+        ("hunter2", false),
+        ("HS25678", false),
+        ("RSA-OAEP", false),
+        ("s3cr3t", false),
+        ("HS\u{e9}", false),
+    ] {
+        let faults = credential_faults(json!({"key": "k", "algorithm": name, "secret": "s"})).concat();
+        assert_eq!(faults.contains(name), is_told, "{faults}");
+        assert!(is_told || faults.contains("a text that is no algorithm; expected one of HS256"), "{faults}");
+    }
+}

@@ -32,6 +32,8 @@ os.execvp(sys.argv[1], sys.argv[1:])
 # What the log says when the module crashed or Envoy could not run it.
 CRASH = re.compile(r"panicked|Function: proxy_on|Proxy-Wasm|Uncaught RuntimeError|Wasm VM failed", re.IGNORECASE)
 
+PREFLIGHT = [("origin", "https://app.example.com"), ("access-control-request-method", "GET")]
+
 
 def until(condition, what, seconds=20):
     """Polls until the condition gives something true, and gives that."""
@@ -162,6 +164,10 @@ class Listener:
         response = using(self.address, method, path, headers, body)
         response.reached = self._upstream.requests - before
         return response
+
+    def preflight(self, headers=(), **request):
+        """What a browser sends to ask whether it may send another request."""
+        return self.send("OPTIONS", headers=[*PREFLIGHT, *headers], **request)
 
     def bearer(self, token, headers=(), **request):
         """Sends a request with the token where most clients put it."""

@@ -65,7 +65,7 @@ def test_every_field_works_in_both_forms(envoy, form):
     passed(listener.send(headers=[("x-token", f"Bearer {token}")]), PARTNER, PARTNER_ISSUER)
     passed(listener.send(path=f"/?token={token}"), PARTNER, PARTNER_ISSUER)
     passed(listener.send(headers=[("cookie", f"token={token}")]), PARTNER, PARTNER_ISSUER)
-    passed_unauthenticated(listener.send("OPTIONS"))
+    passed_unauthenticated(listener.preflight())
     refused(listener.send(path=f"/?jwt={token}"), "Unauthorized", 'Bearer realm="api"')
     late = RS256.token({"client": PARTNER_ISSUER, "exp": in_seconds(600), "nbf": 0})
     refused(listener.send(path=f"/?token={late}"), {"exp": "exceeds maximum allowed expiration"}, invalid)
@@ -81,7 +81,7 @@ def test_a_field_that_is_absent_or_null_has_its_default(envoy, name):
     passed(listener.bearer(expired), CLIENT_APP)
     passed(listener.send(path=f"/?jwt={expired}"), CLIENT_APP)
     unauthorized(listener.send(headers=[("cookie", f"jwt={expired}")]))
-    unauthorized(listener.send("OPTIONS"))
+    unauthorized(listener.preflight())
 
 
 @pytest.mark.parametrize("name", ["no consumers", "nothing", "nothing, as text", "nothing at all"])

@@ -360,6 +360,7 @@ def send(listener, request):
     name = request.headers[0] if request.headers else "authorization"
     in_path = "{token}" in request.path
     headers = [(name, f"Bearer {token}")] if token and not in_path else []
+    headers += harness.PREFLIGHT if request.method == "OPTIONS" else []
     response = listener.send(request.method, request.path.format(token=token), headers, using=with_host(request.host))
     return response, token
 

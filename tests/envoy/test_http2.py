@@ -16,6 +16,7 @@ from expect import (
     refused,
     unauthorized,
 )
+from harness import PREFLIGHT
 from tokens import ISSUER, key
 
 LISTENERS = {
@@ -64,7 +65,7 @@ def test_no_token_is_unauthorized(send):
 
 def test_anonymous_and_preflight(send):
     passed_as_anonymous(send("anonymous", headers=SPOOFED), GUEST)
-    passed_unauthenticated(send(method="OPTIONS", headers=SPOOFED))
+    passed_unauthenticated(send(method="OPTIONS", headers=[*PREFLIGHT, *SPOOFED]))
 
 
 @pytest.mark.parametrize("position", range(4))

@@ -15,6 +15,7 @@ from expect import (
     refused,
     unauthorized,
 )
+from harness import PREFLIGHT
 from tokens import key
 
 CUSTOM_ONLY = {"custom_id": "only a custom id", "jwt_secrets": [key("HS384").credential("custom")]}
@@ -163,26 +164,31 @@ def test_a_bad_token_stays_in_an_anonymous_request(envoy):
 
 
 def test_preflight_passes_without_a_token_where_that_is_configured(envoy, spoofed):
-    passed_unauthenticated(envoy["no preflight"].send("OPTIONS", headers=spoofed))
+    passed_unauthenticated(envoy["no preflight"].preflight(spoofed))
 
 
 def test_a_token_in_a_preflight_is_not_looked_at(envoy):
-    passed_unauthenticated(envoy["no preflight"].bearer(HS256.token(), method="OPTIONS"))
-    passed_unauthenticated(envoy["no preflight"].bearer("abc", method="OPTIONS", path="/?jwt=def"))
+    passed_unauthenticated(envoy["no preflight"].preflight([("authorization", f"Bearer {HS256.token()}")]))
+    passed_unauthenticated(envoy["no preflight"].preflight([("authorization", "Bearer abc")], path="/?jwt=def"))
 
 
 def test_a_preflight_is_not_anonymous_either(envoy):
-    passed_unauthenticated(envoy["no preflight, anonymous"].send("OPTIONS"))
+    passed_unauthenticated(envoy["no preflight, anonymous"].preflight())
     passed_as_anonymous(envoy["no preflight, anonymous"].send("GET"), GUEST)
 
 
 def test_a_preflight_needs_a_token_by_default(envoy):
-    unauthorized(envoy["default"].send("OPTIONS"))
+    unauthorized(envoy["default"].preflight())
     passed(envoy["default"].bearer(HS256.token(), method="OPTIONS"), CLIENT_APP)
-    passed_as_anonymous(envoy["anonymous"].send("OPTIONS"), GUEST)
+    passed_as_anonymous(envoy["anonymous"].preflight(), GUEST)
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "HEAD", "options", "OPTIONSX", "TRACE"])
 def test_only_options_is_a_preflight(envoy, method):
-    response = envoy["no preflight"].send(method)
+    response = envoy["no preflight"].send(method, headers=PREFLIGHT)
     assert (response.status, response.reached) in [(401, 0), (400, 0)]
+
+
+@pytest.mark.parametrize("headers", [[], PREFLIGHT[:1], PREFLIGHT[1:], [("x-http-method-override", "DELETE")]])
+def test_options_that_no_browser_asks_with_need_a_token(envoy, headers):
+    unauthorized(envoy["no preflight"].send("OPTIONS", headers=headers))

@@ -97,7 +97,7 @@ def test_what_passes_is_counted(envoy, counted):
     token = HS256.token(**in_a_minute())
     for _ in range(3):
         passed(envoy["counting"].bearer(token), CLIENT_APP)
-    envoy["counting"].send("OPTIONS")
+    envoy["counting"].preflight()
     envoy["counting"].send(path="/open")
     envoy["anonymous"].send()
     counted(authenticated=3, preflight=1, disabled=1, anonymous=1, token_cache_hits=2, token_cache_misses=1)
@@ -272,7 +272,7 @@ def test_the_filter_state_says_who_called_and_how_it_ended(envoy):
     spoofed = [("x-consumer-username", "root"), ("wasm.jwt_auth.consumer", "root")]
     listener.bearer(HS256.token(), path="/named", headers=spoofed)
     listener.send(path="/nameless", headers=spoofed)
-    listener.send("OPTIONS", path="/preflight", headers=spoofed)
+    listener.preflight(spoofed, path="/preflight")
     listener.bearer(RS256.token(iss=partner), path="/denied", headers=spoofed)
     for path, state in {
         "/named": ["ClientApp", "https://auth.example.com", "authenticated"],

@@ -108,7 +108,7 @@ def test_no_client_can_supply_such_a_header(envoy):
     spoofed = [*SUPPLIED, *[(name.upper(), "again") for name in NAMES], *[(name, b"\xff") for name in NAMES]]
     anonymous = envoy["claims"].send(headers=spoofed)
     passed_as_anonymous(anonymous, GUEST)
-    preflight = envoy["claims"].send("OPTIONS", headers=spoofed)
+    preflight = envoy["claims"].preflight(spoofed)
     passed_unauthenticated(preflight)
     authenticated = envoy["claims"].bearer(HS256.token(), spoofed)
     passed(authenticated, CLIENT_APP)
@@ -124,7 +124,7 @@ def test_no_client_can_supply_such_a_header_as_a_trailer(envoy):
     passed(authenticated, CLIENT_APP)
     anonymous = envoy["claims"].send("POST", path="/http2", body=b"x", using=using)
     passed_as_anonymous(anonymous, GUEST)
-    preflight = envoy["claims"].send("OPTIONS", path="/http2", using=using)
+    preflight = envoy["claims"].preflight(path="/http2", using=using)
     for response in [authenticated, anonymous, preflight]:
         assert response.upstream["trailers"] == [["x-other", "supplied"]]
 
@@ -240,8 +240,15 @@ def test_a_refused_token_is_hidden_from_the_service_too(envoy):
     assert response.upstream["path"] == "/?a"
 
 
+def test_a_token_is_hidden_in_a_trailer_too(envoy):
+    using = partial(client.http2, trailers=[("x-token", "Bearer x"), ("x-other", "Bearer y")])
+    response = envoy["hiding"].bearer(HS256.token(), method="POST", path="/http2", body=b"x", using=using)
+    passed(response, CLIENT_APP)
+    assert response.upstream["trailers"] == [["x-other", "Bearer y"]]
+
+
 def test_a_token_is_hidden_in_a_preflight_request_too(envoy):
-    response = envoy["hiding"].bearer("whatever", method="OPTIONS", path="/?jwt=another&a")
+    response = envoy["hiding"].preflight([("authorization", "Bearer whatever")], path="/?jwt=another&a")
     passed_unauthenticated(response)
     assert (response.upstream_headers("authorization"), response.upstream["path"]) == ([], "/?a")
 

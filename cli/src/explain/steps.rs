@@ -51,7 +51,9 @@ pub(super) fn of(
     let mut checks = Checks { authenticator, configuration, decision, at, token: None, steps: Vec::new() };
     checks.rule(request);
     match &decision.outcome {
-        Outcome::Preflight => checks.pass("preflight", "OPTIONS needs no token, because run_on_preflight is false"),
+        Outcome::Preflight => {
+            checks.pass("preflight", "a preflight request needs no token, because run_on_preflight is false")
+        }
         Outcome::Disabled => checks.pass("disabled", "the rule asks for no token"),
         Outcome::Denied(Denial { reason: reason @ Reason::ForbiddenHeader(_), .. }) => {
             checks.fail("headers", reason.to_string());
