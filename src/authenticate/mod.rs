@@ -14,7 +14,7 @@ pub use self::{
 };
 use crate::{
     config::Config,
-    crypto::Verifier,
+    crypto::{Key, Verifier},
     encoding::{
         UntrustedText,
         json::{Members, Raw},
@@ -67,7 +67,21 @@ struct VerifiedToken {
 /// Why a token is not valid, and what might make it so.
 struct Invalid {
     denial: Denial,
-    wait: Option<Wait>,
+    search: Option<Search>,
+}
+
+/// A request whose token no key has signed that is there, while a key set may still bring one that has.
+#[derive(Debug)]
+pub struct Pending {
+    denial: Denial,
+    search: Search,
+}
+
+impl Pending {
+    /// What the request waits for.
+    pub fn wait(&self) -> Wait {
+        Wait { sets: self.search.sets.clone() }
+    }
 }
 
 impl<V: Verifier> Authenticator<V> {
@@ -89,50 +103,62 @@ impl<V: Verifier> Authenticator<V> {
 
     /// Decides about a request at the time `now`, with the keys that are there.
     pub fn decide(&self, request: &impl Request, now: Timestamp) -> Decision<'_> {
-        self.weigh(request, now).0
+        self.decide_or_wait(request, now).unwrap_or_else(|pending| self.give_up(request, pending))
     }
 
     /// Decides about a request at the time `now`.
     ///
     /// # Errors
     /// What the request should wait for: its token is not valid, and a key set that has yet to arrive may change that.
-    pub fn decide_or_wait(&self, request: &impl Request, now: Timestamp) -> Result<Decision<'_>, Wait> {
-        match self.weigh(request, now) {
-            (_, Some(wait)) => Err(wait),
-            (decision, None) => Ok(decision),
-        }
+    pub fn decide_or_wait(&self, request: &impl Request, now: Timestamp) -> Result<Decision<'_>, Pending> {
+        self.weigh(request, now, None)
     }
 
-    fn weigh(&self, request: &impl Request, now: Timestamp) -> (Decision<'_>, Option<Wait>) {
-        let policy = self.config.policy_for(request);
-        let mut wait = None;
-        let outcome = self.outcome(policy, request, now, &mut wait);
-        (Decision { policy, claim_headers: &self.config.claim_headers, outcome }, wait)
-    }
-
-    fn outcome<'c>(
-        &'c self,
-        policy: &'c Policy,
+    /// Decides again about a request that has waited. Keys that have been tried are not tried again, and what they have cost
+    /// counts.
+    ///
+    /// # Errors
+    /// What the request should wait for now.
+    pub fn decide_again(
+        &self,
         request: &impl Request,
         now: Timestamp,
-        wait: &mut Option<Wait>,
-    ) -> Outcome<'c> {
+        pending: Pending,
+    ) -> Result<Decision<'_>, Pending> {
+        self.weigh(request, now, Some(pending.search.again()))
+    }
+
+    /// Decides about a request that is not to wait any longer. Nothing is verified: what the request has come to is known.
+    pub fn give_up(&self, request: &impl Request, pending: Pending) -> Decision<'_> {
+        let policy = self.config.policy_for(request);
+        self.decision(policy, without_token(policy, pending.denial))
+    }
+
+    fn decision<'c>(&'c self, policy: &'c Policy, outcome: Outcome<'c>) -> Decision<'c> {
+        Decision { policy, claim_headers: &self.config.claim_headers, outcome }
+    }
+
+    fn weigh(&self, request: &impl Request, now: Timestamp, search: Option<Search>) -> Result<Decision<'_>, Pending> {
+        let policy = self.config.policy_for(request);
+        if let Some(outcome) = self.without_authentication(policy, request) {
+            return Ok(self.decision(policy, outcome));
+        }
+        match self.check(policy, request, now, search) {
+            Ok(authenticated) => Ok(self.decision(policy, Outcome::Authenticated(authenticated))),
+            Err(Invalid { denial, search: Some(search) }) => Err(Pending { denial, search }),
+            Err(Invalid { denial, search: None }) => Ok(self.decision(policy, without_token(policy, denial))),
+        }
+    }
+
+    /// What becomes of a request whose token does not matter.
+    fn without_authentication(&self, policy: &Policy, request: &impl Request) -> Option<Outcome<'_>> {
         if let Err(denial) = self.route_is_its_own(request) {
-            return Outcome::Denied(denial);
+            return Some(Outcome::Denied(denial));
         }
         if policy.disabled {
-            return Outcome::Disabled;
+            return Some(Outcome::Disabled);
         }
-        if !policy.run_on_preflight && is_preflight(request) {
-            return Outcome::Preflight;
-        }
-        match self.check(policy, request, now) {
-            Ok(authenticated) => Outcome::Authenticated(authenticated),
-            Err(invalid) => {
-                *wait = invalid.wait;
-                without_token(policy, invalid.denial)
-            }
-        }
+        (!policy.run_on_preflight && is_preflight(request)).then_some(Outcome::Preflight)
     }
 
     /// A proxy chooses the route again when the filter takes a header away. Where rules go by the route, a client must
@@ -149,10 +175,16 @@ impl<V: Verifier> Authenticator<V> {
     }
 
     /// Finds the request's token and checks it. What is in the cache is checked against the time all the same.
-    fn check(&self, policy: &Policy, request: &impl Request, now: Timestamp) -> Result<Authenticated, Invalid> {
+    fn check(
+        &self,
+        policy: &Policy,
+        request: &impl Request,
+        now: Timestamp,
+        search: Option<Search>,
+    ) -> Result<Authenticated, Invalid> {
         let carriers = Carriers::fetch(request, &policy.token_places);
         let token = carriers.token(&policy.token_places)?;
-        let VerifiedToken { credential, times, payload, .. } = self.verified(policy, &token, now)?;
+        let VerifiedToken { credential, times, payload, .. } = self.verified(policy, &token, now, search)?;
 
         let deny = |reason| Denial::of_consumer(&credential, reason);
         times.check(policy.time_checks, now).map_err(|faults| deny(Reason::Claims(faults)))?;
@@ -169,7 +201,13 @@ impl<V: Verifier> Authenticator<V> {
     }
 
     /// A token that is verified, but for the time: now, or when it came before, for as long as its key is not removed.
-    fn verified(&self, policy: &Policy, token: &[u8], now: Timestamp) -> Result<VerifiedToken, Invalid> {
+    fn verified(
+        &self,
+        policy: &Policy,
+        token: &[u8],
+        now: Timestamp,
+        search: Option<Search>,
+    ) -> Result<VerifiedToken, Invalid> {
         let stands = |known: &&VerifiedToken| known.lookup == policy.lookup && !known.key.is_removed();
         let known = self.cache.borrow_mut().get(token).filter(stands).cloned();
         let CacheUse { hits, misses } = self.cache_use.get();
@@ -177,15 +215,23 @@ impl<V: Verifier> Authenticator<V> {
             self.cache_use.set(CacheUse { hits: hits.saturating_add(1), misses });
             return Ok(verified);
         }
-        self.cache_use.set(CacheUse { hits, misses: misses.saturating_add(1) });
-        let verified = self.verify(policy, token, now)?;
+        // A request that has waited was counted before.
+        let new_miss = u64::from(search.is_none());
+        self.cache_use.set(CacheUse { hits, misses: misses.saturating_add(new_miss) });
+        let verified = self.verify(policy, token, now, search.unwrap_or_default())?;
         let beside = verified.payload.as_ref().map_or(0, |payload| payload.len());
         self.cache.borrow_mut().insert(token, verified.clone(), beside);
         Ok(verified)
     }
 
     /// Verifies a token, but for the time. The checks stand in the order in which their answers take precedence.
-    fn verify(&self, policy: &Policy, token: &[u8], now: Timestamp) -> Result<VerifiedToken, Invalid> {
+    fn verify(
+        &self,
+        policy: &Policy,
+        token: &[u8],
+        now: Timestamp,
+        mut search: Search,
+    ) -> Result<VerifiedToken, Invalid> {
         let compact = Compact::decode(token)?;
         let jws = compact.parse()?;
         let algorithm = jws.algorithm().ok_or(Reason::UnsupportedAlgorithm)?;
@@ -199,18 +245,14 @@ impl<V: Verifier> Authenticator<V> {
         let Some(first) = credentials.first() else { return Err(Reason::UnknownKey(UntrustedText::new(&key)).into()) };
 
         let kid = jws.header.get("kid").and_then(Raw::string);
-        let mut search = Search::default();
         for credential in credentials.iter().filter(|credential| credential.allows(algorithm)) {
             let Some(keys) = search.keys(credential, kid.as_deref()) else { continue };
             search.fits |= keys.serves(algorithm);
-            let verifies = |it: &&Arc<VerificationKey>| {
-                self.verifier.verify(it.key(), algorithm, jws.signing_input, jws.signature)
-            };
-            let mut affordable = keys.candidates(algorithm, kid.as_deref()).take_while(|it| search.affords(it));
-            if let Some(key) = affordable.find(verifies) {
+            let verifies = |key: &Key| self.verifier.verify(key, algorithm, jws.signing_input, jws.signature);
+            if let Some(key) = search.find(keys.candidates(algorithm, kid.as_deref()), verifies) {
                 return Ok(VerifiedToken {
                     credential: Arc::clone(credential),
-                    key: Arc::clone(key),
+                    key,
                     times: Times::of(&jws.claims),
                     lookup: policy.lookup,
                     payload: self.config.uses_claims().then(|| jws.payload.into()),
@@ -222,11 +264,13 @@ impl<V: Verifier> Authenticator<V> {
 }
 
 /// The search for the key of a token, over the credentials that it may be of.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Search {
     /// Whether any key serves the token's algorithm.
     fits: bool,
-    /// What the signatures that were checked so far have cost.
+    /// The keys that have not signed the token. It may be compared with a set that replaces theirs.
+    tried: Vec<Arc<VerificationKey>>,
+    /// What trying them has cost.
     spent: u32,
     /// Whether a key was left that the budget did not suffice for.
     is_exhausted: bool,
@@ -244,6 +288,33 @@ impl Search {
             self.sets.push(Arc::clone(remote));
         }
         keys
+    }
+
+    /// The first of the keys that has signed the token. Keys that were tried before are passed by, also those that two
+    /// credentials share.
+    fn find<'k>(
+        &mut self,
+        keys: impl Iterator<Item = &'k Arc<VerificationKey>>,
+        verifies: impl Fn(&Key) -> bool,
+    ) -> Option<Arc<VerificationKey>> {
+        for key in keys {
+            if self.tried.iter().any(|tried| Arc::ptr_eq(tried, key)) {
+                continue;
+            }
+            if !self.affords(key) {
+                return None;
+            }
+            if verifies(key.key()) {
+                return Some(Arc::clone(key));
+            }
+            self.tried.push(Arc::clone(key));
+        }
+        None
+    }
+
+    /// The search anew, with what it has tried so far.
+    fn again(self) -> Self {
+        Self { tried: self.tried, spent: self.spent, ..Self::default() }
     }
 
     /// Whether one more key may be tried. The first always may.
@@ -268,14 +339,14 @@ impl Search {
             None if self.fits => Reason::InvalidSignature,
             None => Reason::AlgorithmMismatch,
         };
-        let wait = (!self.sets.is_empty()).then_some(Wait { sets: self.sets });
-        Invalid { denial: Denial::of_consumer(first, reason), wait }
+        let search = (!self.sets.is_empty()).then_some(self);
+        Invalid { denial: Denial::of_consumer(first, reason), search }
     }
 }
 
 impl<D: Into<Denial>> From<D> for Invalid {
     fn from(denial: D) -> Self {
-        Self { denial: denial.into(), wait: None }
+        Self { denial: denial.into(), search: None }
     }
 }
 

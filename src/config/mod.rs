@@ -30,6 +30,7 @@ use crate::{
 };
 
 const MAX_CACHE_ENTRIES: u32 = 1_000_000;
+const MAX_WAITING_REQUESTS: u32 = 65_536;
 const MAX_CACHE_BYTES: u32 = 1 << 30;
 
 /// The fields of the configuration, in the order in which they are documented.
@@ -67,6 +68,14 @@ const WORKER_FIELDS: &[Field] = &[
         "1048576",
     ),
     Field::with_default(
+        "max_waiting_requests",
+        Shape::Number { maximum: MAX_WAITING_REQUESTS },
+        "How many requests of a worker may wait for key sets at a time, for each set no more than there is room left. Those \
+         beyond are answered at once.",
+        "1024",
+        "128",
+    ),
+    Field::with_default(
         "measure_verification",
         Shape::Flag,
         "Whether the time that verifying a signature takes is kept as a histogram.",
@@ -98,6 +107,8 @@ pub struct Config {
     pub host_crypto: HostCryptoUse,
     /// `token_cache_size` and `token_cache_bytes`.
     pub token_cache: CacheLimits,
+    /// How many requests of a worker may wait for key sets.
+    pub max_waiting_requests: usize,
     /// Whether the time of verifying is measured.
     pub measure_verification: bool,
     /// What was noticed that is no fault.
@@ -150,6 +161,7 @@ impl Config {
 
         let host_crypto = fields.or_default("host_crypto", host_crypto_use, HostCryptoUse::Auto);
         let token_cache = token_cache(&mut fields);
+        let max_waiting = fields.or_default("max_waiting_requests", number_up_to(MAX_WAITING_REQUESTS), 1024);
         let measure_verification = fields.or_default("measure_verification", flag, false);
         let secret_forms = rules::secret_forms(&fields);
         let (consumers, consumers_read) = Consumers::read(&mut fields, secret_forms);
@@ -168,6 +180,7 @@ impl Config {
             other_credentials,
             host_crypto: host_crypto?,
             token_cache: token_cache?,
+            max_waiting_requests: max_waiting? as usize,
             measure_verification: measure_verification?,
             warnings: faults.take_warnings(),
         })

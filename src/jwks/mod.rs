@@ -9,6 +9,7 @@ mod response;
 mod schedule;
 mod set;
 mod uri;
+mod waiting_room;
 
 pub use self::{
     fetcher::{Advice, Event, Fetcher, KeySetHost},
@@ -16,4 +17,5 @@ pub use self::{
     response::{Answer, FetchError},
     set::{KeySet, KeySetError, MAX_BYTES, MAX_KEYS, Origin, Parsed, VerificationKey},
     uri::{Uri, UriError},
+    waiting_room::{Next, WaitingRoom, Woken},
 };

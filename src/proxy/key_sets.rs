@@ -1,9 +1,8 @@
 //! Key sets over the host: its clock, its shared data, its HTTP calls; and the requests that wait for a set.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::Cell,
     hash::{BuildHasher, Hasher, RandomState},
-    sync::Arc,
     time::{Duration, UNIX_EPOCH},
 };
 
@@ -14,85 +13,53 @@ use proxy_wasm::{
 };
 
 use crate::{
-    jwks::{Advice, Answer, Event, FetchError, Fetcher, KeySetHost, MAX_BYTES, Millis, RemoteKeys, Source, Uri, Wait},
-    policy::Credentials,
+    authenticate::Pending,
+    config::Config,
+    jwks::{Answer, Event, FetchError, Fetcher, KeySetHost, MAX_BYTES, Millis, Next, Source, Uri, WaitingRoom, Woken},
 };
 
 /// How often a worker looks whether another one has fetched something, while requests wait, or sets are still to arrive.
 const BUSY_TICK: Duration = Duration::from_millis(20);
-/// How many requests of a worker may wait at a time. Those beyond are answered at once.
-const MAX_WAITING: usize = 4096;
+/// How long after a portion of woken requests the next one follows. In between, the worker does all else.
+const BACKLOG_TICK: Duration = Duration::from_millis(5);
+/// How long a portion of woken requests may take: what another listener of the worker waits for at most, beside one request.
+const PORTION: Millis = 5;
 
 /// The key sets of a worker that are fetched.
 pub(super) struct KeySets {
     root_id: u32,
     fetcher: Fetcher<Host>,
-    waiting: RefCell<Vec<Waiting>>,
+    room: WaitingRoom<Pending>,
     tick: Cell<Duration>,
 }
 
-/// A request that waits.
-struct Waiting {
-    context_id: u32,
-    keys: Arc<RemoteKeys>,
-    ended: u64,
-    deadline: Millis,
-}
-
-/// A request that has waited long enough, or whose set has changed.
-pub(super) struct Woken {
-    /// Its context.
-    pub(super) context_id: u32,
-    /// Until when it may wait on; `None` when the time is up.
-    pub(super) deadline: Option<Millis>,
-}
-
-/// What a request does next that needs a key set.
-pub(super) enum Next {
-    /// Decide again.
-    TryAgain,
-    /// Pause; it will be woken.
-    Pause,
-    /// Decide without waiting.
-    GiveUp,
-}
-
 impl KeySets {
-    pub(super) fn new(root_id: u32, credentials: &Credentials) -> Self {
-        let fetcher = Fetcher::new(credentials.remote().cloned(), Host::new());
-        let key_sets = Self { root_id, fetcher, waiting: RefCell::default(), tick: Cell::default() };
+    pub(super) fn new(root_id: u32, config: &Config) -> Self {
+        let fetcher = Fetcher::new(config.credentials.remote().cloned(), Host::new());
+        let room = WaitingRoom::new(config.max_waiting_requests);
+        let key_sets = Self { root_id, fetcher, room, tick: Cell::default() };
         key_sets.choose_tick();
         key_sets
     }
 
     /// Whether the request waits for a set.
     pub(super) fn waits(&self, context_id: u32) -> bool {
-        self.waiting.borrow().iter().any(|waiting| waiting.context_id == context_id)
+        self.room.holds(context_id)
     }
 
-    /// Takes a request up that needs a set, unless waiting is of no use for any of them.
-    pub(super) fn wait(&self, context_id: u32, wait: &Wait, deadline: Option<Millis>) -> Next {
-        let is_full = self.waiting.borrow().len() >= MAX_WAITING;
-        let mut chosen = None;
-        for keys in &wait.sets {
-            match self.fetcher.advise(keys, keys.need()) {
-                Advice::TryAgain => return Next::TryAgain,
-                Advice::Wait(ended) if !is_full => chosen = chosen.or(Some((keys, ended))),
-                Advice::Wait(_) | Advice::GiveUp => {}
-            }
+    /// Takes a request up that needs a set, unless waiting is of no use.
+    pub(super) fn wait(&self, context_id: u32, pending: Pending, deadline: Option<Millis>) -> Next<Pending> {
+        let next = self.room.enter(&self.fetcher, context_id, &pending.wait(), deadline, pending);
+        if matches!(next, Next::Wait) {
+            debug!("a request waits for a key set");
+            self.choose_tick();
         }
-        let Some((keys, ended)) = chosen else { return Next::GiveUp };
-        debug!("a request waits for a key set: {}", keys.source());
-        let timeout = u64::try_from(keys.source().timeout.as_millis()).unwrap_or(u64::MAX);
-        let deadline = deadline.unwrap_or_else(|| self.fetcher.host().now().saturating_add(timeout));
-        self.waiting.borrow_mut().push(Waiting { context_id, keys: Arc::clone(keys), ended, deadline });
-        self.choose_tick();
-        Next::Pause
+        next
     }
 
     /// Forgets a request that has gone away.
     pub(super) fn forget(&self, context_id: u32) {
-        self.waiting.borrow_mut().retain(|waiting| waiting.context_id != context_id);
+        self.room.leave(context_id);
     }
 
     /// Does what is due.
@@ -105,23 +72,22 @@ impl KeySets {
         self.fetcher.answered(call, &Host::answer(headers, size));
     }
 
-    /// The requests that may go on, which then wait no longer.
-    pub(super) fn woken(&self) -> Vec<Woken> {
-        let now = self.fetcher.host().now();
-        let is_over = |it: &Waiting| it.deadline <= now || self.fetcher.ended(&it.keys) > it.ended;
-        let mut waiting = self.waiting.borrow_mut();
-        let woken = waiting.iter().filter(|it| is_over(it)).map(|it| {
-            let deadline = (it.deadline > now).then_some(it.deadline);
-            Woken { context_id: it.context_id, deadline }
-        });
-        let woken = woken.collect();
-        waiting.retain(|it| !is_over(it));
-        woken
+    /// Wakes the requests that may go on, and has a portion of those that were woken do so.
+    pub(super) fn wake(&self, go_on: impl Fn(Woken<Pending>)) {
+        self.room.wake(&self.fetcher);
+        let start = self.fetcher.host().now();
+        let mut now = start;
+        while now.saturating_sub(start) < PORTION {
+            let Some(woken) = self.room.next(now) else { break };
+            go_on(woken);
+            now = self.fetcher.host().now();
+        }
+        self.choose_tick();
     }
 
-    /// The contexts of all requests that wait, which then wait no longer.
-    pub(super) fn dismissed(&self) -> Vec<u32> {
-        self.waiting.take().into_iter().map(|waiting| waiting.context_id).collect()
+    /// All requests that wait, which then wait no longer.
+    pub(super) fn dismiss(&self) -> Vec<(u32, Pending)> {
+        self.room.dismiss()
     }
 
     /// Runs something for another context; not at all when that is gone.
@@ -133,9 +99,14 @@ impl KeySets {
     }
 
     /// Ticks fast only while somebody waits for it.
-    pub(super) fn choose_tick(&self) {
-        let is_busy = !self.fetcher.is_settled() || !self.waiting.borrow().is_empty();
-        let tick = if is_busy { BUSY_TICK } else { super::TICK };
+    fn choose_tick(&self) {
+        let tick = if self.room.has_woken() {
+            BACKLOG_TICK
+        } else if !self.fetcher.is_settled() || !self.room.is_empty() {
+            BUSY_TICK
+        } else {
+            super::TICK
+        };
         if self.tick.replace(tick) != tick {
             _ = hostcalls::set_tick_period(tick);
         }

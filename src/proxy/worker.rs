@@ -7,14 +7,14 @@ use proxy_wasm::types::Action;
 
 use super::{
     host::{self, HostRequest, HostVerifier},
-    key_sets::{KeySets, Next},
+    key_sets::KeySets,
     log::Log,
     metrics::{INTERNAL_ERROR, Metrics, Timed},
 };
 use crate::{
-    authenticate::{Authenticator, Decision, Outcome},
+    authenticate::{Authenticator, Decision, Outcome, Pending},
     config::Config,
-    jwks::Millis,
+    jwks::{Millis, Next, Woken},
     reply::Reply,
     upstream,
 };
@@ -30,7 +30,7 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn new(root_id: u32, config: Config) -> Self {
-        let key_sets = KeySets::new(root_id, &config.credentials);
+        let key_sets = KeySets::new(root_id, &config);
         let verifier = Timed::new(HostVerifier::new(config.host_crypto), config.measure_verification);
         Self {
             authenticator: Authenticator::new(config, verifier),
@@ -52,51 +52,56 @@ impl Worker {
         if !self.authenticator.config().rules.is_empty() && !self.is_in_envoy() {
             return self.fail("rules need a host that tells the route, and this is none");
         }
-        self.decide(context_id, None)
+        let request = HostRequest::current();
+        let weighed = self.authenticator.decide_or_wait(&request, host::now());
+        self.conclude_or_wait(context_id, request, weighed, None)
     }
 
-    /// Decides and concludes. What has to wait does so until the deadline, or for a time that begins now.
-    fn decide(&self, context_id: u32, deadline: Option<Millis>) -> Action {
-        let mut request = HostRequest::current();
+    /// Concludes what is decided. What has to wait does so until the deadline, or for a time that begins now.
+    fn conclude_or_wait<'w>(
+        &'w self,
+        context_id: u32,
+        mut request: HostRequest,
+        mut weighed: Result<Decision<'w>, Pending>,
+        deadline: Option<Millis>,
+    ) -> Action {
         loop {
-            let wait = match self.authenticator.decide_or_wait(&request, host::now()) {
+            let pending = match weighed {
                 Ok(decision) => return self.conclude(&decision, &mut request),
-                Err(wait) => wait,
+                Err(pending) => pending,
             };
-            match self.key_sets.wait(context_id, &wait, deadline) {
-                Next::TryAgain => {}
-                Next::Pause => return Action::Pause,
-                Next::GiveUp => return self.decide_now(request),
-            }
+            weighed = match self.key_sets.wait(context_id, pending, deadline) {
+                Next::Wait => return Action::Pause,
+                Next::TryAgain(pending) => self.authenticator.decide_again(&request, host::now(), pending),
+                Next::GiveUp(pending) => Ok(self.authenticator.give_up(&request, pending)),
+            };
         }
     }
 
-    fn decide_now(&self, mut request: HostRequest) -> Action {
-        self.conclude(&self.authenticator.decide(&request, host::now()), &mut request)
-    }
-
-    /// Goes on with every request that has waited long enough. Called in the root's context.
+    /// Goes on with requests that have waited long enough. Called in the root's context.
     pub(super) fn wake(&self) {
-        for woken in self.key_sets.woken() {
-            self.key_sets.on_behalf_of(woken.context_id, || {
-                let action = match woken.deadline {
-                    Some(deadline) => self.decide(woken.context_id, Some(deadline)),
-                    None => self.decide_now(HostRequest::current()),
+        self.key_sets.wake(|Woken { id, deadline, with: pending }| {
+            self.key_sets.on_behalf_of(id, || {
+                let request = HostRequest::current();
+                let weighed = match deadline {
+                    Some(_) => self.authenticator.decide_again(&request, host::now(), pending),
+                    None => Ok(self.authenticator.give_up(&request, pending)),
                 };
-                if action == Action::Continue {
+                if self.conclude_or_wait(id, request, weighed, deadline) == Action::Continue {
                     host::resume();
                 }
             });
-        }
-        self.key_sets.choose_tick();
+        });
     }
 
     /// Ends in good order, when another configuration takes over: requests that still wait are answered, and other workers
     /// may fetch what this one was fetching. Called in the root's context.
     pub(super) fn end(&self) {
-        for context_id in self.key_sets.dismissed() {
+        for (context_id, pending) in self.key_sets.dismiss() {
             self.key_sets.on_behalf_of(context_id, || {
-                if self.decide_now(HostRequest::current()) == Action::Continue {
+                let mut request = HostRequest::current();
+                let decision = self.authenticator.give_up(&request, pending);
+                if self.conclude(&decision, &mut request) == Action::Continue {
                     host::resume();
                 }
             });

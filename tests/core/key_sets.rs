@@ -10,10 +10,14 @@ use std::{
 
 use crate::support::{EXP, FakeRequest, TOKEN, authenticator};
 use jwt_auth_filter::{
-    authenticate::Outcome,
+    authenticate::{Authenticator, CacheUse, Outcome},
     config::Config,
-    crypto::Algorithm,
-    jwks::{Advice, Answer, Event, FetchError, Fetcher, KeySetHost, Millis, Need, RemoteKeys, Source, Uri},
+    crypto::{Algorithm, Key, Verifier},
+    encoding::json::Value,
+    jwks::{
+        Advice, Answer, Event, FetchError, Fetcher, KeySet, KeySetHost, Millis, Need, Next, Origin, RemoteKeys, Source,
+        Uri, Wait, WaitingRoom, Woken,
+    },
 };
 use serde_json::{Value as Json, json};
 
@@ -459,7 +463,7 @@ const UNSIGNED: &str = "eyJhbGciOiJFZERTQSIsImtpZCI6IjEifQ.eyJpc3MiOiJqb2UifQ.AA
 fn a_token_waits_for_a_set_that_is_missing_and_is_answered_503_in_the_end() {
     let authenticator = authenticator(json!({"consumers": remote_config()}));
     let request = FakeRequest::get(&format!("/?jwt={UNSIGNED}"));
-    let wait = authenticator.decide_or_wait(&request, EXP).err().unwrap();
+    let wait = authenticator.decide_or_wait(&request, EXP).err().unwrap().wait();
     assert_eq!(wait.sets[0].need(), Need::Set);
     let Outcome::Denied(denial) = authenticator.decide(&request, EXP).outcome else { panic!("passed") };
     assert_eq!(denial.reason.to_string(), "Key set unavailable");
@@ -481,4 +485,128 @@ fn a_token_that_no_published_key_can_have_signed_waits_for_nothing() {
 fn credentials_of_one_source_share_its_keys() {
     let config = Config::parse(json!({"consumers": remote_config()}).to_string().as_bytes()).unwrap();
     assert_eq!(config.credentials.remote().count(), 1);
+}
+
+/// Counts the signatures that it is given, and takes none.
+#[derive(Default)]
+struct Refusing(Cell<usize>);
+
+impl Verifier for &Refusing {
+    fn verify(&self, _key: &Key, _algorithm: Algorithm, _message: &[u8], _signature: &[u8]) -> bool {
+        self.0.set(self.0.get() + 1);
+        false
+    }
+}
+
+#[test]
+fn a_request_that_waits_is_decided_once_and_its_keys_are_tried_once() {
+    let config = Config::parse(json!({"consumers": remote_config()}).to_string().as_bytes()).unwrap();
+    let remote = Arc::clone(config.credentials.remote().next().unwrap());
+    let verifier = Refusing::default();
+    let authenticator = Authenticator::new(config, &verifier);
+    let keys = |kids: &[Option<&str>]| {
+        let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+        let key = |kid: &Option<&str>| match kid {
+            Some(kid) => json!({"kty": "OKP", "crv": "Ed25519", "x": x, "kid": kid}),
+            None => json!({"kty": "OKP", "crv": "Ed25519", "x": x}),
+        };
+        let body = json!({"keys": kids.iter().map(key).collect::<Vec<_>>()}).to_string();
+        KeySet::read(&Value::parse(&body).unwrap(), Origin::Fetched).unwrap().set
+    };
+    // The set lacks the token's kid, and has a key without one.
+    remote.replace(keys(&[None, Some("0")]));
+    let request = FakeRequest::get(&format!("/?jwt={UNSIGNED}"));
+    let pending = authenticator.decide_or_wait(&request, EXP).err().unwrap();
+    assert_eq!(verifier.0.get(), 1);
+    // The next set still lacks it: nothing is verified again.
+    remote.replace(keys(&[None, Some("2")]));
+    let pending = authenticator.decide_again(&request, EXP, pending).err().unwrap();
+    assert_eq!(verifier.0.get(), 1);
+    let Outcome::Denied(denial) = authenticator.give_up(&request, pending).outcome else { panic!("passed") };
+    assert_eq!((denial.reason.name(), verifier.0.get()), ("invalid_signature", 1));
+    assert_eq!(authenticator.cache_use(), CacheUse { hits: 0, misses: 1 });
+    // A set that has it ends the wait, whatever its key says.
+    let pending = authenticator.decide_or_wait(&request, EXP).err().unwrap();
+    remote.replace(keys(&[None, Some("1")]));
+    assert!(authenticator.decide_again(&request, EXP, pending).is_ok());
+    assert_eq!(verifier.0.get(), 3);
+}
+
+// The waiting room
+
+/// A worker of several sources that do not answer, with a room for so many requests.
+fn room(sources: usize, limit: usize) -> (Rc<World>, Fetcher<Host>, Vec<Wait>, WaitingRoom<&'static str>) {
+    let world = Rc::new(World { now: Cell::new(1_700_000_000_000), ..World::default() });
+    let of = |number| Source { uri: Uri::parse(&format!("https://a.example.com/{number}")).unwrap(), ..source() };
+    let keys: Vec<Arc<RemoteKeys>> = (0..sources).map(|number| Arc::new(RemoteKeys::new(of(number)))).collect();
+    let fetcher = Fetcher::new(keys.clone(), Host(Rc::clone(&world)));
+    let waits = keys.into_iter().map(|keys| Wait { sets: vec![keys] }).collect();
+    (world, fetcher, waits, WaitingRoom::new(limit))
+}
+
+fn ids(room: &WaitingRoom<&'static str>, now: Millis) -> Vec<u32> {
+    std::iter::from_fn(|| room.next(now)).map(|woken| woken.id).collect()
+}
+
+#[test]
+fn a_request_waits_until_its_fetch_has_ended_or_its_time_is_up() {
+    let (world, fetcher, waits, room) = room(2, 100);
+    assert_eq!(room.enter(&fetcher, 7, &waits[0], None, "a"), Next::Wait);
+    assert_eq!(room.enter(&fetcher, 8, &waits[1], None, "b"), Next::Wait);
+    assert!(room.holds(7) && room.holds(8) && !room.holds(9));
+    fetcher.tick();
+    room.wake(&fetcher);
+    assert_eq!(room.next(world.now.get()), None);
+    fetcher.answered(0, &status(500));
+    room.wake(&fetcher);
+    room.wake(&fetcher);
+    assert!(room.has_woken());
+    let deadline = Some(world.now.get() + 5 * SECOND);
+    assert_eq!(room.next(world.now.get()), Some(Woken { id: 7, deadline, with: "a" }));
+    assert_eq!(room.next(world.now.get()), None);
+    world.pass(5 * SECOND);
+    room.wake(&fetcher);
+    assert_eq!(room.next(world.now.get()), Some(Woken { id: 8, deadline: None, with: "b" }));
+    assert!(room.is_empty() && !room.has_woken());
+}
+
+#[test]
+fn one_issuer_that_does_not_answer_leaves_room_for_the_others() {
+    let (_, fetcher, waits, room) = room(3, 100);
+    let admitted = |wait: &Wait, from: u32| {
+        (from..from + 200).filter(|id| room.enter(&fetcher, *id, wait, None, "") == Next::Wait).count()
+    };
+    assert_eq!(admitted(&waits[0], 0), 50);
+    assert_eq!(admitted(&waits[1], 1000), 25);
+    assert_eq!(admitted(&waits[2], 2000), 13);
+    assert_eq!(room.enter(&fetcher, 9999, &waits[0], None, "x"), Next::GiveUp("x"));
+}
+
+#[test]
+fn a_request_that_has_gone_away_is_not_woken() {
+    let (world, fetcher, waits, room) = room(1, 100);
+    for id in 0..3 {
+        room.enter(&fetcher, id, &waits[0], None, "");
+    }
+    room.leave(0);
+    world.pass(5 * SECOND);
+    room.wake(&fetcher);
+    room.leave(1);
+    assert_eq!(ids(&room, world.now.get()), [2]);
+}
+
+#[test]
+fn all_are_dismissed_at_the_end() {
+    let (world, fetcher, waits, room) = room(1, 100);
+    room.enter(&fetcher, 1, &waits[0], None, "a");
+    room.enter(&fetcher, 2, &waits[0], None, "b");
+    assert_eq!(room.dismiss(), [(1, "a"), (2, "b")]);
+    room.wake(&fetcher);
+    assert_eq!(ids(&room, world.now.get()), [0; 0]);
+}
+
+#[test]
+fn a_room_for_none_lets_nobody_wait() {
+    let (_, fetcher, waits, room) = room(1, 0);
+    assert_eq!(room.enter(&fetcher, 1, &waits[0], None, "a"), Next::GiveUp("a"));
 }

@@ -1,0 +1,136 @@
+//! The requests of a worker that wait for key sets: who may wait, for how long, and in which portions they go on.
+
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+use super::{Advice, Fetcher, KeySetHost, Millis, RemoteKeys, Wait};
+
+/// Where requests wait, each with a `T` that it gets back. A request goes by a number of its host's.
+pub struct WaitingRoom<T> {
+    limit: usize,
+    waiting: RefCell<BTreeMap<u32, Waiting<T>>>,
+    woken: RefCell<VecDeque<u32>>,
+}
+
+/// A request that waits.
+struct Waiting<T> {
+    keys: Arc<RemoteKeys>,
+    ended: u64,
+    deadline: Millis,
+    is_woken: bool,
+    with: T,
+}
+
+/// What a request does next that needs a key set.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Next<T> {
+    /// Decide again: a set has just changed.
+    TryAgain(T),
+    /// Wait; it will be [woken](WaitingRoom::next).
+    Wait,
+    /// Decide without waiting.
+    GiveUp(T),
+}
+
+/// A request that has waited long enough, or whose set has changed.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Woken<T> {
+    /// Its number.
+    pub id: u32,
+    /// Until when it may wait on; `None` when the time is up.
+    pub deadline: Option<Millis>,
+    /// What it waited with.
+    pub with: T,
+}
+
+impl<T> WaitingRoom<T> {
+    /// A room for so many requests.
+    pub fn new(limit: usize) -> Self {
+        Self { limit, waiting: RefCell::default(), woken: RefCell::default() }
+    }
+
+    /// Takes a request in that needs one of these sets, unless waiting is of no use, or the room is too full. It may wait
+    /// until `deadline`, or for as long as a fetch may take.
+    pub fn enter(
+        &self,
+        fetcher: &Fetcher<impl KeySetHost>,
+        id: u32,
+        wait: &Wait,
+        deadline: Option<Millis>,
+        with: T,
+    ) -> Next<T> {
+        let mut chosen = None;
+        for keys in &wait.sets {
+            match fetcher.advise(keys, keys.need()) {
+                Advice::TryAgain => return Next::TryAgain(with),
+                Advice::Wait(ended) if self.has_room_for(keys) => chosen = chosen.or(Some((keys, ended))),
+                Advice::Wait(_) | Advice::GiveUp => {}
+            }
+        }
+        let Some((keys, ended)) = chosen else { return Next::GiveUp(with) };
+        let timeout = u64::try_from(keys.source().timeout.as_millis()).unwrap_or(u64::MAX);
+        let deadline = deadline.unwrap_or_else(|| fetcher.host().now().saturating_add(timeout));
+        let waiting = Waiting { keys: Arc::clone(keys), ended, deadline, is_woken: false, with };
+        self.waiting.borrow_mut().insert(id, waiting);
+        Next::Wait
+    }
+
+    /// Whether one more request may wait for a set. For each there may wait no more than there is room left: so the
+    /// requests of an issuer that does not answer leave room for those of all others.
+    fn has_room_for(&self, keys: &Arc<RemoteKeys>) -> bool {
+        let waiting = self.waiting.borrow();
+        let of_set = waiting.values().filter(|it| Arc::ptr_eq(&it.keys, keys)).count();
+        of_set < self.limit.saturating_sub(waiting.len())
+    }
+
+    /// Whether nobody waits.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.borrow().is_empty()
+    }
+
+    /// Whether requests that were woken have yet to go on.
+    pub fn has_woken(&self) -> bool {
+        !self.woken.borrow().is_empty()
+    }
+
+    /// Whether this request waits.
+    pub fn holds(&self, id: u32) -> bool {
+        self.waiting.borrow().contains_key(&id)
+    }
+
+    /// Forgets a request that has gone away.
+    pub fn leave(&self, id: u32) {
+        self.waiting.borrow_mut().remove(&id);
+    }
+
+    /// Wakes the requests whose time is up, or for whose set a fetch has ended.
+    pub fn wake(&self, fetcher: &Fetcher<impl KeySetHost>) {
+        let now = fetcher.host().now();
+        for (id, it) in self.waiting.borrow_mut().iter_mut().filter(|(_, it)| !it.is_woken) {
+            if it.deadline <= now || fetcher.ended(&it.keys) > it.ended {
+                it.is_woken = true;
+                self.woken.borrow_mut().push_back(*id);
+            }
+        }
+    }
+
+    /// The next request that was woken, which then waits no longer. They are taken one by one, so that whoever decides
+    /// about them can do so in portions.
+    pub fn next(&self, now: Millis) -> Option<Woken<T>> {
+        loop {
+            let id = self.woken.borrow_mut().pop_front()?;
+            // One that has gone away since is passed by.
+            if let Some(Waiting { deadline, with, .. }) = self.waiting.borrow_mut().remove(&id) {
+                return Some(Woken { id, deadline: (deadline > now).then_some(deadline), with });
+            }
+        }
+    }
+
+    /// Takes all requests out, when nothing will come that they could wait for.
+    pub fn dismiss(&self) -> Vec<(u32, T)> {
+        self.waiting.take().into_iter().map(|(id, waiting)| (id, waiting.with)).collect()
+    }
+}
