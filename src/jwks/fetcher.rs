@@ -13,6 +13,9 @@ use super::{Answer, FetchError, Millis, Need, Parsed, RemoteKeys, Source, Uri, r
 
 /// How often a change of what workers share is tried again after another worker was faster.
 const MAX_CONTENTION: usize = 16;
+/// How many requests of a worker's are under way at a time. Thousands of sets that are due at once, as at the start, must not
+/// overflow what the host lets pass.
+const MAX_CALLS: usize = 16;
 
 /// What the fetcher asks of a host.
 pub trait KeySetHost {
@@ -82,6 +85,7 @@ struct Tracked {
     version: Cell<u64>,
     ended: Cell<u64>,
     kid_wanted: Cell<bool>,
+    is_waited_for: Cell<bool>,
 }
 
 /// A request that is under way.
@@ -119,16 +123,27 @@ impl<H: KeySetHost> Fetcher<H> {
         &self.host
     }
 
-    /// Takes what other workers fetched, and fetches what is due. Called every now and then.
+    /// Takes what other workers fetched, and fetches what is due: first the sets that a request waits for. Called every now
+    /// and then.
     pub fn tick(&self) {
-        for (at, set) in self.sets.iter().enumerate() {
-            let now = self.host.now();
-            let (schedule, _) = self.sync(set, now);
-            if self.is_due(set, &schedule, now) {
-                self.start(at, set, now);
-            } else if !schedule.is_leased(now, set.source()) {
-                set.kid_wanted.set(false);
-            }
+        for is_waited_for in [true, false] {
+            let sets = self.sets.iter().enumerate().filter(|(_, set)| set.is_waited_for.get() == is_waited_for);
+            sets.for_each(|(at, set)| self.look_after(at, set));
+        }
+    }
+
+    fn look_after(&self, at: usize, set: &Tracked) {
+        let now = self.host.now();
+        let (schedule, _) = self.sync(set, now);
+        let is_due = self.is_due(set, &schedule, now);
+        if is_due && self.calls.borrow().len() >= MAX_CALLS {
+            return;
+        }
+        set.is_waited_for.set(false);
+        if is_due {
+            self.start(at, set, now);
+        } else if !schedule.is_leased(now, set.source()) {
+            set.kid_wanted.set(false);
         }
     }
 
@@ -168,6 +183,7 @@ impl<H: KeySetHost> Fetcher<H> {
         if !is_under_way && need == Need::Kid {
             set.kid_wanted.set(true);
         }
+        set.is_waited_for.set(true);
         Advice::Wait(schedule.ended)
     }
 
@@ -308,6 +324,7 @@ impl Tracked {
             version: Cell::new(0),
             ended: Cell::new(0),
             kid_wanted: Cell::new(false),
+            is_waited_for: Cell::new(false),
         }
     }
 

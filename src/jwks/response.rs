@@ -41,9 +41,6 @@ pub enum FetchError {
     /// The body is not a key set.
     #[error("the answer was no key set: {0}")]
     NoKeySet(KeySetError),
-    /// No key of the set can be used.
-    #[error("the key set held no key that can be used")]
-    Empty,
     /// The metadata is of another issuer (RFC 8414 §3.3).
     #[error("the metadata's issuer is not the credential's key")]
     OtherIssuer,
@@ -54,7 +51,7 @@ pub enum FetchError {
 
 impl FetchError {
     /// Every [`name`](Self::name) there is.
-    pub const NAMES: [&'static str; 5] = ["unreachable", "status", "too_large", "invalid", "empty"];
+    pub const NAMES: [&'static str; 4] = ["unreachable", "status", "too_large", "invalid"];
 
     /// The kind of failure, as metrics name it.
     pub fn name(&self) -> &'static str {
@@ -63,7 +60,6 @@ impl FetchError {
             Self::Status(_) => "status",
             Self::TooLarge(_) => "too_large",
             Self::NotJson | Self::NoKeySet(_) | Self::OtherIssuer | Self::NoJwksUri => "invalid",
-            Self::Empty => "empty",
         }
     }
 }
@@ -78,7 +74,7 @@ impl Answer {
         }
     }
 
-    /// The key set that the answer holds; it has at least one key.
+    /// The key set that the answer holds. It may have no key that can be used: an issuer withdraws its keys in this way.
     pub(super) fn key_set(&self) -> Result<Parsed, FetchError> {
         key_set(self.body()?)
     }
@@ -106,10 +102,9 @@ impl Answer {
     }
 }
 
-/// Reads the text of a key set that holds at least one key.
+/// Reads the text of a key set.
 pub(super) fn key_set(text: &[u8]) -> Result<Parsed, FetchError> {
-    let parsed = KeySet::read(&json(text)?, Origin::Fetched).map_err(FetchError::NoKeySet)?;
-    if parsed.set.is_empty() { Err(FetchError::Empty) } else { Ok(parsed) }
+    KeySet::read(&json(text)?, Origin::Fetched).map_err(FetchError::NoKeySet)
 }
 
 fn json(text: &[u8]) -> Result<Value<'_>, FetchError> {

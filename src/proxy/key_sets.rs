@@ -16,10 +16,13 @@ use crate::{
     authenticate::Pending,
     config::Config,
     jwks::{Answer, Event, FetchError, Fetcher, KeySetHost, MAX_BYTES, Millis, Next, Source, Uri, WaitingRoom, Woken},
+    observe::Throttle,
 };
 
 /// How often a worker looks whether another one has fetched something, while requests wait, or sets are still to arrive.
 const BUSY_TICK: Duration = Duration::from_millis(20);
+/// How many lines about fetches a worker logs in a second. An outage of thousands of issuers is one event.
+const LINES_PER_SECOND: u32 = 20;
 /// How long after a portion of woken requests the next one follows. In between, the worker does all else.
 const BACKLOG_TICK: Duration = Duration::from_millis(5);
 /// How long a portion of woken requests may take: what another listener of the worker waits for at most, beside one request.
@@ -121,18 +124,20 @@ impl KeySets {
 /// The host, as the fetcher sees it.
 struct Host {
     fetches: Vec<(&'static str, Option<u32>)>,
+    lines: Throttle,
 }
 
 impl Host {
     const SUCCESS: &'static str = "success";
+    const EMPTY: &'static str = "empty";
 
     fn new() -> Self {
-        let results = [Self::SUCCESS].into_iter().chain(FetchError::NAMES);
+        let results = [Self::SUCCESS, Self::EMPTY].into_iter().chain(FetchError::NAMES);
         let define = |result| {
             let name = format!("jwt_auth.key_set_fetch.{result}");
             (result, hostcalls::define_metric(MetricType::Counter, &name).ok())
         };
-        Self { fetches: results.map(define).collect() }
+        Self { fetches: results.map(define).collect(), lines: Throttle::new(LINES_PER_SECOND) }
     }
 
     fn count(&self, result: &str) {
@@ -194,20 +199,31 @@ impl KeySetHost for Host {
     }
 
     fn report(&self, source: &Source, event: &Event) {
+        self.count(match event {
+            Event::Arrived { keys: 0, .. } => Self::EMPTY,
+            Event::Arrived { .. } => Self::SUCCESS,
+            Event::Failed { error, .. } => error.name(),
+        });
+        let now = self.now() / 1000;
+        if let Some(count) = self.lines.left_out(now) {
+            warn!("key sets: {count} more fetches ended that are not logged one by one; the counters have them all");
+        }
+        if !self.lines.admits(now) {
+            return;
+        }
         match event {
-            Event::Arrived { keys, is_new, passed_over } => {
-                self.count(Self::SUCCESS);
-                if !is_new {
-                    return debug!("key set {source}: unchanged");
-                }
+            Event::Arrived { is_new: false, .. } => debug!("key set {source}: unchanged"),
+            Event::Arrived { keys, passed_over, .. } => {
                 let s = if *keys == 1 { "" } else { "s" };
-                info!("key set {source}: {keys} key{s}");
+                match keys {
+                    0 => warn!("key set {source}: no key that can be used, so its tokens are refused"),
+                    _ => info!("key set {source}: {keys} key{s}"),
+                }
                 if let Some(passed_over) = passed_over {
                     warn!("key set {source}: {passed_over}");
                 }
             }
             Event::Failed { error, retry_in } => {
-                self.count(error.name());
                 warn!("key set {source}: {error}; trying again in {:.1} s", retry_in.as_secs_f64());
             }
         }

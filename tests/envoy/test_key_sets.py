@@ -316,13 +316,28 @@ FAILURES = {
     "a redirect": (dict(body=b"", status=302, location="/elsewhere"), "status"),
     "HTML": (dict(body=b"<html>Sorry</html>"), "invalid"),
     "JSON without keys": (dict(body={"error": "sorry"}), "invalid"),
-    "an empty set": (dict(body={"keys": []}), "empty"),
-    "a set of weak keys": (dict(body={"keys": [{"kty": "RSA", "n": "_w", "e": "AQAB", "kid": "1"}]}), "empty"),
-    "a set of secrets": (dict(body={"keys": [{"kty": "oct", "k": "AQAB", "kid": "1"}]}), "empty"),
     "101 keys": (dict(body=key_set(*[jwk(NEW, str(n)) for n in range(101)])), "invalid"),
     "2 MiB": (dict(body={"keys": key_set((NEW, "new"))["keys"], "more": "x" * (2 << 20)}), "too_large"),
     "nothing": (None, "status"),
 }
+
+
+WITHDRAWN = {
+    "an empty set": {"keys": []},
+    "a set of weak keys": {"keys": [{"kty": "RSA", "n": "_w", "e": "AQAB", "kid": "old"}]},
+    "a set of secrets": {"keys": [{"kty": "oct", "k": "AQAB", "kid": "old"}]},
+}
+
+
+@pytest.mark.parametrize("answer", WITHDRAWN.values(), ids=WITHDRAWN)
+def test_an_issuer_that_withdraws_all_keys_is_believed(keys, start, answer):
+    keys.set("/jwks", key_set((OLD, "old")))
+    envoy = start(one(remote(cache_duration="1s")))
+    assert set(statuses(envoy["main"], token(OLD, "old"))) == {200}
+    keys.set("/jwks", answer)
+    until(lambda: set(statuses(envoy["main"], token(OLD, "old"))) == {401}, "no worker to take the old key")
+    assert fetches(envoy, "empty")
+    envoy.wait_for_log(r"\[warning\]\[wasm\] .*key set http.*no key that can be used")
 
 
 @pytest.mark.parametrize("failure, result", FAILURES.values(), ids=FAILURES)
