@@ -19,7 +19,7 @@ use crate::{
         UntrustedText,
         json::{Members, Raw},
     },
-    jwks::{KeySet, Need, RemoteKeys, VerificationKey, Wait},
+    jwks::{KeySet, Millis, Need, RemoteKeys, VerificationKey, Wait},
     policy::{Consumer, Credential, Keys, Policy},
     request::{Carriers, Request},
     token::{self, Compact, JwsError, Part, Times, Timestamp},
@@ -75,12 +75,32 @@ struct Invalid {
 pub struct Pending {
     denial: Denial,
     search: Search,
+    arrived_at: Millis,
 }
 
 impl Pending {
-    /// What the request waits for.
+    /// Says when the request arrived more exactly than in seconds.
+    pub fn arriving_at(self, arrived_at: Millis) -> Self {
+        Self { arrived_at, ..self }
+    }
+
+    /// Why the request is refused if it waits no longer. That a key set has not the token's `kid` can only be said of a set
+    /// that was fetched after the request arrived: the key may have been published since.
+    fn denial_at_last(self, now: Timestamp) -> Denial {
+        let mut sets = self.search.sets.iter();
+        let old = sets.find(|keys| keys.need() == Need::Kid && keys.fetched_at() < self.arrived_at);
+        match (&self.denial.reason, old) {
+            (Reason::InvalidSignature | Reason::AlgorithmMismatch, Some(keys)) => {
+                Denial { reason: Reason::KeySetUnavailable(keys.retry_after(now)), ..self.denial }
+            }
+            _ => self.denial,
+        }
+    }
+
+    /// What the request waits for: sets that are not there, and newer ones of those that were fetched before it arrived.
     pub fn wait(&self) -> Wait {
-        Wait { sets: self.search.sets.clone() }
+        let may_change = |keys: &&Arc<RemoteKeys>| keys.need() == Need::Set || keys.fetched_at() < self.arrived_at;
+        Wait { sets: self.search.sets.iter().filter(may_change).cloned().collect() }
     }
 }
 
@@ -103,7 +123,7 @@ impl<V: Verifier> Authenticator<V> {
 
     /// Decides about a request at the time `now`, with the keys that are there.
     pub fn decide(&self, request: &impl Request, now: Timestamp) -> Decision<'_> {
-        self.decide_or_wait(request, now).unwrap_or_else(|pending| self.give_up(request, pending))
+        self.decide_or_wait(request, now).unwrap_or_else(|pending| self.give_up(request, now, pending))
     }
 
     /// Decides about a request at the time `now`.
@@ -125,13 +145,14 @@ impl<V: Verifier> Authenticator<V> {
         now: Timestamp,
         pending: Pending,
     ) -> Result<Decision<'_>, Pending> {
-        self.weigh(request, now, Some(pending.search.again()))
+        let arrived_at = pending.arrived_at;
+        self.weigh(request, now, Some(pending.search.again())).map_err(|pending| pending.arriving_at(arrived_at))
     }
 
     /// Decides about a request that is not to wait any longer. Nothing is verified: what the request has come to is known.
-    pub fn give_up(&self, request: &impl Request, pending: Pending) -> Decision<'_> {
+    pub fn give_up(&self, request: &impl Request, now: Timestamp, pending: Pending) -> Decision<'_> {
         let policy = self.config.policy_for(request);
-        self.decision(policy, without_token(policy, pending.denial))
+        self.decision(policy, without_token(policy, pending.denial_at_last(now)))
     }
 
     fn decision<'c>(&'c self, policy: &'c Policy, outcome: Outcome<'c>) -> Decision<'c> {
@@ -145,7 +166,9 @@ impl<V: Verifier> Authenticator<V> {
         }
         match self.check(policy, request, now, search) {
             Ok(authenticated) => Ok(self.decision(policy, Outcome::Authenticated(authenticated))),
-            Err(Invalid { denial, search: Some(search) }) => Err(Pending { denial, search }),
+            Err(Invalid { denial, search: Some(search) }) => {
+                Err(Pending { denial, search, arrived_at: now.saturating_mul(1000) })
+            }
             Err(Invalid { denial, search: None }) => Ok(self.decision(policy, without_token(policy, denial))),
         }
     }

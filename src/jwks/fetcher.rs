@@ -214,7 +214,7 @@ impl<H: KeySetHost> Fetcher<H> {
     fn sync(&self, set: &Tracked, now: Millis) -> (Schedule, bool) {
         let schedule = self.schedule(set).0;
         set.ended.set(schedule.ended);
-        set.remote.set_retry_at(schedule.retry_at);
+        set.remote.set_retry_at(schedule.more_at(now));
         if schedule.is_missing(now, set.source()) {
             let had_keys = set.remote.keys().is_some();
             set.remote.drop_keys();
@@ -222,6 +222,7 @@ impl<H: KeySetHost> Fetcher<H> {
             return (schedule, had_keys);
         }
         let is_changed = schedule.version != set.version.get() && self.load(set, schedule.version);
+        set.remote.set_fetched_at(schedule.fetched_at);
         (schedule, is_changed)
     }
 

@@ -57,12 +57,13 @@ pub struct RemoteKeys {
     source: Source,
     keys: ArcSwapOption<KeySet>,
     retry_at: AtomicU64,
+    fetched_at: AtomicU64,
 }
 
 /// What a request waits for.
 #[derive(Debug, Clone)]
 pub struct Wait {
-    /// The sets, at least one, of which it [needs](RemoteKeys::need) something.
+    /// The sets of which it [needs](RemoteKeys::need) something.
     pub sets: Vec<Arc<RemoteKeys>>,
 }
 
@@ -78,7 +79,7 @@ pub enum Need {
 impl RemoteKeys {
     /// Keys that have not arrived.
     pub fn new(source: Source) -> Self {
-        Self { source, keys: ArcSwapOption::empty(), retry_at: AtomicU64::new(0) }
+        Self { source, keys: ArcSwapOption::empty(), retry_at: AtomicU64::new(0), fetched_at: AtomicU64::new(0) }
     }
 
     /// Where they come from.
@@ -102,17 +103,29 @@ impl RemoteKeys {
         u32::try_from(seconds).unwrap_or(60)
     }
 
-    /// Takes a set that has arrived. Keys that it does not have are removed.
+    /// When the fetch began that brought the keys. A key that was published after that may be missing.
+    pub fn fetched_at(&self) -> Millis {
+        self.fetched_at.load(Ordering::Relaxed)
+    }
+
+    /// Takes a set that has arrived. Keys that it does not have are removed. It is the newest there is, until the fetcher
+    /// says when it was fetched.
     pub fn replace(&self, mut keys: KeySet) {
         if let Some(old) = self.keys() {
             keys.succeed(&old);
         }
         self.keys.store(Some(Arc::new(keys)));
+        self.fetched_at.store(Millis::MAX, Ordering::Relaxed);
     }
 
     /// Says when the next attempt to fetch the set follows.
     pub(super) fn set_retry_at(&self, at: Millis) {
         self.retry_at.store(at, Ordering::Relaxed);
+    }
+
+    /// Says when the fetch began that brought the set.
+    pub(super) fn set_fetched_at(&self, at: Millis) {
+        self.fetched_at.store(at, Ordering::Relaxed);
     }
 
     /// Removes the keys, as when they have become too old.

@@ -8,7 +8,9 @@ use super::{Millis, Source};
 
 /// A `max-age` below this is taken for this, so that a server cannot ask to be asked all the time.
 const MIN_MAX_AGE: Duration = Duration::from_secs(10);
-/// How long after a fetch for an unknown `kid` there is no other one.
+/// How many fetches for an unknown `kid` are in reserve, and how long it takes until one more is. Anybody can send a token
+/// with a `kid` that no set has; the reserve is there for the key that was rotated in the meantime.
+const REFETCH_RESERVE: Millis = 4;
 const REFETCH_PAUSE: Millis = 10_000;
 /// How long after the first failure the next attempt follows; twice as long after each that follows.
 const FIRST_RETRY: Millis = 1_000;
@@ -44,9 +46,15 @@ pub(super) struct Schedule {
     /// Before then there is no attempt.
     #[prost(uint64, tag = "8")]
     pub(super) retry_at: Millis,
-    /// When a set was last fetched for an unknown `kid`.
-    #[prost(uint64, tag = "9")]
-    refetched_at: Millis,
+    /// When the whole reserve of fetches for an unknown `kid` is there again.
+    #[prost(uint64, tag = "10")]
+    reserve_full_at: Millis,
+    /// When the last fetch began.
+    #[prost(uint64, tag = "11")]
+    started_at: Millis,
+    /// When the fetch began that brought the set, or the same set again.
+    #[prost(uint64, tag = "12")]
+    pub(super) fetched_at: Millis,
 }
 
 impl Schedule {
@@ -76,20 +84,33 @@ impl Schedule {
 
     /// Whether a fetch for an unknown `kid` is allowed again.
     pub(super) fn may_refetch(&self, now: Millis) -> bool {
-        now >= self.refetch_at() || self.refetched_at > now
+        self.refetch_at(now) <= now
     }
 
     /// When a fetch for an unknown `kid` is allowed again.
-    pub(super) fn refetch_at(&self) -> Millis {
-        if self.refetched_at == 0 { 0 } else { self.refetched_at.saturating_add(REFETCH_PAUSE) }
+    fn refetch_at(&self, now: Millis) -> Millis {
+        let all_but_one = REFETCH_PAUSE.saturating_mul(REFETCH_RESERVE.saturating_sub(1));
+        self.reserve_full_at(now).saturating_sub(all_but_one)
+    }
+
+    /// When the reserve is full. A time that is too far ahead comes from a clock that was put back.
+    fn reserve_full_at(&self, now: Millis) -> Millis {
+        let is_real = is_ahead(self.reserve_full_at, now, REFETCH_PAUSE.saturating_mul(REFETCH_RESERVE));
+        if is_real { self.reserve_full_at } else { now }
+    }
+
+    /// When a client may expect more of the set than it has now.
+    pub(super) fn more_at(&self, now: Millis) -> Millis {
+        self.retry_at.max(self.refetch_at(now))
     }
 
     /// Takes the lease.
     pub(super) fn lease(&mut self, now: Millis, source: &Source, holder: u64, for_kid: bool) {
         self.holder = holder;
         self.lease_until = now.saturating_add(lease_time(source));
+        self.started_at = now;
         if for_kid {
-            self.refetched_at = now;
+            self.reserve_full_at = self.reserve_full_at(now).saturating_add(REFETCH_PAUSE);
         }
     }
 
@@ -112,6 +133,7 @@ impl Schedule {
         self.end();
         self.version = self.version.saturating_add(is_new.into());
         self.arrived_at = now;
+        self.fetched_at = self.started_at;
         self.refresh_at = now.saturating_add((fresh * (0.8 + 0.15 * chance)) as Millis);
         self.failures = 0;
         self.retry_at = 0;

@@ -45,6 +45,11 @@ impl KeySets {
         key_sets
     }
 
+    /// The time.
+    pub(super) fn now(&self) -> Millis {
+        self.fetcher.host().now()
+    }
+
     /// Whether the request waits for a set.
     pub(super) fn waits(&self, context_id: u32) -> bool {
         self.room.holds(context_id)

@@ -54,6 +54,7 @@ impl Worker {
         }
         let request = HostRequest::current();
         let weighed = self.authenticator.decide_or_wait(&request, host::now());
+        let weighed = weighed.map_err(|pending| pending.arriving_at(self.key_sets.now()));
         self.conclude_or_wait(context_id, request, weighed, None)
     }
 
@@ -73,7 +74,7 @@ impl Worker {
             weighed = match self.key_sets.wait(context_id, pending, deadline) {
                 Next::Wait => return Action::Pause,
                 Next::TryAgain(pending) => self.authenticator.decide_again(&request, host::now(), pending),
-                Next::GiveUp(pending) => Ok(self.authenticator.give_up(&request, pending)),
+                Next::GiveUp(pending) => Ok(self.authenticator.give_up(&request, host::now(), pending)),
             };
         }
     }
@@ -85,7 +86,7 @@ impl Worker {
                 let request = HostRequest::current();
                 let weighed = match deadline {
                     Some(_) => self.authenticator.decide_again(&request, host::now(), pending),
-                    None => Ok(self.authenticator.give_up(&request, pending)),
+                    None => Ok(self.authenticator.give_up(&request, host::now(), pending)),
                 };
                 if self.conclude_or_wait(id, request, weighed, deadline) == Action::Continue {
                     host::resume();
@@ -100,7 +101,7 @@ impl Worker {
         for (context_id, pending) in self.key_sets.dismiss() {
             self.key_sets.on_behalf_of(context_id, || {
                 let mut request = HostRequest::current();
-                let decision = self.authenticator.give_up(&request, pending);
+                let decision = self.authenticator.give_up(&request, host::now(), pending);
                 if self.conclude(&decision, &mut request) == Action::Continue {
                     host::resume();
                 }

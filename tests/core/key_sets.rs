@@ -12,7 +12,7 @@ use crate::support::{EXP, FakeRequest, TOKEN, authenticator};
 use jwt_auth_filter::{
     authenticate::{Authenticator, CacheUse, Outcome},
     config::Config,
-    crypto::{Algorithm, Key, Verifier},
+    crypto::{Algorithm, BuiltIn, Key, Verifier},
     encoding::json::Value,
     jwks::{
         Advice, Answer, Event, FetchError, Fetcher, KeySet, KeySetHost, Millis, Need, Next, Origin, RemoteKeys, Source,
@@ -306,34 +306,95 @@ fn a_request_without_a_set_waits_only_while_there_is_a_fetch_to_wait_for() {
 }
 
 #[test]
-fn an_unknown_kid_is_asked_for_once_in_ten_seconds() {
+fn for_an_unknown_kid_four_fetches_are_in_reserve_and_one_more_every_ten_seconds() {
     let (world, workers) = start(source());
     tick(&workers);
     answer(&world, &workers, &set(&["1"]));
     tick(&workers);
-    for worker in &workers {
-        assert_eq!(worker.advice(Need::Kid), Advice::Wait(1));
+    for ended in 1..=4 {
+        for worker in &workers {
+            assert_eq!(worker.advice(Need::Kid), Advice::Wait(ended));
+        }
+        tick(&workers);
+        assert_eq!(world.calls(), 1 + ended as usize, "one fetch for all who wait");
+        answer(&world, &workers, &set(&["1"]));
+        tick(&workers);
     }
+    assert_eq!(workers[2].advice(Need::Kid), Advice::GiveUp);
+    assert_eq!(workers[2].keys.retry_after(world.now.get() / 1000), 10);
+    world.pass(10 * SECOND - 1);
+    assert_eq!(workers[0].advice(Need::Kid), Advice::GiveUp);
     tick(&workers);
-    assert_eq!(world.calls(), 2);
-    // The others wait for the same fetch, and when it ends they are asked again before they give up.
+    assert_eq!(world.calls(), 5);
+    world.pass(1);
+    assert_eq!(workers[0].advice(Need::Kid), Advice::Wait(5));
+    tick(&workers);
+    assert_eq!(world.calls(), 6);
     answer(&world, &workers, &set(&["1", "2"]));
     for worker in workers.iter().skip(1) {
         assert!([Advice::TryAgain, Advice::GiveUp].contains(&worker.advice(Need::Kid)));
         assert!(worker.has("2"));
         assert_eq!(worker.advice(Need::Kid), Advice::GiveUp);
     }
-    world.pass(10 * SECOND - 1);
+    // After a minute the whole reserve is there again, and no more than that.
+    world.pass(MINUTE);
+    for _ in 0..4 {
+        assert!(matches!(workers[0].advice(Need::Kid), Advice::Wait(_)));
+        tick(&workers);
+        answer(&world, &workers, &set(&["1", "2"]));
+        tick(&workers);
+    }
     assert_eq!(workers[0].advice(Need::Kid), Advice::GiveUp);
+}
+
+#[test]
+fn a_failed_fetch_for_an_unknown_kid_is_followed_by_no_other_at_once() {
+    let (world, workers) = start(source());
     tick(&workers);
-    assert_eq!(world.calls(), 2);
-    world.pass(1);
-    assert_eq!(workers[0].advice(Need::Kid), Advice::Wait(2));
+    answer(&world, &workers, &set(&["1"]));
     tick(&workers);
-    assert_eq!(world.calls(), 3);
+    assert_eq!(workers[0].advice(Need::Kid), Advice::Wait(1));
+    tick(&workers);
     answer(&world, &workers, &status(500));
     world.pass(900);
     assert_eq!(workers[0].advice(Need::Kid), Advice::GiveUp);
+}
+
+#[test]
+fn only_a_set_that_was_fetched_after_the_request_arrived_can_lack_its_kid() {
+    let config = Config::parse(json!({"consumers": remote_config()}).to_string().as_bytes()).unwrap();
+    let remote = Arc::clone(config.credentials.remote().next().unwrap());
+    let authenticator = Authenticator::new(config, BuiltIn);
+    let world = Rc::new(World { now: Cell::new(EXP * 1000), ..World::default() });
+    let fetcher = Fetcher::new([Arc::clone(&remote)], Host(Rc::clone(&world)));
+    let fetch = || {
+        fetcher.tick();
+        world.pass(5);
+        fetcher.answered(world.calls() as u32 - 1, &set(&["other"]));
+        fetcher.tick();
+    };
+    fetch();
+    world.pass(5);
+    let request = FakeRequest::get(&format!("/?jwt={UNSIGNED}"));
+    let arrive = || authenticator.decide_or_wait(&request, EXP).err().unwrap().arriving_at(world.now.get());
+    let reason = |pending| match authenticator.give_up(&request, EXP, pending).outcome {
+        Outcome::Denied(denial) => denial.reason.name(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(reason(arrive()), "key_set_unavailable");
+    // One that arrives while a fetch is under way cannot know what that will miss.
+    assert!(matches!(fetcher.advise(&remote, Need::Kid), Advice::Wait(_)));
+    fetcher.tick();
+    world.pass(1);
+    let late = arrive();
+    fetcher.answered(world.calls() as u32 - 1, &set(&["other"]));
+    fetcher.tick();
+    assert_eq!(reason(late), "key_set_unavailable");
+    let early = arrive();
+    assert!(matches!(fetcher.advise(&remote, Need::Kid), Advice::Wait(_)));
+    fetch();
+    assert!(early.wait().sets.is_empty(), "one token leads to one fetch, not to the whole reserve");
+    assert_eq!(reason(early), "invalid_signature");
 }
 
 #[test]
@@ -566,7 +627,7 @@ fn a_request_that_waits_is_decided_once_and_its_keys_are_tried_once() {
     remote.replace(keys(&[None, Some("2")]));
     let pending = authenticator.decide_again(&request, EXP, pending).err().unwrap();
     assert_eq!(verifier.0.get(), 1);
-    let Outcome::Denied(denial) = authenticator.give_up(&request, pending).outcome else { panic!("passed") };
+    let Outcome::Denied(denial) = authenticator.give_up(&request, EXP, pending).outcome else { panic!("passed") };
     assert_eq!((denial.reason.name(), verifier.0.get()), ("invalid_signature", 1));
     assert_eq!(authenticator.cache_use(), CacheUse { hits: 0, misses: 1 });
     // A set that has it ends the wait, whatever its key says.

@@ -275,14 +275,17 @@ def test_a_new_key_works_with_its_first_token(keys, start):
     assert keys.count("/jwks") == 2
 
 
-def test_unknown_kids_cause_one_refetch_however_many_there_are(keys, start):
+def test_unknown_kids_cause_few_fetches_however_many_there_are(keys, start):
     keys.set("/jwks", key_set((OLD, "old")))
     envoy = start(one(remote()))
     passed(envoy["main"].bearer(token(OLD, "old")), APP)
     with ThreadPoolExecutor(16) as clients:
         flood = list(clients.map(lambda n: envoy["main"].bearer(token(NEW, f"k{n}")), range(100)))
-    assert {(response.status, response.body) for response in flood} == {(401, b'{"message":"Invalid signature"}')}
-    assert keys.count("/jwks") == 2
+    # Of a set that was fetched since, it is known that it lacks the key; without one to fetch, the client may try again.
+    answers = {(response.status, response.body) for response in flood}
+    told = {(401, b'{"message":"Invalid signature"}'), (503, b'{"message":"Key set unavailable"}')}
+    assert answers <= told
+    assert keys.count("/jwks") <= 1 + 4 + 1  # the first, the reserve, and one for each ten seconds
     assert envoy["main"].bearer(token(OLD, "old")).status == 200
 
 
@@ -304,8 +307,8 @@ def test_a_removed_key_stops_working_though_its_token_is_cached(keys, start):
     envoy = start(one(remote(cache_duration="1s")))
     assert set(statuses(envoy["main"], token(OLD, "old"))) == {200}
     keys.set("/jwks", key_set((NEW, "new")))
-    until(lambda: set(statuses(envoy["main"], token(OLD, "old"))) == {401}, "the removal on every worker")
-    refused(envoy["main"].bearer(token(OLD, "old")), BAD_SIGNATURE)
+    # 401 where the set was fetched since the request arrived, else 503.
+    until(lambda: set(statuses(envoy["main"], token(OLD, "old"))) <= {401, 503}, "the removal on every worker")
     passed(envoy["main"].bearer(token(NEW, "new")), APP)
 
 
@@ -335,7 +338,7 @@ def test_an_issuer_that_withdraws_all_keys_is_believed(keys, start, answer):
     envoy = start(one(remote(cache_duration="1s")))
     assert set(statuses(envoy["main"], token(OLD, "old"))) == {200}
     keys.set("/jwks", answer)
-    until(lambda: set(statuses(envoy["main"], token(OLD, "old"))) == {401}, "no worker to take the old key")
+    until(lambda: set(statuses(envoy["main"], token(OLD, "old"))) <= {401, 503}, "no worker to take the old key")
     assert fetches(envoy, "empty")
     envoy.wait_for_log(r"\[warning\]\[wasm\] .*key set http.*no key that can be used")
 
@@ -354,7 +357,8 @@ def test_a_bad_answer_never_replaces_a_good_set(keys, start, failure, result):
     until(lambda: fetches(envoy, result), f"a failure counted as {result}")
     envoy.wait_for_log(r"\[warning\]\[wasm\] .*key set http.*trying again", since)
     assert set(statuses(envoy["main"], token(OLD, "old"))) == {200}
-    refused(envoy["main"].bearer(token(NEW, "new")), BAD_SIGNATURE)
+    # Whether the issuer has this key by now, nobody can say.
+    unavailable(envoy["main"].bearer(token(NEW, "new")))
     assert keys.count("/elsewhere") == 0
 
 
