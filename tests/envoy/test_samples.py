@@ -246,3 +246,14 @@ def test_editors_check_the_filter_s_fields_wherever_they_stand(name):
 @pytest.mark.parametrize("path", sorted(samples.SAMPLES.rglob("*.yaml")), ids=lambda path: path.name)
 def test_no_sample_has_a_key_twice(path):
     assert samples.documents(path.relative_to(samples.SAMPLES))
+
+
+@pytest.mark.parametrize(
+    "name", ["minimal.yaml", "ecds/jwt-auth.yaml", "oauth.yaml", "kubernetes/jwt-auth.yaml", "envoy.yaml", "operators.yaml"]
+)
+def test_no_other_plugin_shares_the_memory_that_key_sets_are_in(name):
+    plugins = samples.filters(samples.documents(name))
+    texts = [item for item in samples.walk(samples.documents(name)) if isinstance(item, str) and "vm_config" in item]
+    plugins += [plugin for text in texts for plugin in samples.filters(samples.parse(text))]
+    assert all(plugin["vm_config"].get("vm_id") == "jwt_auth" for plugin in plugins)
+    assert "vm_id: jwt_auth" in samples.text(name)

@@ -82,7 +82,15 @@ fn filter(plugin: Yaml, module: &str) -> Yaml {
         ("name", some("jwt_auth")),
         ("root_id", some("jwt_auth")),
         ("failure_policy", some("FAIL_RELOAD")),
-        ("vm_config", Some(map([("runtime", some("envoy.wasm.runtime.v8")), ("code", Some(code))]))),
+        (
+            "vm_config",
+            Some(map([
+                // Plugins of one vm_id share memory: without one, any other plugin could replace an issuer's keys.
+                ("vm_id", some("jwt_auth")),
+                ("runtime", some("envoy.wasm.runtime.v8")),
+                ("code", Some(code)),
+            ])),
+        ),
         ("configuration", Some(typed("google.protobuf.Struct", map([("value", Some(plugin))])))),
     ]);
     let wasm = typed("envoy.extensions.filters.http.wasm.v3.Wasm", map([("config", Some(config))]));
