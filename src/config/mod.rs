@@ -30,8 +30,8 @@ use crate::{
 };
 
 const MAX_CACHE_ENTRIES: u32 = 1_000_000;
-const MAX_WAITING_REQUESTS: u32 = 65_536;
 const MAX_CACHE_BYTES: u32 = 1 << 30;
+const MAX_WAITING_REQUESTS: u32 = 65_536;
 
 /// The fields of the configuration, in the order in which they are documented.
 pub const FIELDS: &[Field] =

@@ -63,7 +63,7 @@ impl Forwarding {
 impl ClaimHeader {
     /// The claim as a header's value; `None` where there is nothing to send. What no header can carry unchanged is
     /// percent-encoded (RFC 3986 §2.1), and so is an item of a list that would look like two, and what holds a percent sign:
-    /// so no two claims give the same value, and decoding it gives the claim.
+    /// so no two texts give the same value, and decoding it gives the text.
     fn value(&self, claims: &Members) -> Option<String> {
         let claim = self.claim.find(claims)?;
         let value = match claim.items() {

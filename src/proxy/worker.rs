@@ -81,31 +81,27 @@ impl Worker {
 
     /// Goes on with requests that have waited long enough. Called in the root's context.
     pub(super) fn wake(&self) {
-        self.key_sets.wake(|Woken { id, deadline, with: pending }| {
-            self.key_sets.on_behalf_of(id, || {
-                let request = HostRequest::current();
-                let weighed = match deadline {
-                    Some(_) => self.authenticator.decide_again(&request, host::now(), pending),
-                    None => Ok(self.authenticator.give_up(&request, host::now(), pending)),
-                };
-                if self.conclude_or_wait(id, request, weighed, deadline) == Action::Continue {
-                    host::resume();
-                }
-            });
+        self.key_sets.wake(|woken| self.go_on(woken));
+    }
+
+    fn go_on(&self, Woken { id, deadline, with: pending }: Woken<Pending>) {
+        self.key_sets.on_behalf_of(id, || {
+            let request = HostRequest::current();
+            let weighed = match deadline {
+                Some(_) => self.authenticator.decide_again(&request, host::now(), pending),
+                None => Ok(self.authenticator.give_up(&request, host::now(), pending)),
+            };
+            if self.conclude_or_wait(id, request, weighed, deadline) == Action::Continue {
+                host::resume();
+            }
         });
     }
 
     /// Ends in good order, when another configuration takes over: requests that still wait are answered, and other workers
     /// may fetch what this one was fetching. Called in the root's context.
     pub(super) fn end(&self) {
-        for (context_id, pending) in self.key_sets.dismiss() {
-            self.key_sets.on_behalf_of(context_id, || {
-                let mut request = HostRequest::current();
-                let decision = self.authenticator.give_up(&request, host::now(), pending);
-                if self.conclude(&decision, &mut request) == Action::Continue {
-                    host::resume();
-                }
-            });
+        for (id, with) in self.key_sets.dismiss() {
+            self.go_on(Woken { id, deadline: None, with });
         }
         self.key_sets.release();
     }

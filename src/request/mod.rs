@@ -6,6 +6,6 @@ mod stripping;
 
 pub use self::{
     carriers::{Carriers, NotOneToken, TokenPlaces},
-    ports::{NotRemoved, Request, RequestHeaders},
+    ports::{NotChanged, Request, RequestHeaders},
     stripping::{keep_end_to_end, take_out_tokens},
 };

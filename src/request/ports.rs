@@ -46,9 +46,9 @@ pub trait RequestHeaders: Request {
 /// The client sent a header that must not go upstream as it is, and the host did not change it.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("the client's header {0} cannot be changed on this host")]
-pub struct NotRemoved(String);
+pub struct NotChanged(String);
 
-impl NotRemoved {
+impl NotChanged {
     /// The header of this name was not changed.
     pub fn new(name: &str) -> Self {
         Self(name.to_owned())

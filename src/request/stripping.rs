@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use super::{
-    NotRemoved, RequestHeaders, TokenPlaces,
+    NotChanged, RequestHeaders, TokenPlaces,
     carriers::{bearer_token, cookie_value, query_value},
 };
 
@@ -14,12 +14,12 @@ use super::{
 ///
 /// # Errors
 /// The host did not change what it was to change.
-pub fn take_out_tokens(places: &TokenPlaces, request: &mut impl RequestHeaders) -> Result<(), NotRemoved> {
+pub fn take_out_tokens(places: &TokenPlaces, request: &mut impl RequestHeaders) -> Result<(), NotChanged> {
     if !places.uri_param_names.is_empty()
         && let Some(path) = request.path().and_then(|path| path_without(&path, &places.uri_param_names))
         && !request.set_path(&path)
     {
-        return Err(NotRemoved::new(":path"));
+        return Err(NotChanged::new(":path"));
     }
     for name in &places.header_names {
         edit(request, name, header_without)?;
@@ -38,14 +38,14 @@ pub fn take_out_tokens(places: &TokenPlaces, request: &mut impl RequestHeaders) 
 pub fn keep_end_to_end<'n>(
     names: impl Iterator<Item = &'n str> + Clone,
     request: &mut impl RequestHeaders,
-) -> Result<(), NotRemoved> {
+) -> Result<(), NotChanged> {
     const CONNECTION: &str = "connection";
 
     if request.header(CONNECTION).is_none() {
         return Ok(());
     }
     let is_own = |option: &[u8]| names.clone().any(|name| option.trim_ascii().eq_ignore_ascii_case(name.as_bytes()));
-    edit(request, CONNECTION, |value| list_without(value, b',', is_own).map(|left| left.trim_ascii_start().to_vec()))
+    edit(request, CONNECTION, |value| value_without(value, b',', is_own))
 }
 
 /// Edits every occurrence of a header; `without` gives what is left of a value, and `None` if nothing changes. A value
@@ -54,14 +54,14 @@ fn edit(
     request: &mut impl RequestHeaders,
     name: &str,
     without: impl Fn(&[u8]) -> Option<Vec<u8>>,
-) -> Result<(), NotRemoved> {
+) -> Result<(), NotChanged> {
     let values: Vec<Vec<u8>> = request.header_values(name).into_iter().map(Cow::into_owned).collect();
     let edited: Vec<Option<Vec<u8>>> = values.iter().map(|value| without(value)).collect();
     if edited.iter().all(Option::is_none) {
         return Ok(());
     }
     if !request.remove_header(name) {
-        return Err(NotRemoved::new(name));
+        return Err(NotChanged::new(name));
     }
     let left = values.into_iter().zip(edited).map(|(value, edited)| edited.unwrap_or(value));
     left.filter(|value| !value.is_empty()).for_each(|value| request.add_header(name, &value));
@@ -79,12 +79,17 @@ fn path_without(path: &[u8], names: &[String]) -> Option<Vec<u8>> {
 fn cookies_without(cookies: &[u8], names: &[String]) -> Option<Vec<u8>> {
     let holds_token =
         |cookie: &[u8]| names.iter().any(|name| cookie_value(cookie, name).is_some_and(|value| !value.is_empty()));
-    list_without(cookies, b';', holds_token).map(|left| left.trim_ascii_start().to_vec())
+    value_without(cookies, b';', holds_token)
 }
 
 /// Whatever a token stands behind: another scheme, an empty element, or an element of a list within quotes.
 fn header_without(value: &[u8]) -> Option<Vec<u8>> {
-    list_without(value, b',', |element| bearer_token(element).is_some()).map(|left| left.trim_ascii_start().to_vec())
+    value_without(value, b',', |element| bearer_token(element).is_some())
+}
+
+/// The list in a header's value without some of its elements, and without the space that stood behind a first one.
+fn value_without(value: &[u8], separator: u8, goes: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
+    list_without(value, separator, goes).map(|left| left.trim_ascii_start().to_vec())
 }
 
 /// A list without some of its elements; `None` if none of them is to go.

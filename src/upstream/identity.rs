@@ -4,7 +4,7 @@ use crate::{
     authenticate::Outcome,
     encoding::HeaderText,
     policy::Consumer,
-    request::{NotRemoved, RequestHeaders},
+    request::{NotChanged, RequestHeaders},
 };
 
 /// The identity headers of one request: each with its value, or without one when it does not apply.
@@ -42,14 +42,14 @@ fn of<'c>(
 ///
 /// Some hosts answer that a header was removed and leave it there, or change only the first of several: so removal is
 /// read back, and a request that keeps a client's identity header must not go upstream.
-pub fn apply(identity: &IdentityHeaders, request: &mut impl RequestHeaders) -> Result<(), NotRemoved> {
+pub fn apply(identity: &IdentityHeaders, request: &mut impl RequestHeaders) -> Result<(), NotChanged> {
     identity.iter().try_for_each(|(name, value)| write(name, *value, request))
 }
 
 /// Writes one header that the filter alone may write, or removes it.
-pub(crate) fn write(name: &str, value: Option<&str>, request: &mut impl RequestHeaders) -> Result<(), NotRemoved> {
+pub(crate) fn write(name: &str, value: Option<&str>, request: &mut impl RequestHeaders) -> Result<(), NotChanged> {
     if request.header(name).is_some() && !request.remove_header(name) {
-        return Err(NotRemoved::new(name));
+        return Err(NotChanged::new(name));
     }
     if let Some(value) = value {
         request.set_header(name, value);

@@ -5,14 +5,14 @@ pub mod identity;
 use crate::{
     authenticate::{Decision, Outcome},
     policy::IDENTITY_HEADERS,
-    request::{self, NotRemoved, RequestHeaders},
+    request::{self, NotChanged, RequestHeaders},
 };
 
 /// Makes a request that passes into what the upstream is to get.
 ///
 /// # Errors
 /// The host did not do it; the request must not go upstream.
-pub fn prepare(decision: &Decision, request: &mut impl RequestHeaders) -> Result<(), NotRemoved> {
+pub fn prepare(decision: &Decision, request: &mut impl RequestHeaders) -> Result<(), NotChanged> {
     identity::apply(&identity::headers(&decision.outcome), request)?;
     let of_claims = match &decision.outcome {
         Outcome::Authenticated(authenticated) => authenticated.claim_headers(),

@@ -1,6 +1,6 @@
 //! Who may call what, without a proxy: audiences, claims, groups, rules, and what the upstream is told.
 
-use crate::support::{FakeRequest, answer};
+use crate::support::{FakeRequest, answer, ed448_jwk};
 use hmac::{Hmac, KeyInit, Mac};
 use jwt_auth_filter::{
     authenticate::{Authenticator, CacheUse, Outcome, Reason},
@@ -23,7 +23,11 @@ fn token(claims: &Json) -> String {
 }
 
 fn signed(claims: &Json, secret: &[u8]) -> String {
-    let input = format!("{}.{}", encode_url(r#"{"alg":"HS256","kid":"k1"}"#), encode_url(claims.to_string()));
+    signed_with_header(r#"{"alg":"HS256","kid":"k1"}"#, claims, secret)
+}
+
+fn signed_with_header(header: &str, claims: &Json, secret: &[u8]) -> String {
+    let input = format!("{}.{}", encode_url(header), encode_url(claims.to_string()));
     let mut mac = Hmac::<Sha256>::new_from_slice(secret).unwrap();
     mac.update(input.as_bytes());
     format!("{input}.{}", encode_url(mac.finalize().into_bytes()))
@@ -31,14 +35,12 @@ fn signed(claims: &Json, secret: &[u8]) -> String {
 
 /// Alice, a partner, and Bob, who is suspended as well; one whose keys cost more to try than a request may; further fields.
 fn authenticator(fields: Json) -> Authenticator<BuiltIn> {
-    let ed448 = json!({"kty": "OKP", "crv": "Ed448",
-        "x": "X9dEm1m0Yf0s54fsYWrUah2hNCSFpw4fig6nXYDpZ3jt8SR2m0bHBhvWeD3x5Q9s0foavq_oJWGA"});
     let mut config = json!({"consumers": [
         {"username": "alice", "id": "1", "groups": ["partners", "gold"], "jwt_secrets": [{"key": "a", "secret": SECRET}]},
         {"username": "bob", "id": "2", "groups": ["partners", "suspended"],
          "jwt_secrets": [{"key": "b", "secret": SECRET}]},
         {"username": "guest", "id": "3", "groups": ["guests"]},
-        {"username": "costly", "jwt_secrets": [{"key": "costly", "jwks": {"keys": vec![ed448; 3]}}]},
+        {"username": "costly", "jwt_secrets": [{"key": "costly", "jwks": {"keys": vec![ed448_jwk(); 3]}}]},
         {"username": "remote", "jwt_secrets": [{"key": "r", "remote_jwks": {"uri": "http://r/jwks", "cluster": "r"}}]},
     ]});
     config.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
@@ -360,10 +362,7 @@ fn a_client_cannot_have_the_next_hop_remove_what_the_filter_wrote() {
 
 #[test]
 fn a_kid_that_is_no_string_opens_no_keys() {
-    let input = format!("{}.{}", encode_url(r#"{"alg":"HS256","kid":7}"#), encode_url(r#"{"iss":"a"}"#));
-    let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
-    mac.update(input.as_bytes());
-    let token = format!("{input}.{}", encode_url(mac.finalize().into_bytes()));
+    let token = signed_with_header(r#"{"alg":"HS256","kid":7}"#, &json!({"iss": "a"}), SECRET.as_bytes());
     assert_eq!(refusal(&authenticator(json!({})), &bearing(&token)).1, r#"{"message":"Bad token; invalid kid"}"#);
 }
 

@@ -83,6 +83,10 @@ impl KeySetHost for Host {
 }
 
 impl World {
+    fn at(now: Millis) -> Rc<Self> {
+        Rc::new(Self { now: Cell::new(now), ..Self::default() })
+    }
+
     fn pass(&self, millis: Millis) {
         self.now.set(self.now.get() + millis);
     }
@@ -122,13 +126,19 @@ fn source() -> Source {
     }
 }
 
+/// Keys of so many sources, each with its number for a path.
+fn numbered_sets(count: usize) -> Vec<Arc<RemoteKeys>> {
+    let uri = |number| Uri::parse(&format!("https://a.example.com/{number}")).unwrap();
+    (0..count).map(|number| Arc::new(RemoteKeys::new(Source { uri: uri(number), ..source() }))).collect()
+}
+
 fn worker(world: &Rc<World>, source: Source) -> Worker {
     let keys = Arc::new(RemoteKeys::new(source));
     Worker { fetcher: Fetcher::new([Arc::clone(&keys)], Host(Rc::clone(world))), keys }
 }
 
 fn start(source: Source) -> (Rc<World>, [Worker; 4]) {
-    let world = Rc::new(World { now: Cell::new(1_700_000_000_000), ..World::default() });
+    let world = World::at(1_700_000_000_000);
     let workers = [0; 4].map(|_| worker(&world, source.clone()));
     (world, workers)
 }
@@ -143,9 +153,19 @@ fn ok(body: impl Into<Vec<u8>>) -> Answer {
 }
 
 fn set(kids: &[&str]) -> Answer {
-    let key =
-        |kid| json!({"kty": "OKP", "crv": "Ed25519", "kid": kid, "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"});
-    ok(json!({"keys": kids.iter().map(key).collect::<Vec<_>>()}).to_string())
+    ok(set_text(&kids.iter().copied().map(Some).collect::<Vec<_>>()))
+}
+
+/// A set of one key under several kids, or without one.
+fn set_text(kids: &[Option<&str>]) -> String {
+    let key = |kid: &Option<&str>| {
+        let mut key = json!({"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"});
+        if let Some(kid) = kid {
+            key["kid"] = json!(kid);
+        }
+        key
+    };
+    json!({"keys": kids.iter().map(key).collect::<Vec<_>>()}).to_string()
 }
 
 fn status(status: u16) -> Answer {
@@ -365,7 +385,7 @@ fn only_a_set_that_was_fetched_after_the_request_arrived_can_lack_its_kid() {
     let config = Config::parse(json!({"consumers": remote_config()}).to_string().as_bytes()).unwrap();
     let remote = Arc::clone(config.credentials.remote().next().unwrap());
     let authenticator = Authenticator::new(config, BuiltIn);
-    let world = Rc::new(World { now: Cell::new(EXP * 1000), ..World::default() });
+    let world = World::at(EXP * 1000);
     let fetcher = Fetcher::new([Arc::clone(&remote)], Host(Rc::clone(&world)));
     let fetch = || {
         fetcher.tick();
@@ -507,9 +527,8 @@ fn an_issuer_that_withdraws_all_keys_is_believed() {
 
 #[test]
 fn thousands_of_sets_are_fetched_in_turn_and_first_those_that_a_request_waits_for() {
-    let world = Rc::new(World { now: Cell::new(1_700_000_000_000), ..World::default() });
-    let of = |number| Source { uri: Uri::parse(&format!("https://a.example.com/{number}")).unwrap(), ..source() };
-    let sets: Vec<Arc<RemoteKeys>> = (0..5000).map(|number| Arc::new(RemoteKeys::new(of(number)))).collect();
+    let world = World::at(1_700_000_000_000);
+    let sets = numbered_sets(5000);
     let fetcher = Fetcher::new(sets.clone(), Host(Rc::clone(&world)));
     assert_eq!(fetcher.advise(&sets[4321], Need::Set), Advice::Wait(0));
     fetcher.tick();
@@ -609,15 +628,8 @@ fn a_request_that_waits_is_decided_once_and_its_keys_are_tried_once() {
     let remote = Arc::clone(config.credentials.remote().next().unwrap());
     let verifier = Refusing::default();
     let authenticator = Authenticator::new(config, &verifier);
-    let keys = |kids: &[Option<&str>]| {
-        let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
-        let key = |kid: &Option<&str>| match kid {
-            Some(kid) => json!({"kty": "OKP", "crv": "Ed25519", "x": x, "kid": kid}),
-            None => json!({"kty": "OKP", "crv": "Ed25519", "x": x}),
-        };
-        let body = json!({"keys": kids.iter().map(key).collect::<Vec<_>>()}).to_string();
-        KeySet::read(&Value::parse(&body).unwrap(), Origin::Fetched).unwrap().set
-    };
+    let keys =
+        |kids: &[Option<&str>]| KeySet::read(&Value::parse(&set_text(kids)).unwrap(), Origin::Fetched).unwrap().set;
     // The set lacks the token's kid, and has a key without one.
     remote.replace(keys(&[None, Some("0")]));
     let request = FakeRequest::get(&format!("/?jwt={UNSIGNED}"));
@@ -641,9 +653,8 @@ fn a_request_that_waits_is_decided_once_and_its_keys_are_tried_once() {
 
 /// A worker of several sources that do not answer, with a room for so many requests.
 fn room(sources: usize, limit: usize) -> (Rc<World>, Fetcher<Host>, Vec<Wait>, WaitingRoom<&'static str>) {
-    let world = Rc::new(World { now: Cell::new(1_700_000_000_000), ..World::default() });
-    let of = |number| Source { uri: Uri::parse(&format!("https://a.example.com/{number}")).unwrap(), ..source() };
-    let keys: Vec<Arc<RemoteKeys>> = (0..sources).map(|number| Arc::new(RemoteKeys::new(of(number)))).collect();
+    let world = World::at(1_700_000_000_000);
+    let keys = numbered_sets(sources);
     let fetcher = Fetcher::new(keys.clone(), Host(Rc::clone(&world)));
     let waits = keys.into_iter().map(|keys| Wait { sets: vec![keys] }).collect();
     (world, fetcher, waits, WaitingRoom::new(limit))

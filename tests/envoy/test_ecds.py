@@ -234,13 +234,13 @@ def test_nothing_that_was_counted_is_lost_with_a_configuration(file, start):
     sent = 0
     with start() as envoy:
         listener = envoy["http"]
-        for key in [NEW, OLD, NEW]:
+        for signer in [NEW, OLD, NEW]:
             for _ in range(50):
                 listener.send()
             sent += 50
             # Before the next tick takes the counters to Envoy.
             before = counters(envoy)["update_success"]
-            file.put(resource(key))
+            file.put(resource(signer))
             harness.until(lambda: counters(envoy)["update_success"] == before + 1, "the update")
 
         def counted():
@@ -255,7 +255,8 @@ def test_a_request_that_waits_for_a_key_set_is_answered_although_its_configurati
     remote = {"uri": "http://issuer.example.com/jwks", "cluster": "issuer", "timeout": "3s"}
     waiting = yaml.safe_load(resource(OLD))
     [plugin] = samples.filters(waiting)
-    plugin["configuration"]["value"]["consumers"] = [{"username": "App", "jwt_secrets": [{"key": ISSUER, "remote_jwks": remote}]}]
+    consumer = {"username": "App", "jwt_secrets": [{"key": ISSUER, "remote_jwks": remote}]}
+    plugin["configuration"]["value"]["consumers"] = [consumer]
     file.put(yaml.safe_dump(waiting))
     with KeyServer() as issuer:
         issuer.set("/jwks", key_set(OLD))

@@ -46,16 +46,22 @@ def test_a_header_that_does_not_start_with_the_scheme_holds_no_token(envoy, valu
     unauthorized(envoy["default"].send(headers=[("authorization", value)]))
 
 
-@pytest.mark.parametrize("value", [f"{TOKEN} x", f"{TOKEN} {TOKEN}", f"x {TOKEN}", f'"{TOKEN}"', f"{TOKEN};a=b", f"{TOKEN},", f"{TOKEN}, Bearer x"])
+@pytest.mark.parametrize(
+    "value",
+    [f"{TOKEN} x", f"{TOKEN} {TOKEN}", f"x {TOKEN}", f'"{TOKEN}"', f"{TOKEN};a=b", f"{TOKEN},", f"{TOKEN}, Bearer x"],
+)
 def test_all_that_follows_the_scheme_is_the_token(envoy, value):
     refused(envoy["default"].send(headers=[bearer(value)]), BAD_JSON)
 
 
+def repeating(listener, name, using):
+    """Sends requests in which a header has these values."""
+    return lambda *values: listener.send(headers=[(name, value) for value in values], using=using)
+
+
 @pytest.mark.parametrize("using", [client.http1, client.http2])
 def test_all_of_a_repeated_header_count(envoy, using):
-    def send(*values):
-        return envoy["custom"].send(headers=[("x-token", value) for value in values], using=using)
-
+    send = repeating(envoy["custom"], "x-token", using)
     refused(send(f"Bearer {TOKEN}", f"Bearer {OTHER}"), SEVERAL)
     refused(send(f"Bearer {TOKEN}", "Bearer abc"), SEVERAL)
     refused(send("Bearer abc", f"Bearer {TOKEN}"), SEVERAL)
@@ -65,9 +71,7 @@ def test_all_of_a_repeated_header_count(envoy, using):
 
 @pytest.mark.parametrize("using", [client.http1, client.http2])
 def test_authorization_twice_is_one_value_to_envoy_and_no_token(envoy, using):
-    def send(*values):
-        return envoy["default"].send(headers=[("authorization", value) for value in values], using=using)
-
+    send = repeating(envoy["default"], "authorization", using)
     refused(send(f"Bearer {TOKEN}", f"Bearer {OTHER}"), BAD_JSON)
     refused(send(f"Bearer {TOKEN}", "Basic abc"), BAD_JSON)
     unauthorized(send("Basic abc", f"Bearer {TOKEN}"))
@@ -188,9 +192,7 @@ def test_a_repeated_cookie_with_different_tokens_is_several(envoy):
 
 @pytest.mark.parametrize("using", [client.http1, client.http2])
 def test_the_cookie_may_be_in_any_of_several_cookie_headers(envoy, using):
-    def send(*values):
-        return envoy["custom"].send(headers=cookie(*values), using=using)
-
+    send = repeating(envoy["custom"], "cookie", using)
     passed(send(f"session={TOKEN}", "a=b"), CLIENT_APP)
     passed(send("a=b", f"session={TOKEN}"), CLIENT_APP)
     passed(send("a", "b=c; d", f"e=f; session={TOKEN}", "g"), CLIENT_APP)

@@ -4,7 +4,7 @@ use jwt_auth_filter::{
     authenticate::VERIFICATION_BUDGET,
     config::{Config, Path, Step},
     crypto::{Algorithm, Key},
-    policy::Policy,
+    policy::{Credential, Policy},
 };
 
 use super::{Finding, Message};
@@ -45,12 +45,8 @@ pub(super) fn of(configuration: &Configuration, config: &Config) -> Vec<Finding>
         if let Some(text) = weak_secret(&credential, config) {
             warnings.push(warn(credential.path("secret"), &text));
         }
-        if let Some(text) = costly_key(&credential, config) {
-            warnings.push(warn(credential.path("key"), text));
-        }
-        if let Some(text) = costly_search(&credential, config) {
-            warnings.push(warn(credential.path("key"), &text));
-        }
+        let costly = [costly_key(&credential, config), costly_search(&credential, config)];
+        warnings.extend(costly.iter().flatten().map(|text| warn(credential.path("key"), text)));
         for source in ["remote_jwks", "discovery"] {
             let uri = credential.node.get(source).and_then(|source| source.get("uri")).and_then(Node::text);
             if uri.is_some_and(|uri| uri.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http:"))) {
@@ -95,9 +91,14 @@ fn policies<'c>(configuration: &'c Configuration, config: &'c Config) -> Vec<Pol
     std::iter::once(top).chain(rules).filter(|place| !place.policy.disabled).collect()
 }
 
+/// The credential that the filter makes of one.
+fn read<'c>(place: &CredentialPlace, config: &'c Config) -> Option<&'c Credential> {
+    config.credentials.with_key(place.key()?).get(place.before).map(AsRef::as_ref)
+}
+
 /// A secret that is shorter than the hash of an algorithm that it is for (RFC 7518 §3.2).
 fn weak_secret(credential: &CredentialPlace, config: &Config) -> Option<String> {
-    let credential = config.credentials.with_key(credential.key()?).get(credential.before)?;
+    let credential = read(credential, config)?;
     let keys = credential.keys().current()?;
     let hashes = [(Algorithm::HS256, 32), (Algorithm::HS384, 48), (Algorithm::HS512, 64)];
     let (algorithm, least) = hashes.into_iter().find(|(algorithm, _)| credential.allows(*algorithm))?;
@@ -111,18 +112,20 @@ fn weak_secret(credential: &CredentialPlace, config: &Config) -> Option<String> 
 }
 
 /// An RSA key that costs whoever sends forged tokens nothing, and the verifier much more than usual.
-fn costly_key(credential: &CredentialPlace, config: &Config) -> Option<&'static str> {
-    let credential = config.credentials.with_key(credential.key()?).get(credential.before)?;
-    let keys = credential.keys().current()?;
+fn costly_key(credential: &CredentialPlace, config: &Config) -> Option<String> {
+    let keys = read(credential, config)?.keys().current()?;
     let is_costly =
         |algorithm| keys.candidates(algorithm, None).any(|it| matches!(it.key(), Key::Rsa(rsa) if rsa.is_costly()));
-    Algorithm::ALL.into_iter().any(is_costly).then_some(
-        "an RSA key of over 4096 bits, or with an exponent other than 65537, makes each forged token costly to refuse",
-    )
+    let text =
+        "an RSA key of over 4096 bits, or with an exponent other than 65537, makes each forged token costly to refuse";
+    Algorithm::ALL.into_iter().any(is_costly).then(|| text.to_owned())
 }
 
 /// More keys that may have signed one token than a request may cost. Told at the first of the credentials that share them.
 fn costly_search(place: &CredentialPlace, config: &Config) -> Option<String> {
+    if place.before > 0 {
+        return None;
+    }
     let credentials = config.credentials.with_key(place.key()?);
     let cost = |algorithm: Algorithm| {
         let sets = credentials.iter().filter(|it| it.allows(algorithm)).filter_map(|it| it.keys().current());
@@ -131,10 +134,8 @@ fn costly_search(place: &CredentialPlace, config: &Config) -> Option<String> {
         })
     };
     let algorithm = Algorithm::ALL.into_iter().find(|algorithm| cost(*algorithm) > VERIFICATION_BUDGET)?;
-    (place.before == 0).then(|| {
-        format!(
-            "a token of {algorithm} without a kid may be of more keys than one request may try: some will be refused; give \
-             the keys a kid, or use fewer"
-        )
-    })
+    Some(format!(
+        "a token of {algorithm} without a kid may be of more keys than one request may try: some will be refused; give the \
+         keys a kid, or use fewer"
+    ))
 }

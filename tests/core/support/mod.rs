@@ -26,6 +26,12 @@ pub(crate) const SECRET: &str =
 /// When [`TOKEN`] expires, in seconds since the epoch.
 pub(crate) const EXP: u64 = 1_300_819_380;
 
+/// A public key on Ed448, of RFC 8032 section 7.4: verifying with it costs most.
+pub(crate) fn ed448_jwk() -> Json {
+    serde_json::json!({"kty": "OKP", "crv": "Ed448",
+        "x": "X9dEm1m0Yf0s54fsYWrUah2hNCSFpw4fig6nXYDpZ3jt8SR2m0bHBhvWeD3x5Q9s0foavq_oJWGA"})
+}
+
 /// A request as a host would hold it. Names of headers are in lower case.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct FakeRequest {
