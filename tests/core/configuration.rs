@@ -2,7 +2,10 @@
 
 use crate::support::serialized_struct;
 use jwt_auth_filter::{
-    config::{CacheLimits, Config, FIELDS, HostCryptoUse},
+    config::{
+        CacheLimits, Config, FIELDS, HostCryptoUse,
+        schema::{Field, Shape},
+    },
     crypto::{Key, KeyError},
 };
 use proptest::prelude::*;
@@ -63,6 +66,65 @@ fn defaults_are_the_plugin_s() {
         assert!(policy.realm.is_none());
         assert!(credentials.is_empty());
     }
+}
+
+/// Configurations in which every object of the tables stands, with only what it must have.
+fn every_object() -> Vec<Json> {
+    let source = json!({"uri": "https://a.example.com/jwks.json", "cluster": "auth"});
+    let consumers = |more: Json| {
+        let mut credential = json!({"key": "https://a.example.com"});
+        more.as_object().unwrap().iter().for_each(|(name, value)| credential[name] = value.clone());
+        json!([{"username": "a", "jwt_secrets": [credential]}])
+    };
+    vec![
+        json!({
+            "rules": [{"routes": ["r"]}],
+            "required_claims": [{"claim": "a", "present": true}],
+            "claims_to_headers": [{"claim": "a", "header": "x-a"}],
+            "response": {"unauthorized": {}, "forbidden": {}, "unavailable": {}},
+            "consumers": consumers(json!({"secret": "secret"})),
+        }),
+        json!({"consumers": consumers(json!({"remote_jwks": source}))}),
+        json!({"consumers": consumers(json!({"discovery": source}))}),
+    ]
+}
+
+/// Visits every default of the tables, with the JSON pointer of the object that the field is in.
+fn for_each_default(fields: &'static [Field], object: &str, visit: &mut impl FnMut(&str, &Field, &str)) {
+    for field in fields {
+        if let Some(default) = field.about.default {
+            visit(object, field, default);
+        }
+        match field.about.shape {
+            _ if is_a_policy_again(object, field) => {}
+            Shape::Object(fields) => for_each_default(fields, &format!("{object}/{}", field.name), visit),
+            Shape::List(Shape::Object(fields)) => {
+                for_each_default(fields, &format!("{object}/{}/0", field.name), visit);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Whether the field is one of a policy within a rule: what is in it was visited at the top.
+fn is_a_policy_again(object: &str, field: &Field) -> bool {
+    object == "/rules/0" && FIELDS.iter().any(|known| known.name == field.name)
+}
+
+#[test]
+fn every_documented_default_is_the_one_in_force() {
+    let read = |config: &Json| format!("{:?}", Config::parse(config.to_string().as_bytes()).unwrap());
+    let mut count = 0;
+    for_each_default(FIELDS, "", &mut |object, field, default| {
+        let bases = every_object();
+        let base = bases.iter().find(|base| base.pointer(object).is_some());
+        let base = base.unwrap_or_else(|| panic!("every_object() has no {object}"));
+        let mut explicit = base.clone();
+        explicit.pointer_mut(object).unwrap()[field.name] = serde_json::from_str(default).unwrap();
+        assert_eq!(read(base), read(&explicit), "{object}/{}: documented as {default}", field.name);
+        count += 1;
+    });
+    assert!(count > 20, "{count}");
 }
 
 #[test]
