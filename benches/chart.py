@@ -1,4 +1,4 @@
-"""The chart of the README, as SVG. Its colours can be seen on a light page and on a dark one."""
+"""The chart of README.md and docs/performance.md, as SVG. Its colours can be seen on a light page and on a dark one."""
 
 from __future__ import annotations
 

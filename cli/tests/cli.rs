@@ -1372,21 +1372,21 @@ fn a_rule_has_the_warnings_of_what_it_sets_itself() {
 }
 
 #[test]
-fn the_readme_shows_what_is_printed() {
-    let readme = fs::read_to_string(from_root("README.md")).unwrap();
+fn the_documentation_shows_what_is_printed() {
+    let page = fs::read_to_string(from_root("docs/cli.md")).unwrap();
     let envoy = fs::read_to_string(from_root(SAMPLE)).unwrap();
     let faulty =
         envoy.replace("algorithm: RS256", "algorithm: ES256").replace("to_verify: [exp]", "to_verify: [exp, iat]");
-    let (_, lines) = check("readme.yaml", faulty);
+    let (_, lines) = check("documented.yaml", faulty);
     let shown = lines.iter().map(|line| line.replacen('F', "envoy.yaml", 1)).collect::<Vec<_>>().join("\n");
-    assert!(readme.contains(&format!("$ jwt-auth check envoy.yaml\n{shown}\n")), "{shown}");
+    assert!(page.contains(&format!("$ jwt-auth check envoy.yaml\n{shown}\n")), "{shown}");
 
     let sign = ["token", "--key", "envoy/demo/private-key.pem", "--kid", "2026-11", "--claim", "sub=demo"];
     let claims = ["--claim", "iss=https://auth.example.com", "--claim", "iat=1795543769", "--claim", "exp=1795543469"];
-    let token = file("readme-token", printed(&[sign.as_slice(), &claims].concat()));
+    let token = file("documented-token", printed(&[sign.as_slice(), &claims].concat()));
     let Run { out, .. } = run(&["explain", "--config", SAMPLE, "--token-file", &token, "--at", "1795543769"]);
     assert!(
-        readme.contains(&format!("$ jwt-auth explain --config {SAMPLE} --token-file token.txt\n{out}```\n")),
+        page.contains(&format!("$ jwt-auth explain --config {SAMPLE} --token-file token.txt\n{out}```\n")),
         "{out}"
     );
 }

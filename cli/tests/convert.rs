@@ -834,12 +834,12 @@ fn what_cannot_be_read_is_said_and_nothing_of_it_repeated() {
 }
 
 #[test]
-fn the_readme_shows_what_it_prints() {
+fn the_documentation_shows_what_it_prints() {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-    let readme = fs::read_to_string(format!("{root}/README.md")).unwrap();
+    let page = fs::read_to_string(format!("{root}/docs/migrating-from-kong.md")).unwrap();
     let run = run(&[SAMPLE], "");
     assert_eq!(run.code, 0);
-    let (_, section) = readme.split_once("## Coming from the gateway").unwrap();
+    let (_, section) = page.split_once("## Convert the configuration").unwrap();
     let (_, shown) = section.split_once("```yaml\n").unwrap();
     let (shown, _) = shown.split_once("\n```").unwrap();
     for part in shown.split("\n…\n") {

@@ -1,6 +1,6 @@
 """Rules per route and cluster: they go by what Envoy's router chose, and no request can talk them into another.
 
-And Envoy's own switch per route, as the README has it.
+And Envoy's own switch per route, as docs/authorization.md has it.
 """
 
 import http.client
@@ -37,8 +37,8 @@ ROUTES = [
     route("http2", {"prefix": "/http2"}, "http2"),
     route("", {"prefix": "/"}),
 ]
-README = (Path(__file__).resolve().parents[2] / "README.md").read_text()
-SWITCH = yaml.safe_load(re.search(r"Envoy itself can switch.*?```yaml\n(.*?)```", README, re.DOTALL)[1])
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "authorization.md").read_text()
+SWITCH = yaml.safe_load(re.search(r"Envoy itself can switch.*?```yaml\n(.*?)```", PAGE, re.DOTALL)[1])
 SWITCHED_ON = {"typed_per_filter_config": SWITCH["routes"][0]["typed_per_filter_config"]}
 RULES = [
     {"routes": ["health", "root"], "disabled": True},
