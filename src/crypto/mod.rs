@@ -11,3 +11,4 @@ pub use self::{
     key::{Key, KeyError, RsaKey},
     verifier::{BuiltIn, Verifier},
 };
+pub(crate) use key::jwk_text;

@@ -9,10 +9,20 @@ use base64::{
     },
 };
 
+const EITHER_PADDING: GeneralPurpose = GeneralPurpose::new(
+    &URL_SAFE,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
 /// Decodes base64url as JOSE spells it (RFC 7515 §2): no padding, no white space, and the spare bits of the last
 /// character are zero, so that every value has one spelling.
 pub fn decode_url(text: impl AsRef<[u8]>) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text).ok()
+}
+
+/// Decodes base64url as some issuers write the numbers of their keys: with its padding, or without.
+pub fn decode_url_or_padded(text: &str) -> Option<Vec<u8>> {
+    EITHER_PADDING.decode(text).ok()
 }
 
 /// Encodes in base64url as JOSE spells it, without padding.
@@ -22,10 +32,6 @@ pub fn encode_url(bytes: impl AsRef<[u8]>) -> String {
 
 /// Decodes a secret as the gateway does: either alphabet, with or without padding.
 pub fn decode_lenient(text: &str) -> Option<Vec<u8>> {
-    const EITHER_PADDING: GeneralPurpose = GeneralPurpose::new(
-        &URL_SAFE,
-        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-    );
     EITHER_PADDING.decode(text.trim().replace('+', "-").replace('/', "_")).ok()
 }
 
@@ -39,6 +45,16 @@ mod tests {
         assert_eq!(decode_url("_-8").as_deref(), Some([0xff, 0xef].as_slice()));
         for text in ["AQ==", "AQ=", "A", "/+8", "AR", " AQAB", "AQAB\n", "AQ\u{e9}B"] {
             assert_eq!(decode_url(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_numbers_of_a_key_may_be_padded() {
+        for text in ["_-8=", "_-8"] {
+            assert_eq!(decode_url_or_padded(text).as_deref(), Some([0xff, 0xef].as_slice()), "{text:?}");
+        }
+        for text in ["/+8=", "_-8==", "_-9=", "_-8 ", "_=-8", "="] {
+            assert_eq!(decode_url_or_padded(text), None, "{text:?}");
         }
     }
 

@@ -8,7 +8,7 @@ use std::sync::{
 use thiserror::Error;
 
 use crate::{
-    crypto::{Algorithm, Key, KeyError},
+    crypto::{Algorithm, Key, KeyError, jwk_text},
     encoding::json::Value,
 };
 
@@ -194,11 +194,7 @@ fn list_of_keys<'a>(value: &'a Value<'a>) -> Result<&'a [Value<'a>], KeySetError
 impl VerificationKey {
     fn read(jwk: &Value, origin: Origin) -> Result<Self, KeyError> {
         let Value::Object(members) = jwk else { return Err(KeyError::Malformed("JWK")) };
-        let text = |name| match members.iter().find(|(key, _)| key == name) {
-            None => Ok(None),
-            Some((_, Value::String(text))) => Ok(Some(text.as_ref())),
-            Some(_) => Err(KeyError::JwkMember(name)),
-        };
+        let text = |name| jwk_text(members, name);
         let key = match text("kty")? {
             Some("oct") if origin == Origin::Inline => Key::from_secret_jwk(jwk)?,
             _ => Key::from_jwk(jwk)?,

@@ -13,6 +13,7 @@ mod access;
 mod authentication;
 mod configuration;
 mod host_crypto;
+mod issuers;
 mod key_set_configuration;
 mod key_sets;
 mod rfc_vectors;

@@ -3,7 +3,10 @@
 use pkcs1::{RsaPublicKeyRef, UintRef};
 
 use super::{Key, KeyError, RsaKey};
-use crate::encoding::{base64::decode_url, json::Value};
+use crate::encoding::{
+    base64::decode_url_or_padded,
+    json::{Member, Value},
+};
 
 /// Reads a public JWK.
 pub(super) fn public_key(jwk: &Value) -> Result<Key, KeyError> {
@@ -50,23 +53,45 @@ pub(super) fn secret(jwk: &Value) -> Result<Key, KeyError> {
     Ok(key)
 }
 
+/// A member of a JWK. One that is `null` or empty is absent: that is how some issuers write what is not set.
+fn member<'a>(members: &'a [Member<'a>], name: &str) -> Option<&'a Value<'a>> {
+    members.iter().find(|(key, _)| key == name).map(|(_, value)| value).filter(|value| !is_empty(value))
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::List(items) => items.is_empty(),
+        Value::Object(members) => members.is_empty(),
+        Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+/// The text of a JWK's member, if it is there.
+pub(crate) fn text<'a>(members: &'a [Member<'a>], name: &'static str) -> Result<Option<&'a str>, KeyError> {
+    match member(members, name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(KeyError::JwkMember(name)),
+    }
+}
+
 /// The members of a JWK.
-struct Jwk<'a>(&'a [crate::encoding::json::Member<'a>]);
+struct Jwk<'a>(&'a [Member<'a>]);
 
 impl<'a> Jwk<'a> {
     fn get(&self, name: &str) -> Option<&'a Value<'a>> {
-        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value)
+        member(self.0, name)
     }
 
     fn text(&self, name: &'static str) -> Result<&'a str, KeyError> {
-        match self.get(name) {
-            Some(Value::String(text)) => Ok(text),
-            _ => Err(KeyError::JwkMember(name)),
-        }
+        text(self.0, name)?.ok_or(KeyError::JwkMember(name))
     }
 
+    /// The octets of a member. RFC 7518 has no padding, but some issuers write it.
     fn bytes(&self, name: &'static str) -> Result<Vec<u8>, KeyError> {
-        decode_url(self.text(name)?).ok_or(KeyError::JwkMember(name))
+        decode_url_or_padded(self.text(name)?).ok_or(KeyError::JwkMember(name))
     }
 
     fn rsa(&self) -> Result<RsaKey, KeyError> {
@@ -76,11 +101,14 @@ impl<'a> Jwk<'a> {
         RsaKey::new(&key)
     }
 
-    /// An uncompressed SEC 1 point of coordinates that have the full length (RFC 7518 §6.2.1.2).
+    /// An uncompressed SEC 1 point. Its coordinates should have the full length (RFC 7518 §6.2.1.2), but issuers leave
+    /// out leading zeros, or write one too many: so they are read as the numbers that they are.
     fn point(&self, length: usize) -> Result<Vec<u8>, KeyError> {
         let coordinate = |name| {
             let bytes = self.bytes(name)?;
-            if bytes.len() == length { Ok(bytes) } else { Err(KeyError::JwkMember(name)) }
+            let number: Vec<u8> = bytes.into_iter().skip_while(|byte| *byte == 0).collect();
+            let missing = length.checked_sub(number.len()).ok_or(KeyError::JwkMember(name))?;
+            Ok([vec![0; missing], number].concat())
         };
         Ok([vec![4], coordinate("x")?, coordinate("y")?].concat())
     }
@@ -97,7 +125,8 @@ impl<'a> Jwk<'a> {
     /// `use` and `key_ops`, where present, must allow verifying signatures (RFC 7517 §4.2, §4.3).
     fn refuse_other_use(&self) -> Result<(), KeyError> {
         let is = |value: &Value, text: &str| matches!(value, Value::String(found) if found == text);
-        if self.get("use").is_some_and(|value| !is(value, "sig")) {
+        // SPIFFE writes what it is for in its own words.
+        if self.get("use").is_some_and(|value| !is(value, "sig") && !is(value, "jwt-svid")) {
             return Err(KeyError::JwkUse("use"));
         }
         let verifies = |value: &Value| matches!(value, Value::List(ops) if ops.iter().any(|op| is(op, "verify")));

@@ -18,6 +18,7 @@ use sha2::{Sha256, Sha384, Sha512};
 use subtle::ConstantTimeEq;
 use thiserror::Error;
 
+pub(crate) use self::jwk::text as jwk_text;
 pub use self::rsa::RsaKey;
 use super::Algorithm;
 use crate::encoding::json::Value;

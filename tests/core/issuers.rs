@@ -1,0 +1,103 @@
+//! Key sets as issuers publish them, in forms that no standard has, each with a token of theirs.
+
+use jwt_auth_filter::{
+    authenticate::{Authenticator, Outcome},
+    config::Config,
+    crypto::BuiltIn,
+    encoding::json::Value,
+    jwks::{KeySet, Origin},
+};
+use serde_json::{Value as Json, json};
+
+use crate::support::FakeRequest;
+
+/// A time before the tokens expire.
+const NOW: u64 = 1_796_000_000;
+
+/// A configuration with the key set inline, and a token that one of its keys has signed.
+macro_rules! case {
+    ($folder:literal) => {
+        (
+            $folder,
+            include_str!(concat!("issuers/", $folder, "/inline.json")),
+            include_str!(concat!("issuers/", $folder, "/token.txt")),
+        )
+    };
+}
+
+const CASES: [(&str, &str, &str); 5] = [
+    case!("01-empty-key_ops-oth"),
+    case!("02-null-members"),
+    case!("03-ec-short-coordinate"),
+    case!("04-padded-n"),
+    case!("05-spiffe-jwt-svid"),
+];
+
+fn passes(config: &Json, token: &str) -> bool {
+    let Ok(config) = Config::parse(config.to_string().as_bytes()) else { return false };
+    let request = FakeRequest::get("/").with("authorization", format!("Bearer {}", token.trim()));
+    matches!(Authenticator::new(config, BuiltIn).decide(&request, NOW).outcome, Outcome::Authenticated(_))
+}
+
+/// The first key of a case's set, changed by hand.
+fn changed(config: &str, change: impl FnOnce(&mut Json)) -> Json {
+    let mut config: Json = serde_json::from_str(config).unwrap();
+    change(&mut config["consumers"][0]["jwt_secrets"][0]["jwks"]["keys"][0]);
+    config
+}
+
+#[test]
+fn keys_are_taken_as_issuers_write_them() {
+    for (folder, config, token) in CASES {
+        assert!(passes(&serde_json::from_str(config).unwrap(), token), "{folder}");
+    }
+}
+
+#[test]
+fn a_member_that_is_empty_or_null_is_absent_whatever_it_is() {
+    let (_, config, token) = CASES[0];
+    for name in ["d", "p", "q", "dp", "dq", "qi", "oth", "priv", "use", "key_ops", "alg", "kid", "x5c"] {
+        for absent in [json!(null), json!(""), json!([]), json!({})] {
+            assert!(passes(&changed(config, |key| key[name] = absent.clone()), token), "{name}: {absent}");
+        }
+    }
+    for name in ["kty", "n", "e"] {
+        for absent in [json!(null), json!(""), json!([])] {
+            assert!(!passes(&changed(config, |key| key[name] = absent.clone()), token), "{name}: {absent}");
+        }
+    }
+}
+
+#[test]
+fn what_says_that_a_key_is_private_or_for_something_else_still_counts() {
+    let (_, config, token) = CASES[0];
+    let refused = [
+        ("d", json!("AQAB")),
+        ("oth", json!([{"r": "AQAB"}])),
+        ("priv", json!(0)),
+        ("use", json!("enc")),
+        ("use", json!("x509-svid")),
+        ("key_ops", json!(["encrypt"])),
+        ("key_ops", json!([""])),
+        ("alg", json!("RS384")),
+    ];
+    for (name, value) in refused {
+        assert!(!passes(&changed(config, |key| key[name] = value.clone()), token), "{name}: {value}");
+    }
+}
+
+#[test]
+fn a_coordinate_is_read_as_the_number_that_it_is() {
+    // The key of RFC 7515 appendix A.3, its coordinates with zero octets in front, and with one that is no zero.
+    let read = |x: &[u8]| {
+        let x = jwt_auth_filter::encoding::base64::encode_url(x);
+        let y = "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0";
+        let text = json!({"keys": [{"kty": "EC", "crv": "P-256", "x": x, "y": y}]}).to_string();
+        KeySet::read(&Value::parse(&text).unwrap(), Origin::Fetched).unwrap().set.len()
+    };
+    let x = jwt_auth_filter::encoding::base64::decode_url("f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU").unwrap();
+    assert_eq!(read(&x), 1);
+    assert_eq!(read(&[&[0], x.as_slice()].concat()), 1);
+    assert_eq!(read(&[&[1], x.as_slice()].concat()), 0);
+    assert_eq!(read(&x[1..]), 0, "another point, which is not on the curve");
+}
