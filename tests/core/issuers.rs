@@ -87,6 +87,17 @@ fn what_says_that_a_key_is_private_or_for_something_else_still_counts() {
 }
 
 #[test]
+fn a_member_that_is_no_string_is_named() {
+    let (_, config, _) = CASES[0];
+    for name in ["kty", "n", "e", "alg", "kid"] {
+        let config = changed(config, |key| key[name] = json!(7)).to_string();
+        let faults = Config::parse(config.as_bytes()).unwrap_err();
+        let [fault] = faults.as_slice() else { panic!("{name}: {faults:?}") };
+        assert!(fault.to_string().contains(&format!("a JWK whose member '{name}' is not a string")), "{fault}");
+    }
+}
+
+#[test]
 fn a_coordinate_is_read_as_the_number_that_it_is() {
     // The key of RFC 7515 appendix A.3, its coordinates with zero octets in front, and with one that is no zero.
     let read = |x: &[u8]| {

@@ -68,12 +68,13 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// The text of a JWK's member, if it is there.
+/// The text of a JWK's member, if it is there. A `kid` that is a number is what some issuers write by mistake: no token
+/// can name it, since a token's `kid` is a string (RFC 7515 §4.1.4).
 pub(crate) fn text<'a>(members: &'a [Member<'a>], name: &'static str) -> Result<Option<&'a str>, KeyError> {
     match member(members, name) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(KeyError::JwkMember(name)),
+        Some(_) => Err(KeyError::JwkNotText(name)),
     }
 }
 

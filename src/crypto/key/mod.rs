@@ -71,6 +71,9 @@ pub enum KeyError {
     /// A member of a JWK is missing or has a wrong value.
     #[error("a JWK whose member '{0}' is missing or wrong")]
     JwkMember(&'static str),
+    /// A member of a JWK is a number or another value where a string must be.
+    #[error("a JWK whose member '{0}' is not a string")]
+    JwkNotText(&'static str),
     /// A JWK whose member names a key type, a curve or an algorithm that is not supported.
     #[error("a JWK of an unsupported type ('{0}')")]
     UnknownJwk(&'static str),
