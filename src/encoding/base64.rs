@@ -9,11 +9,6 @@ use base64::{
     },
 };
 
-const EITHER_PADDING: GeneralPurpose = GeneralPurpose::new(
-    &URL_SAFE,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
-
 /// Decodes base64url as JOSE spells it (RFC 7515 §2): no padding, no white space, and the spare bits of the last
 /// character are zero, so that every value has one spelling.
 pub fn decode_url(text: impl AsRef<[u8]>) -> Option<Vec<u8>> {
@@ -22,6 +17,10 @@ pub fn decode_url(text: impl AsRef<[u8]>) -> Option<Vec<u8>> {
 
 /// Decodes base64url as some issuers write the numbers of their keys: with its padding, or without.
 pub fn decode_url_or_padded(text: &str) -> Option<Vec<u8>> {
+    const EITHER_PADDING: GeneralPurpose = GeneralPurpose::new(
+        &URL_SAFE,
+        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+    );
     EITHER_PADDING.decode(text).ok()
 }
 
@@ -32,7 +31,7 @@ pub fn encode_url(bytes: impl AsRef<[u8]>) -> String {
 
 /// Decodes a secret as the gateway does: either alphabet, with or without padding.
 pub fn decode_lenient(text: &str) -> Option<Vec<u8>> {
-    EITHER_PADDING.decode(text.trim().replace('+', "-").replace('/', "_")).ok()
+    decode_url_or_padded(&text.trim().replace('+', "-").replace('/', "_"))
 }
 
 #[cfg(test)]

@@ -87,6 +87,16 @@ fn what_says_that_a_key_is_private_or_for_something_else_still_counts() {
 }
 
 #[test]
+fn only_numbers_may_be_padded() {
+    let read = |jwk: Json| KeySet::read(&Value::parse(&json!({"keys": [jwk]}).to_string()).unwrap(), Origin::Inline);
+    assert!(read(json!({"kty": "oct", "k": "AQE"})).is_ok());
+    assert!(read(json!({"kty": "oct", "k": "AQE="})).is_err());
+    let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+    assert!(read(json!({"kty": "OKP", "crv": "Ed25519", "x": x})).is_ok());
+    assert!(read(json!({"kty": "OKP", "crv": "Ed25519", "x": format!("{x}=")})).is_err());
+}
+
+#[test]
 fn a_member_that_is_no_string_is_named() {
     let (_, config, _) = CASES[0];
     for name in ["kty", "n", "e", "alg", "kid"] {

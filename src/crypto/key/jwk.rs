@@ -4,7 +4,7 @@ use pkcs1::{RsaPublicKeyRef, UintRef};
 
 use super::{Key, KeyError, RsaKey};
 use crate::encoding::{
-    base64::decode_url_or_padded,
+    base64::{decode_url, decode_url_or_padded},
     json::{Member, Value},
 };
 
@@ -90,13 +90,17 @@ impl<'a> Jwk<'a> {
         text(self.0, name)?.ok_or(KeyError::JwkMember(name))
     }
 
-    /// The octets of a member. RFC 7518 has no padding, but some issuers write it.
     fn bytes(&self, name: &'static str) -> Result<Vec<u8>, KeyError> {
+        decode_url(self.text(name)?).ok_or(KeyError::JwkMember(name))
+    }
+
+    /// The octets of a number. RFC 7518 §2 has no padding, but some issuers write it.
+    fn number(&self, name: &'static str) -> Result<Vec<u8>, KeyError> {
         decode_url_or_padded(self.text(name)?).ok_or(KeyError::JwkMember(name))
     }
 
     fn rsa(&self) -> Result<RsaKey, KeyError> {
-        let (modulus, exponent) = (self.bytes("n")?, self.bytes("e")?);
+        let (modulus, exponent) = (self.number("n")?, self.number("e")?);
         let number = |bytes, name| UintRef::new(bytes).map_err(|_| KeyError::JwkMember(name));
         let key = RsaPublicKeyRef { modulus: number(&modulus, "n")?, public_exponent: number(&exponent, "e")? };
         RsaKey::new(&key)
@@ -106,8 +110,7 @@ impl<'a> Jwk<'a> {
     /// out leading zeros, or write one too many: so they are read as the numbers that they are.
     fn point(&self, length: usize) -> Result<Vec<u8>, KeyError> {
         let coordinate = |name| {
-            let bytes = self.bytes(name)?;
-            let number: Vec<u8> = bytes.into_iter().skip_while(|byte| *byte == 0).collect();
+            let number: Vec<u8> = self.number(name)?.into_iter().skip_while(|byte| *byte == 0).collect();
             let missing = length.checked_sub(number.len()).ok_or(KeyError::JwkMember(name))?;
             Ok([vec![0; missing], number].concat())
         };
@@ -139,10 +142,8 @@ impl<'a> Jwk<'a> {
 
     /// `alg`, where present, must be one that the key can do.
     fn refuse_other_algorithm(&self, key: &Key) -> Result<(), KeyError> {
-        if self.get("alg").is_none() {
-            return Ok(());
-        }
-        let algorithm = self.text("alg")?.parse().map_err(|_| KeyError::UnknownJwk("alg"))?;
+        let Some(name) = text(self.0, "alg")? else { return Ok(()) };
+        let algorithm = name.parse().map_err(|_| KeyError::UnknownJwk("alg"))?;
         if key.fits(algorithm) { Ok(()) } else { Err(KeyError::JwkMember("alg")) }
     }
 }
