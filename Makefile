@@ -77,6 +77,6 @@ clean: ## Remove everything that make has made here
 rust:
 	@sh scripts/ensure-rust.sh
 
-# The Python packages of tests/envoy/requirements.txt, in .venv.
+# The Python packages of tests/requirements.txt, in .venv.
 venv:
 	@sh scripts/ensure-venv.sh

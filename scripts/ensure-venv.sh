@@ -1,10 +1,10 @@
 #!/bin/sh
-# Makes sure that .venv holds the Python packages of tests/envoy/requirements.txt. Prints to stderr only, so that
+# Makes sure that .venv holds the Python packages of tests/requirements.txt. Prints to stderr only, so that
 # `make -s token` prints a token and nothing else. PYTHON= chooses the Python that .venv is made with.
 set -eu
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}
-requirements=tests/envoy/requirements.txt
+requirements=tests/requirements.txt
 installed=.venv/requirements.txt # a copy of what was last installed in full
 
 say() { printf '%s\n' "$*" >&2; }

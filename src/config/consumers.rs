@@ -1,7 +1,7 @@
 //! `consumers`, with their `jwt_secrets`.
 
 use std::{
-    collections::{HashMap, HashSet, hash_map::Entry},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     sync::Arc,
 };
 
@@ -109,10 +109,10 @@ pub(super) struct SecretForms {
 /// The consumers by their names.
 #[derive(Default)]
 pub(super) struct ConsumerList {
-    by_id: HashMap<HeaderText, Arc<Consumer>>,
-    by_username: HashMap<HeaderText, Arc<Consumer>>,
-    by_custom_id: HashMap<HeaderText, Arc<Consumer>>,
-    groups: HashSet<HeaderText>,
+    by_id: BTreeMap<HeaderText, Arc<Consumer>>,
+    by_username: BTreeMap<HeaderText, Arc<Consumer>>,
+    by_custom_id: BTreeMap<HeaderText, Arc<Consumer>>,
+    groups: BTreeSet<HeaderText>,
 }
 
 impl ConsumerList {

@@ -13,7 +13,7 @@ mod response;
 mod rules;
 pub mod schema;
 
-use std::{collections::HashSet, iter, sync::Arc};
+use std::{collections::BTreeSet, iter, sync::Arc};
 
 pub use self::fault::{Fault, Path, Step, UNKNOWN_FIELD, Warning};
 use self::{
@@ -225,7 +225,7 @@ impl Config {
 /// Every header that any policy fills with claims, once.
 fn claim_headers(policy: &Policy, rules: &[Rule]) -> Vec<Arc<str>> {
     let policies = std::iter::once(policy).chain(rules.iter().map(|rule| &rule.policy));
-    let names: HashSet<Arc<str>> = policies.flat_map(|policy| policy.forwarding.header_names()).cloned().collect();
+    let names: BTreeSet<Arc<str>> = policies.flat_map(|policy| policy.forwarding.header_names()).cloned().collect();
     names.into_iter().collect()
 }
 

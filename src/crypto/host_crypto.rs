@@ -16,7 +16,7 @@ use crate::encoding::base64::decode_url;
 
 /// What the verifier asks of a host.
 pub trait CryptoHost {
-    /// Whether the host is Envoy. Asked while a request is served, where every host takes the question.
+    /// Whether the host is Envoy.
     fn is_envoy(&self) -> bool;
 
     /// Calls `verify_signature`; `None` when the call fails.

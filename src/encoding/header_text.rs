@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 /// A text that may be sent as the value of a header: not empty, without control characters, and without white space at
 /// its ends, which a receiver would strip (RFC 9110 §5.5).
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HeaderText(Arc<str>);
 
 impl HeaderText {

@@ -4,7 +4,7 @@
 //! the same token or configuration can see different values. Text is borrowed from the document wherever it holds no
 //! escapes.
 
-use std::{borrow::Cow, collections::HashSet, fmt};
+use std::{borrow::Cow, collections::BTreeSet, fmt};
 
 use serde::{
     Deserialize, Deserializer,
@@ -256,7 +256,7 @@ pub(crate) fn repeated<'n>(mut names: impl Iterator<Item = &'n str> + Clone) -> 
     const FEW: usize = 16;
 
     if names.clone().nth(FEW).is_some() {
-        let mut seen = HashSet::new();
+        let mut seen = BTreeSet::new();
         return names.find(|name| !seen.insert(*name));
     }
     while let Some(name) = names.next() {

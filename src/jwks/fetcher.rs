@@ -2,7 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::HashMap,
+    collections::BTreeMap,
     sync::Arc,
     time::Duration,
 };
@@ -74,7 +74,7 @@ pub enum Advice {
 pub struct Fetcher<H> {
     host: H,
     sets: Vec<Tracked>,
-    calls: RefCell<HashMap<u32, Call>>,
+    calls: RefCell<BTreeMap<u32, Call>>,
 }
 
 /// A set, with what this worker knows of it.
@@ -194,7 +194,7 @@ impl<H: KeySetHost> Fetcher<H> {
 
     /// Gives up the leases of what this worker was fetching, when it ends.
     pub fn release(&self) {
-        for (_, call) in self.calls.borrow_mut().drain() {
+        for (_, call) in self.calls.take() {
             let Some(set) = self.sets.get(call.set) else { continue };
             self.update(set, |schedule| (schedule.holder == call.holder).then(|| schedule.release()));
         }

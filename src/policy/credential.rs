@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    hash::{BuildHasherDefault, DefaultHasher},
     sync::{Arc, OnceLock},
 };
 
@@ -80,8 +81,9 @@ impl Credential {
 /// All credentials, by key. Those that share a key belong to one consumer.
 #[derive(Debug, Default)]
 pub struct Credentials {
-    by_key: HashMap<HeaderText, Vec<Arc<Credential>>>,
-    remote: HashMap<Source, Arc<RemoteKeys>>,
+    // Only the configuration puts something in, so the hashes need no seed: it would come from the host, which may decline.
+    by_key: HashMap<HeaderText, Vec<Arc<Credential>>, BuildHasherDefault<DefaultHasher>>,
+    remote: HashMap<Source, Arc<RemoteKeys>, BuildHasherDefault<DefaultHasher>>,
 }
 
 impl Credentials {

@@ -1,26 +1,29 @@
 //! The headers of the request, fetched with one call to the host.
 //!
-//! A host call costs more than looking through what it gave: the SDK's own accessors take one call per header, or one
-//! allocation per name and value, and panic on a name that is not UTF-8.
+//! A host call costs more than looking through what it gave.
 
-use proxy_wasm::types::MapType;
+use super::abi::{self, MapType, Status};
 
 /// Every header as it stood when it was fetched, in the host's serialization: how many there are, the lengths of each
 /// one's name and value, then names and values, each with a zero behind it. Numbers are of 32 bits, little-endian.
+#[derive(Default)]
 pub(super) struct HeaderMap(Vec<u8>);
 
 impl HeaderMap {
-    /// Fetches the headers of the request that the host is calling about. A host that fails gives none.
-    pub(super) fn of_request() -> Self {
-        let mut data = std::ptr::null_mut();
-        let mut size = 0;
-        // SAFETY: The host writes to these two places and nowhere else. What it says there is memory that it got from
-        // `proxy_on_memory_allocate`, which the SDK makes of a `Vec<u8>` of this capacity and leaves to whoever asked.
-        let serialized = unsafe {
-            let status = proxy_get_header_map_pairs(MapType::HttpRequestHeaders as u32, &mut data, &mut size);
-            if status == 0 && !data.is_null() { Vec::from_raw_parts(data, size, size) } else { Vec::new() }
-        };
-        Self(serialized)
+    /// Fetches the headers of the request that the host is calling about.
+    ///
+    /// # Errors
+    /// The host declined, or gave what is no such serialization.
+    pub(super) fn of_request() -> Result<Self, Status> {
+        Self::parse(abi::header_map(MapType::RequestHeaders)?).ok_or(Status::SERIALIZATION_FAILURE)
+    }
+
+    /// Makes sure that everything is there that is announced.
+    fn parse(serialized: Vec<u8>) -> Option<Self> {
+        let Iter { lengths, texts } = Iter::over(&serialized)?;
+        let (lengths, _) = lengths.as_chunks::<4>();
+        let announced = lengths.iter().map(|length| to_usize(*length).saturating_add(1)).fold(0, usize::saturating_add);
+        (announced == texts.len()).then_some(Self(serialized))
     }
 
     /// The values of a header, in their order. Names are compared without regard to case.
@@ -65,9 +68,4 @@ impl<'m> Iterator for Iter<'m> {
 
 fn to_usize(number: [u8; 4]) -> usize {
     u32::from_le_bytes(number) as usize
-}
-
-#[link(wasm_import_module = "env")]
-unsafe extern "C" {
-    fn proxy_get_header_map_pairs(map_type: u32, data: *mut *mut u8, size: *mut usize) -> u32;
 }

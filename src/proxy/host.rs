@@ -1,14 +1,13 @@
-//! The calls to the host. Values are octets everywhere: the text variants of the SDK panic on what is not UTF-8.
+//! What the filter asks of the host about a request, and has it do.
 
-use std::{borrow::Cow, time::UNIX_EPOCH};
+use std::{borrow::Cow, cell::OnceCell};
 
-use log::{info, warn};
-use proxy_wasm::{
-    hostcalls,
-    types::{Action, MapType, MetricType},
+use log::{error, info, warn};
+
+use super::{
+    abi::{self, Action, MapType, MetricType, Status},
+    header_map::HeaderMap,
 };
-
-use super::header_map::HeaderMap;
 use crate::{
     config::HostCryptoUse,
     crypto::{Algorithm, BuiltIn, CryptoHost, HostCrypto, Key, Verifier},
@@ -19,12 +18,56 @@ use crate::{
 
 /// The request that the host is calling about, with its headers as they stood when it was taken up.
 pub(super) struct HostRequest {
-    headers: HeaderMap,
+    headers: Headers,
+    declined: OnceCell<Status>,
+}
+
+/// Where the headers of a request come from.
+enum Headers {
+    /// All of them, fetched with one call.
+    All(HeaderMap),
+    /// The host is asked for each by its name: some hosts hand over a part of them only, and tell nobody.
+    ByName,
 }
 
 impl HostRequest {
-    pub(super) fn current() -> Self {
-        Self { headers: HeaderMap::of_request() }
+    /// The request that the host is calling about.
+    pub(super) fn current(is_in_envoy: bool) -> Self {
+        let mut declined = OnceCell::new();
+        let headers = if is_in_envoy {
+            Headers::All(HeaderMap::of_request().unwrap_or_else(|status| {
+                declined = OnceCell::from(status);
+                HeaderMap::default()
+            }))
+        } else {
+            Headers::ByName
+        };
+        Self { headers, declined }
+    }
+
+    /// The status with which the host declined something that was asked of it about the request, if it did. What was
+    /// decided in spite of it counts for nothing: a header that the host would not tell is not a header that is not there.
+    pub(super) fn declined(&self) -> Option<Status> {
+        self.declined.get().copied()
+    }
+
+    /// What a call gave; that it was declined is kept.
+    fn noted<T>(&self, result: Result<Option<T>, Status>) -> Option<T> {
+        result.unwrap_or_else(|status| {
+            self.declined.get_or_init(|| status);
+            None
+        })
+    }
+
+    fn by_name(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        self.noted(abi::header(MapType::RequestHeaders, name)).map(Cow::Owned)
+    }
+
+    fn property(&self, path: &[&str]) -> Option<Vec<u8>> {
+        self.noted(match abi::property(path) {
+            Err(Status::NOT_FOUND) => Ok(None),
+            result => result.map(Some),
+        })
     }
 }
 
@@ -38,88 +81,88 @@ impl Request for HostRequest {
     }
 
     fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
-        self.headers.values(name).next().map(Cow::Borrowed)
+        match &self.headers {
+            Headers::All(headers) => headers.values(name).next().map(Cow::Borrowed),
+            Headers::ByName => self.by_name(name),
+        }
     }
 
     fn header_values(&self, name: &str) -> Vec<Cow<'_, [u8]>> {
-        self.headers.values(name).map(Cow::Borrowed).collect()
+        match &self.headers {
+            Headers::All(headers) => headers.values(name).map(Cow::Borrowed).collect(),
+            Headers::ByName => self.by_name(name).into_iter().collect(),
+        }
     }
 
     fn cookies(&self) -> Option<Cow<'_, [u8]>> {
-        let mut values = self.headers.values("cookie");
-        let first = values.next()?;
-        let others: Vec<&[u8]> = values.collect();
-        Some(if others.is_empty() {
-            Cow::Borrowed(first)
-        } else {
-            Cow::Owned([&[first], others.as_slice()].concat().join(b"; ".as_slice()))
-        })
+        let mut values = self.header_values("cookie");
+        match values.len() {
+            0 | 1 => values.pop(),
+            _ => Some(Cow::Owned(values.join(b"; ".as_slice()))),
+        }
     }
 
     fn route_name(&self) -> Option<Vec<u8>> {
-        property(&["xds", "route_name"])
+        self.property(&["xds", "route_name"])
     }
 
     fn cluster_name(&self) -> Option<Vec<u8>> {
-        property(&["xds", "cluster_name"])
+        self.property(&["xds", "cluster_name"])
     }
 }
 
 impl RequestHeaders for HostRequest {
-    fn set_header(&mut self, name: &str, value: &str) {
-        _ = hostcalls::set_map_value_bytes(MapType::HttpRequestHeaders, name, Some(value.as_bytes()));
+    fn set_header(&mut self, name: &str, value: &str) -> bool {
+        abi::set_header(MapType::RequestHeaders, name, value.as_bytes()).is_ok()
     }
 
+    /// Only Envoy is trusted to remove a header, and to say so when it has not.
     fn remove_header(&mut self, name: &str) -> bool {
-        _ = hostcalls::remove_map_value(MapType::HttpRequestHeaders, name);
-        matches!(hostcalls::get_map_value_bytes(MapType::HttpRequestHeaders, name), Ok(None))
+        matches!(self.headers, Headers::All(_))
+            && abi::remove_header(MapType::RequestHeaders, name).is_ok()
+            && abi::header(MapType::RequestHeaders, name) == Ok(None)
     }
 
-    fn add_header(&mut self, name: &str, value: &[u8]) {
-        _ = hostcalls::add_map_value_bytes(MapType::HttpRequestHeaders, name, value);
+    fn add_header(&mut self, name: &str, value: &[u8]) -> bool {
+        abi::add_header(MapType::RequestHeaders, name, value).is_ok()
     }
 
+    /// Only Envoy is trusted to send the path upstream that it is told.
     fn set_path(&mut self, path: &[u8]) -> bool {
-        _ = hostcalls::set_map_value_bytes(MapType::HttpRequestHeaders, ":path", Some(path));
-        let left = hostcalls::get_map_value_bytes(MapType::HttpRequestHeaders, ":path").ok().flatten();
-        left.is_some_and(|left| left == path)
+        matches!(self.headers, Headers::All(_))
+            && abi::set_header(MapType::RequestHeaders, ":path", path).is_ok()
+            && abi::header(MapType::RequestHeaders, ":path").is_ok_and(|left| left.as_deref() == Some(path))
     }
 }
 
 /// Removes every occurrence of a field from the trailers of the request that the host is calling about.
 pub(super) fn remove_trailer(name: &str) {
-    _ = hostcalls::remove_map_value(MapType::HttpRequestTrailers, name);
+    _ = abi::remove_header(MapType::RequestTrailers, name);
 }
 
 /// The address of the client, as far as the host knows it.
 pub(super) fn client_address() -> Option<Vec<u8>> {
-    property(&["source", "address"])
+    abi::property(&["source", "address"]).ok()
 }
 
-fn property(path: &[&str]) -> Option<Vec<u8>> {
-    hostcalls::get_property(path.to_vec()).ok().flatten()
-}
-
-/// Whether the host is Envoy. Every listener of it has a direction, and no other host has `xds`.
+/// Whether the host is Envoy, which knows itself as a node of a mesh. No other host has `xds`.
 pub(super) fn is_envoy() -> bool {
-    property(&["xds", "listener_direction"]).is_some()
+    abi::property(&["xds", "node", "user_agent_name"]).is_ok()
 }
 
 /// Tells Envoy to choose the route again; any other host may trap.
 pub(super) fn clear_route_cache() {
-    _ = hostcalls::call_foreign_function("clear_route_cache", None);
+    _ = abi::call_foreign_function("clear_route_cache", &[]);
 }
 
 /// Puts a value where access logs and other filters find it, `wasm.NAME` of Envoy's filter state.
 pub(super) fn set_filter_state(name: &str, value: &str) {
-    // The key is one element for Envoy. Other hosts refuse it, and the SDK's method would panic on that.
-    _ = hostcalls::set_property(vec![name], Some(value.as_bytes()));
+    _ = abi::set_property(name, value.as_bytes());
 }
 
 /// The host's clock. Without it every token has expired.
 pub(super) fn now() -> Timestamp {
-    let since_epoch = hostcalls::get_current_time().ok().and_then(|now| now.duration_since(UNIX_EPOCH).ok());
-    since_epoch.map_or(Timestamp::MAX, |now| now.as_secs())
+    abi::now().map_or(Timestamp::MAX, |since_epoch| since_epoch.as_secs())
 }
 
 /// Answers the request here. To a gRPC request Envoy says it in gRPC's way.
@@ -128,13 +171,19 @@ pub(super) fn refuse(reply: &Reply) -> Action {
     let retry_after = reply.retry_after.map(|seconds| seconds.to_string());
     headers.extend(retry_after.as_deref().map(|seconds| ("retry-after", seconds)));
     headers.extend(reply.www_authenticate.as_deref().map(|challenge| ("www-authenticate", challenge)));
-    _ = hostcalls::send_http_response(u32::from(reply.status), headers, Some(reply.body.as_bytes()));
+    if let Err(status) = abi::send_local_response(reply.status, &headers, reply.body.as_bytes()) {
+        error!(
+            "the host does not take the answer to a request that is refused, {status}; the request stays where it is"
+        );
+    }
     Action::Pause
 }
 
 /// Lets the request go on that was paused.
 pub(super) fn resume() {
-    _ = hostcalls::resume_http_request();
+    if let Err(status) = abi::continue_request() {
+        error!("the host does not let a request go on that has waited, {status}");
+    }
 }
 
 /// What checks signatures, as the configuration's `host_crypto` says.
@@ -144,9 +193,9 @@ pub(super) enum HostVerifier {
 }
 
 impl HostVerifier {
-    pub(super) fn new(host_crypto: HostCryptoUse) -> Self {
+    pub(super) fn new(host_crypto: HostCryptoUse, is_in_envoy: bool) -> Self {
         match host_crypto {
-            HostCryptoUse::Auto => Self::Auto(HostCrypto::new(Host::new())),
+            HostCryptoUse::Auto => Self::Auto(HostCrypto::new(Host::new(is_in_envoy))),
             HostCryptoUse::Off => {
                 announce(&[]);
                 Self::Off(BuiltIn)
@@ -166,22 +215,23 @@ impl Verifier for HostVerifier {
 
 /// The host's cryptography.
 pub(super) struct Host {
+    is_in_envoy: bool,
     fallbacks: Option<u32>,
 }
 
 impl Host {
-    fn new() -> Self {
-        Self { fallbacks: hostcalls::define_metric(MetricType::Counter, "jwt_auth.host_crypto_fallbacks").ok() }
+    fn new(is_in_envoy: bool) -> Self {
+        Self { is_in_envoy, fallbacks: abi::define_metric(MetricType::Counter, "jwt_auth.host_crypto_fallbacks").ok() }
     }
 }
 
 impl CryptoHost for Host {
     fn is_envoy(&self) -> bool {
-        is_envoy()
+        self.is_in_envoy
     }
 
     fn verify_signature(&self, arguments: &[u8]) -> Option<Vec<u8>> {
-        hostcalls::call_foreign_function("verify_signature", Some(arguments)).ok().flatten()
+        abi::call_foreign_function("verify_signature", arguments).ok()
     }
 
     fn tried(&self, by_host: &[Algorithm]) {
@@ -190,7 +240,7 @@ impl CryptoHost for Host {
 
     fn fell_back(&self) {
         warn!("the host could not verify a signature; it was verified in this module");
-        _ = self.fallbacks.map(|id| hostcalls::increment_metric(id, 1));
+        _ = self.fallbacks.map(|number| abi::increment_metric(number, 1));
     }
 }
 

@@ -1,17 +1,18 @@
 //! Key sets over the host: its clock, its shared data, its HTTP calls; and the requests that wait for a set.
 
 use std::{
-    cell::Cell,
-    hash::{BuildHasher, Hasher, RandomState},
-    time::{Duration, UNIX_EPOCH},
+    cell::{Cell, RefCell},
+    collections::BTreeSet,
+    mem,
+    time::Duration,
 };
 
 use ::log::{debug, info, warn};
-use proxy_wasm::{
-    hostcalls,
-    types::{BufferType, MapType, MetricType},
-};
 
+use super::{
+    abi::{self, BufferType, MapType, MetricType},
+    host,
+};
 use crate::{
     authenticate::Pending,
     config::Config,
@@ -19,6 +20,8 @@ use crate::{
     observe::Throttle,
 };
 
+/// How often counters go to the host, and a worker looks whether another one has fetched a key set.
+const TICK: Duration = Duration::from_secs(1);
 /// How often a worker looks whether another one has fetched something, while requests wait, or sets are still to arrive.
 const BUSY_TICK: Duration = Duration::from_millis(20);
 /// How many lines about fetches a worker logs in a second. An outage of thousands of issuers is one event.
@@ -30,17 +33,26 @@ const PORTION: Millis = 5;
 
 /// The key sets of a worker that are fetched.
 pub(super) struct KeySets {
-    root_id: u32,
+    plugin_id: u32,
+    is_in_envoy: bool,
     fetcher: Fetcher<Host>,
     room: WaitingRoom<Pending>,
+    resumed: RefCell<BTreeSet<u32>>,
+    answers: RefCell<Vec<(u32, Answer)>>,
     tick: Cell<Duration>,
 }
 
 impl KeySets {
-    pub(super) fn new(root_id: u32, config: &Config) -> Self {
-        let fetcher = Fetcher::new(config.credentials.remote().cloned(), Host::new());
-        let room = WaitingRoom::new(config.max_waiting_requests);
-        let key_sets = Self { root_id, fetcher, room, tick: Cell::default() };
+    pub(super) fn new(plugin_id: u32, config: &Config, is_in_envoy: bool) -> Self {
+        let key_sets = Self {
+            plugin_id,
+            is_in_envoy,
+            fetcher: Fetcher::new(config.credentials.remote().cloned(), Host::new(is_in_envoy)),
+            room: WaitingRoom::new(config.max_waiting_requests),
+            resumed: RefCell::default(),
+            answers: RefCell::default(),
+            tick: Cell::default(),
+        };
         key_sets.choose_tick();
         key_sets
     }
@@ -50,13 +62,12 @@ impl KeySets {
         self.fetcher.host().now()
     }
 
-    /// Whether the request waits for a set.
-    pub(super) fn waits(&self, context_id: u32) -> bool {
-        self.room.holds(context_id)
-    }
-
-    /// Takes a request up that needs a set, unless waiting is of no use.
+    /// Takes a request up that needs a set, unless waiting is of no use. It never is where a request cannot be taken up
+    /// again: only in Envoy is another context's turn more than a word.
     pub(super) fn wait(&self, context_id: u32, pending: Pending, deadline: Option<Millis>) -> Next<Pending> {
+        if !self.is_in_envoy {
+            return Next::GiveUp(pending);
+        }
         let next = self.room.enter(&self.fetcher, context_id, &pending.wait(), deadline, pending);
         if matches!(next, Next::Wait) {
             debug!("a request waits for a key set");
@@ -65,19 +76,40 @@ impl KeySets {
         next
     }
 
+    /// Lets a request go on that has waited.
+    pub(super) fn resume(&self, context_id: u32) {
+        self.resumed.borrow_mut().insert(context_id);
+        host::resume();
+    }
+
+    /// Whether a request that was paused has been let go on.
+    pub(super) fn has_resumed(&self, context_id: u32) -> bool {
+        self.resumed.borrow().contains(&context_id)
+    }
+
     /// Forgets a request that has gone away.
     pub(super) fn forget(&self, context_id: u32) {
         self.room.leave(context_id);
+        self.resumed.borrow_mut().remove(&context_id);
     }
 
     /// Does what is due.
     pub(super) fn tick(&self) {
+        for (call, answer) in mem::take(&mut *self.answers.borrow_mut()) {
+            self.fetcher.answered(call, &answer);
+        }
         self.fetcher.tick();
     }
 
     /// Takes the answer to a request of the fetcher's. The host has it ready, with so many headers and bytes of body.
+    /// It may ask for another request, which is sent from the next tick where not every host takes it here.
     pub(super) fn answered(&self, call: u32, headers: usize, size: usize) {
-        self.fetcher.answered(call, &Host::answer(headers, size));
+        let answer = Host::answer(headers, size);
+        if self.is_in_envoy {
+            self.fetcher.answered(call, &answer);
+        } else {
+            self.answers.borrow_mut().push((call, answer));
+        }
     }
 
     /// Wakes the requests that may go on, and has a portion of those that were woken do so.
@@ -100,23 +132,25 @@ impl KeySets {
 
     /// Runs something for another context; not at all when that is gone.
     pub(super) fn on_behalf_of(&self, context_id: u32, run: impl FnOnce()) {
-        if hostcalls::set_effective_context(context_id).is_ok() {
+        if abi::set_effective_context(context_id).is_ok() {
             run();
-            _ = hostcalls::set_effective_context(self.root_id);
+            _ = abi::set_effective_context(self.plugin_id);
         }
     }
 
-    /// Ticks fast only while somebody waits for it.
+    /// Ticks fast only while somebody waits for it. Not every host lets the period be changed.
     fn choose_tick(&self) {
-        let tick = if self.room.has_woken() {
+        let tick = if !self.is_in_envoy {
+            TICK
+        } else if self.room.has_woken() {
             BACKLOG_TICK
         } else if !self.fetcher.is_settled() || !self.room.is_empty() {
             BUSY_TICK
         } else {
-            super::TICK
+            TICK
         };
         if self.tick.replace(tick) != tick {
-            _ = hostcalls::set_tick_period(tick);
+            _ = abi::set_tick_period(tick);
         }
     }
 
@@ -128,6 +162,7 @@ impl KeySets {
 
 /// The host, as the fetcher sees it.
 struct Host {
+    is_in_envoy: bool,
     fetches: Vec<(&'static str, Option<u32>)>,
     lines: Throttle,
 }
@@ -136,71 +171,73 @@ impl Host {
     const SUCCESS: &'static str = "success";
     const EMPTY: &'static str = "empty";
 
-    fn new() -> Self {
+    fn new(is_in_envoy: bool) -> Self {
         let results = [Self::SUCCESS, Self::EMPTY].into_iter().chain(FetchError::NAMES);
         let define = |result| {
             let name = format!("jwt_auth.key_set_fetch.{result}");
-            (result, hostcalls::define_metric(MetricType::Counter, &name).ok())
+            (result, abi::define_metric(MetricType::Counter, &name).ok())
         };
-        Self { fetches: results.map(define).collect(), lines: Throttle::new(LINES_PER_SECOND) }
+        Self { is_in_envoy, fetches: results.map(define).collect(), lines: Throttle::new(LINES_PER_SECOND) }
     }
 
     fn count(&self, result: &str) {
         let counter = self.fetches.iter().find(|(name, _)| *name == result).and_then(|(_, id)| *id);
-        _ = counter.map(|id| hostcalls::increment_metric(id, 1));
+        _ = counter.map(|id| abi::increment_metric(id, 1));
     }
 
-    /// The answer that the host is calling about. One that broke off has no headers: asking for them is then an error,
-    /// on which the SDK panics.
+    /// The answer that the host is calling about. One that broke off has no headers.
     fn answer(headers: usize, size: usize) -> Answer {
         if headers == 0 {
             return Answer::default();
         }
         let header = |name| {
-            let value = hostcalls::get_map_value_bytes(MapType::HttpCallResponseHeaders, name).ok().flatten()?;
+            let value = abi::header(MapType::CallResponseHeaders, name).ok().flatten()?;
             String::from_utf8(value).ok()
         };
-        let body =
-            if size > MAX_BYTES { None } else { hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, size).ok() };
+        let body = if size > MAX_BYTES { None } else { abi::buffer(BufferType::CallResponseBody, size).ok() };
         Answer {
             status: header(":status").and_then(|status| status.parse().ok()),
             cache_control: header("cache-control"),
             size,
-            body: body.flatten().unwrap_or_default(),
+            body: body.unwrap_or_default(),
         }
     }
 }
 
 impl KeySetHost for Host {
     fn now(&self) -> Millis {
-        let since_epoch = hostcalls::get_current_time().ok().and_then(|now| now.duration_since(UNIX_EPOCH).ok());
-        since_epoch.and_then(|now| u64::try_from(now.as_millis()).ok()).unwrap_or(0)
+        abi::now().ok().and_then(|since_epoch| u64::try_from(since_epoch.as_millis()).ok()).unwrap_or(0)
     }
 
     fn chance(&self) -> u64 {
-        // Every state is seeded with other random octets of the host's.
-        RandomState::new().build_hasher().finish()
+        // The time stands in for a host without chance: two workers seldom ask for it within the same nanosecond.
+        abi::random().unwrap_or_else(|_| abi::now().map_or(0, |since_epoch| u64::from(since_epoch.subsec_nanos())))
     }
 
     fn shared(&self, name: &str) -> Option<(Vec<u8>, Option<u32>)> {
-        let (value, number) = hostcalls::get_shared_data(name).ok()?;
-        Some((value?, number))
+        let (value, change) = abi::shared_data(name).ok()?;
+        Some((value, Some(change)))
     }
 
     fn share(&self, name: &str, value: &[u8], unless_changed_since: Option<u32>) -> bool {
-        hostcalls::set_shared_data(name, Some(value), unless_changed_since).is_ok()
+        let Some(change) = unless_changed_since else {
+            // Envoy takes 0 for any change, and other hosts for none so far.
+            let change = if self.is_in_envoy { 0 } else { abi::shared_data(name).map_or(0, |(_, change)| change) };
+            return abi::set_shared_data(name, value, change).is_ok();
+        };
+        abi::set_shared_data(name, value, change).is_ok()
     }
 
     fn get(&self, cluster: &str, uri: &Uri, timeout: Duration) -> Option<u32> {
         let path = uri.path_and_query();
-        let headers = vec![
+        let headers = [
             (":method", "GET"),
             (":path", path.as_str()),
             (":authority", uri.authority()),
             ("accept", "application/jwk-set+json, application/json"),
             ("user-agent", "jwt-auth-filter"),
         ];
-        hostcalls::dispatch_http_call(cluster, headers, None, Vec::new(), timeout).ok()
+        abi::http_call(cluster, &headers, timeout).ok()
     }
 
     fn report(&self, source: &Source, event: &Event) {

@@ -4,8 +4,7 @@
 
 use std::cell::{Cell, RefCell};
 
-use proxy_wasm::{hostcalls, types::MetricType};
-
+use super::abi::{self, MetricType};
 use crate::{
     authenticate::{CacheUse, Outcome, Reason},
     crypto::{Algorithm, Key, Verifier},
@@ -103,14 +102,14 @@ impl Counter {
     fn flush(&self) {
         let pending = i64::try_from(self.pending.take()).unwrap_or(i64::MAX);
         if let Some(id) = self.id.filter(|_| pending > 0) {
-            _ = hostcalls::increment_metric(id, pending);
+            _ = abi::increment_metric(id, pending);
         }
     }
 }
 
 /// Defines a metric of this filter. A host that refuses it goes without.
 fn define(kind: MetricType, name: &str) -> Option<u32> {
-    hostcalls::define_metric(kind, &format!("jwt_auth.{name}")).ok()
+    abi::define_metric(kind, &format!("jwt_auth.{name}")).ok()
 }
 
 /// Verifies signatures and, if it is to, keeps how long that takes.
@@ -131,12 +130,11 @@ impl<V: Verifier> Verifier for Timed<V> {
         let Some(histogram) = self.histogram else {
             return self.verifier.verify(key, algorithm, message, signature);
         };
-        let start = hostcalls::get_current_time();
+        let start = abi::now();
         let verdict = self.verifier.verify(key, algorithm, message, signature);
-        if let (Ok(start), Ok(end)) = (start, hostcalls::get_current_time())
-            && let Ok(taken) = end.duration_since(start)
-        {
-            _ = hostcalls::record_metric(histogram, u64::try_from(taken.as_micros()).unwrap_or(u64::MAX));
+        if let (Ok(start), Ok(end)) = (start, abi::now()) {
+            let taken = end.saturating_sub(start).as_micros();
+            _ = abi::record_metric(histogram, u64::try_from(taken).unwrap_or(u64::MAX));
         }
         verdict
     }

@@ -1,11 +1,9 @@
 //! What a worker does with a request: deciding, and doing what was decided.
 
-use std::cell::OnceCell;
-
 use log::error;
-use proxy_wasm::types::Action;
 
 use super::{
+    abi::{Action, Status},
     host::{self, HostRequest, HostVerifier},
     key_sets::KeySets,
     log::Log,
@@ -25,19 +23,20 @@ pub(super) struct Worker {
     key_sets: KeySets,
     metrics: Metrics,
     log: Log,
-    is_envoy: OnceCell<bool>,
+    is_in_envoy: bool,
 }
 
 impl Worker {
-    pub(super) fn new(root_id: u32, config: Config) -> Self {
-        let key_sets = KeySets::new(root_id, &config);
-        let verifier = Timed::new(HostVerifier::new(config.host_crypto), config.measure_verification);
+    pub(super) fn new(plugin_id: u32, config: Config) -> Self {
+        let is_in_envoy = host::is_envoy();
+        let key_sets = KeySets::new(plugin_id, &config, is_in_envoy);
+        let verifier = Timed::new(HostVerifier::new(config.host_crypto, is_in_envoy), config.measure_verification);
         Self {
             authenticator: Authenticator::new(config, verifier),
             key_sets,
             metrics: Metrics::define(),
             log: Log::new(),
-            is_envoy: OnceCell::new(),
+            is_in_envoy,
         }
     }
 
@@ -49,10 +48,10 @@ impl Worker {
     /// Decides about the request that the host is calling about, and concludes it; or has it wait for a key set.
     pub(super) fn handle(&self, context_id: u32) -> Action {
         // Whether a rule loosens or tightens, a host that does not tell routes cannot follow it.
-        if !self.authenticator.config().rules.is_empty() && !self.is_in_envoy() {
+        if !self.authenticator.config().rules.is_empty() && !self.is_in_envoy {
             return self.fail("rules need a host that tells the route, and this is none");
         }
-        let request = HostRequest::current();
+        let request = HostRequest::current(self.is_in_envoy);
         let weighed = self.authenticator.decide_or_wait(&request, host::now());
         let weighed = weighed.map_err(|pending| pending.arriving_at(self.key_sets.now()));
         self.conclude_or_wait(context_id, request, weighed, None)
@@ -86,13 +85,13 @@ impl Worker {
 
     fn go_on(&self, Woken { id, deadline, with: pending }: Woken<Pending>) {
         self.key_sets.on_behalf_of(id, || {
-            let request = HostRequest::current();
+            let request = HostRequest::current(self.is_in_envoy);
             let weighed = match deadline {
                 Some(_) => self.authenticator.decide_again(&request, host::now(), pending),
                 None => Ok(self.authenticator.give_up(&request, host::now(), pending)),
             };
             if self.conclude_or_wait(id, request, weighed, deadline) == Action::Continue {
-                host::resume();
+                self.key_sets.resume(id);
             }
         });
     }
@@ -115,7 +114,10 @@ impl Worker {
 
     /// Does what was decided with the request that the host is calling about, or is told to mean: tells the operators,
     /// and either changes the request for the upstream or answers it.
-    pub(super) fn conclude(&self, decision: &Decision, request: &mut HostRequest) -> Action {
+    fn conclude(&self, decision: &Decision, request: &mut HostRequest) -> Action {
+        if let Some(status) = request.declined() {
+            return self.fail_untold(status);
+        }
         let Decision { policy, outcome, .. } = decision;
         if let Outcome::Denied(denial) = outcome {
             self.tell(decision, request);
@@ -124,7 +126,10 @@ impl Worker {
         if let Err(problem) = upstream::prepare(decision, request) {
             return self.fail(&problem.to_string());
         }
-        if policy.forwarding.clear_route_cache && self.is_in_envoy() {
+        if let Some(status) = request.declined() {
+            return self.fail_untold(status);
+        }
+        if policy.forwarding.clear_route_cache && self.is_in_envoy {
             host::clear_route_cache();
         }
         self.tell(decision, request);
@@ -135,9 +140,14 @@ impl Worker {
     fn tell(&self, decision: &Decision, request: &HostRequest) {
         self.metrics.count(&decision.outcome);
         self.log.decision(decision, request, &self.metrics);
-        if decision.policy.filter_state {
+        if decision.policy.filter_state && self.is_in_envoy {
             write_filter_state(&decision.outcome);
         }
+    }
+
+    /// Refuses a request that the host does not tell all of.
+    fn fail_untold(&self, status: Status) -> Action {
+        self.fail(&format!("the host does not tell all of the request, {status}"))
     }
 
     /// Refuses a request because of the host or the set-up, not of the client.
@@ -153,10 +163,6 @@ impl Worker {
         self.wake();
         self.log.left_out(host::now(), &self.metrics);
         self.metrics.flush(self.authenticator.cache_use());
-    }
-
-    fn is_in_envoy(&self) -> bool {
-        *self.is_envoy.get_or_init(host::is_envoy)
     }
 }
 

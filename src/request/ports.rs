@@ -30,22 +30,22 @@ pub trait Request {
 
 /// A request whose headers can be changed before it goes upstream.
 pub trait RequestHeaders: Request {
-    /// Sets a header that the request does not have.
-    fn set_header(&mut self, name: &str, value: &str);
+    /// Sets a header that the request does not have; whether it is set.
+    fn set_header(&mut self, name: &str, value: &str) -> bool;
 
     /// Removes every occurrence of a header; whether none is left.
     fn remove_header(&mut self, name: &str) -> bool;
 
-    /// Adds a header beside those of the same name.
-    fn add_header(&mut self, name: &str, value: &[u8]);
+    /// Adds a header beside those of the same name; whether it is added.
+    fn add_header(&mut self, name: &str, value: &[u8]) -> bool;
 
     /// Replaces the request target's path and query; whether they are now these.
     fn set_path(&mut self, path: &[u8]) -> bool;
 }
 
-/// The client sent a header that must not go upstream as it is, and the host did not change it.
+/// A header that must not go upstream as it is, and that the host did not change.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("the client's header {0} cannot be changed on this host")]
+#[error("the header {0} cannot be changed on this host")]
 pub struct NotChanged(String);
 
 impl NotChanged {

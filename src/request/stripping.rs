@@ -60,12 +60,10 @@ fn edit(
     if edited.iter().all(Option::is_none) {
         return Ok(());
     }
-    if !request.remove_header(name) {
-        return Err(NotChanged::new(name));
-    }
     let left = values.into_iter().zip(edited).map(|(value, edited)| edited.unwrap_or(value));
-    left.filter(|value| !value.is_empty()).for_each(|value| request.add_header(name, &value));
-    Ok(())
+    let is_edited = request.remove_header(name)
+        && left.filter(|value| !value.is_empty()).all(|value| request.add_header(name, &value));
+    if is_edited { Ok(()) } else { Err(NotChanged::new(name)) }
 }
 
 /// A path without the parameters that hold tokens, and without the question mark when no parameter is left.

@@ -51,10 +51,10 @@ pub(crate) fn write(name: &str, value: Option<&str>, request: &mut impl RequestH
     if request.header(name).is_some() && !request.remove_header(name) {
         return Err(NotChanged::new(name));
     }
-    if let Some(value) = value {
-        request.set_header(name, value);
+    match value {
+        Some(value) if !request.set_header(name, value) => Err(NotChanged::new(name)),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 #[cfg(test)]

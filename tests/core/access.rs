@@ -320,7 +320,7 @@ fn a_host_that_does_not_change_the_path_gets_no_request_to_forward() {
     let mut request = FakeRequest { keeps_path: true, ..FakeRequest::get(&format!("/?jwt={it}")) };
     let decision = authenticator.decide(&request, NOW);
     let problem = upstream::prepare(&decision, &mut request).unwrap_err();
-    assert_eq!(problem.to_string(), "the client's header :path cannot be changed on this host");
+    assert_eq!(problem.to_string(), "the header :path cannot be changed on this host");
 }
 
 #[test]

@@ -184,6 +184,15 @@ fn a_host_that_keeps_a_client_s_identity_header_gets_no_request_to_forward() {
     assert!(identity::apply(&identity::headers(&outcome), &mut request).is_ok());
 }
 
+#[test]
+fn a_host_that_takes_no_header_gets_no_request_to_forward() {
+    let authenticator = authenticator(json!({}));
+    let mut request = FakeRequest { keeps_headers: true, ..FakeRequest::with_token() };
+    let outcome = authenticator.decide(&request, EXP).outcome;
+    let problem = identity::apply(&identity::headers(&outcome), &mut request).unwrap_err();
+    assert_eq!(problem.to_string(), "the header X-Consumer-ID cannot be changed on this host");
+}
+
 /// base64url without padding.
 fn encode(bytes: &[u8]) -> String {
     use base64::Engine;

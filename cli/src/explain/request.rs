@@ -98,10 +98,11 @@ impl Request for GivenRequest {
 }
 
 impl RequestHeaders for GivenRequest {
-    fn set_header(&mut self, name: &str, value: &str) {
+    fn set_header(&mut self, name: &str, value: &str) -> bool {
         self.remove_header(name);
         self.headers.push((name.to_owned(), value.to_owned()));
         self.set.push((name.to_owned(), value.to_owned()));
+        true
     }
 
     fn remove_header(&mut self, name: &str) -> bool {
@@ -109,9 +110,10 @@ impl RequestHeaders for GivenRequest {
         true
     }
 
-    fn add_header(&mut self, name: &str, value: &[u8]) {
+    fn add_header(&mut self, name: &str, value: &[u8]) -> bool {
         // The filter adds back what it has left of a header, which was text before.
         self.headers.push((name.to_owned(), String::from_utf8_lossy(value).into_owned()));
+        true
     }
 
     fn set_path(&mut self, path: &[u8]) -> bool {

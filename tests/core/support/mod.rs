@@ -44,6 +44,8 @@ pub(crate) struct FakeRequest {
     pub asked_for_route: Cell<u32>,
     /// Answers that a header was removed and leaves it there, as some hosts do.
     pub keeps_removed_headers: bool,
+    /// Neither sets nor adds a header when asked to.
+    pub keeps_headers: bool,
     /// Does not change the path when asked to.
     pub keeps_path: bool,
 }
@@ -105,8 +107,11 @@ impl Request for FakeRequest {
 }
 
 impl RequestHeaders for FakeRequest {
-    fn set_header(&mut self, name: &str, value: &str) {
-        self.headers.insert(name.to_ascii_lowercase(), vec![value.into()]);
+    fn set_header(&mut self, name: &str, value: &str) -> bool {
+        if !self.keeps_headers {
+            self.headers.insert(name.to_ascii_lowercase(), vec![value.into()]);
+        }
+        !self.keeps_headers
     }
 
     fn remove_header(&mut self, name: &str) -> bool {
@@ -116,8 +121,11 @@ impl RequestHeaders for FakeRequest {
         !self.keeps_removed_headers
     }
 
-    fn add_header(&mut self, name: &str, value: &[u8]) {
-        self.headers.entry(name.to_ascii_lowercase()).or_default().push(value.to_vec());
+    fn add_header(&mut self, name: &str, value: &[u8]) -> bool {
+        if !self.keeps_headers {
+            self.headers.entry(name.to_ascii_lowercase()).or_default().push(value.to_vec());
+        }
+        !self.keeps_headers
     }
 
     fn set_path(&mut self, path: &[u8]) -> bool {

@@ -1,0 +1,43 @@
+//! Where the lines of [`log`] go: to the host, which filters by its own level.
+
+use std::panic;
+
+use log::{Level, LevelFilter, Log, Metadata, Record};
+
+use super::abi::{self, LogLevel};
+
+struct Logger;
+
+impl Log for Logger {
+    fn enabled(&self, _metadata: &Metadata) -> bool {
+        true
+    }
+
+    fn log(&self, record: &Record) {
+        let level = match record.level() {
+            Level::Error => LogLevel::Error,
+            Level::Warn => LogLevel::Warn,
+            Level::Info => LogLevel::Info,
+            Level::Debug => LogLevel::Debug,
+            Level::Trace => LogLevel::Trace,
+        };
+        match record.args().as_str() {
+            Some(line) => abi::log(level, line),
+            None => abi::log(level, &record.args().to_string()),
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+/// Has lines go to the host from here on, and the place of a panic, should there ever be one. Its message stays here: it
+/// could repeat what a client sent.
+pub(super) fn install() {
+    if log::set_logger(&Logger).is_ok() {
+        log::set_max_level(LevelFilter::Trace);
+    }
+    panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        abi::log(LogLevel::Critical, &format!("panicked at {place}; please report it"));
+    }));
+}

@@ -1,0 +1,85 @@
+//! A plugin on a worker thread of the host: its configuration, and what is due in it now and then.
+
+use std::{cell::RefCell, rc::Rc};
+
+use log::{error, info, warn};
+
+use super::{
+    abi::{self, BufferType},
+    worker::Worker,
+};
+use crate::config::Config;
+
+/// A plugin, configured or not.
+pub(super) struct Plugin {
+    id: u32,
+    worker: RefCell<Option<Rc<Worker>>>,
+}
+
+impl Plugin {
+    pub(super) fn new(id: u32) -> Self {
+        Self { id, worker: RefCell::default() }
+    }
+
+    /// What works by the configuration that is in force.
+    pub(super) fn worker(&self) -> Option<Rc<Worker>> {
+        self.worker.borrow().clone()
+    }
+
+    /// Takes the configuration, of so many octets; whether it is one.
+    pub(super) fn configure(&self, size: usize) -> bool {
+        let bytes = match abi::buffer(BufferType::PluginConfiguration, size) {
+            Ok(bytes) => bytes,
+            Err(status) => {
+                error!("configuration refused: the host does not hand it over, {status}");
+                return false;
+            }
+        };
+        match Config::parse(&bytes) {
+            Ok(config) => {
+                self.put_in_force(config);
+                true
+            }
+            Err(faults) => {
+                for fault in &faults {
+                    error!("{fault}");
+                }
+                error!("configuration refused: {} faults", faults.len());
+                false
+            }
+        }
+    }
+
+    fn put_in_force(&self, config: Config) {
+        if config.credentials.is_empty() {
+            warn!("no consumer has a credential: no token will be accepted");
+        }
+        config.warnings.iter().for_each(|warning| warn!("{warning}"));
+        info!("configured with {} credential keys", config.credentials.len());
+        self.end();
+        *self.worker.borrow_mut() = Some(Rc::new(Worker::new(self.id, config)));
+    }
+
+    /// Does what is due.
+    pub(super) fn tick(&self) {
+        if let Some(worker) = self.worker() {
+            worker.tick();
+        }
+    }
+
+    /// Takes the answer to a request of its own.
+    pub(super) fn answered(&self, call: u32, headers: usize, body_size: usize) {
+        if let Some(worker) = self.worker() {
+            worker.key_sets().answered(call, headers, body_size);
+            worker.wake();
+        }
+    }
+
+    /// Ends what the configuration in force has under way.
+    pub(super) fn end(&self) {
+        let replaced = self.worker.borrow_mut().take();
+        if let Some(replaced) = replaced {
+            replaced.end();
+        }
+    }
+}
