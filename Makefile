@@ -49,10 +49,10 @@ test-unit: rust ## Run the tests of the core, natively and without a proxy
 	cargo test --locked --workspace
 
 # The tests run the program too: as test-unit has built it, since `cargo build` would compile every dependency again.
-test-envoy: build venv ## Run the tests that go through a real Envoy; those with an authorization server need Node 20
+test-envoy: build venv ## Run the tests that go through a real Envoy, and those in another host; those with an authorization server need Node 20
 	@sh scripts/ensure-oauth.sh || echo "Going on without the tests that need the authorization server."
 	cargo test --locked --workspace --no-run --quiet
-	$(VENV_PYTHON) -m pytest -rs tests/envoy
+	$(VENV_PYTHON) -m pytest -rs tests/envoy tests/host
 
 lint: rust ## Check formatting, and clippy with warnings denied, for the native and the Wasm target
 	cargo fmt --check

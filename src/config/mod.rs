@@ -209,8 +209,7 @@ impl Config {
 
     /// The headers, in lower case, that hold tokens which some policy hides from the upstream.
     pub fn hidden_headers(&self) -> impl Iterator<Item = &str> {
-        let policies = iter::once(&self.policy).chain(self.rules.iter().map(|rule| &rule.policy));
-        policies.filter(|policy| policy.forwarding.hide_credentials).flat_map(|policy| {
+        self.policies().filter(|policy| policy.forwarding.hide_credentials).flat_map(|policy| {
             let cookie = (!policy.token_places.cookie_names.is_empty()).then_some("cookie");
             policy.token_places.header_names.iter().map(String::as_str).chain(cookie)
         })
@@ -218,7 +217,12 @@ impl Config {
 
     /// Whether any policy needs more of a token's claims than the time.
     pub fn uses_claims(&self) -> bool {
-        self.policy.uses_claims() || self.rules.iter().any(|rule| rule.policy.uses_claims())
+        self.policies().any(Policy::uses_claims)
+    }
+
+    /// What is demanded of a request that no rule matches, and what each rule demands.
+    pub fn policies(&self) -> impl Iterator<Item = &Policy> {
+        iter::once(&self.policy).chain(self.rules.iter().map(|rule| &rule.policy))
     }
 }
 

@@ -1,6 +1,10 @@
 //! What the filter asks of the host about a request, and has it do.
 
-use std::{borrow::Cow, cell::OnceCell};
+use std::{
+    borrow::Cow,
+    cell::{Cell, OnceCell},
+    time::Duration,
+};
 
 use log::{error, info, warn};
 
@@ -145,9 +149,26 @@ pub(super) fn client_address() -> Option<Vec<u8>> {
     abi::property(&["source", "address"]).ok()
 }
 
-/// Whether the host is Envoy, which knows itself as a node of a mesh. No other host has `xds`.
+/// Whether the host is Envoy, which names itself as a node of a mesh.
 pub(super) fn is_envoy() -> bool {
-    abi::property(&["xds", "node", "user_agent_name"]).is_ok()
+    abi::property(&["xds", "node", "user_agent_name"]).is_ok_and(|name| name == b"envoy")
+}
+
+/// How often the host calls a plugin, as far as it was asked to.
+#[derive(Default)]
+pub(super) struct Ticker {
+    period: Cell<Duration>,
+}
+
+impl Ticker {
+    /// Asks for another period. Outside Envoy only the first one counts: some hosts end a module that asks twice.
+    pub(super) fn set(&self, period: Duration, is_in_envoy: bool) {
+        let present = self.period.get();
+        if present != period && (is_in_envoy || present.is_zero()) {
+            self.period.set(period);
+            _ = abi::set_tick_period(period);
+        }
+    }
 }
 
 /// Tells Envoy to choose the route again; any other host may trap.

@@ -1,17 +1,12 @@
 //! Key sets over the host: its clock, its shared data, its HTTP calls; and the requests that wait for a set.
 
-use std::{
-    cell::{Cell, RefCell},
-    collections::BTreeSet,
-    mem,
-    time::Duration,
-};
+use std::{cell::RefCell, collections::BTreeSet, mem, rc::Rc, time::Duration};
 
 use ::log::{debug, info, warn};
 
 use super::{
     abi::{self, BufferType, MapType, MetricType},
-    host,
+    host::{self, Ticker},
 };
 use crate::{
     authenticate::Pending,
@@ -39,11 +34,11 @@ pub(super) struct KeySets {
     room: WaitingRoom<Pending>,
     resumed: RefCell<BTreeSet<u32>>,
     answers: RefCell<Vec<(u32, Answer)>>,
-    tick: Cell<Duration>,
+    ticker: Rc<Ticker>,
 }
 
 impl KeySets {
-    pub(super) fn new(plugin_id: u32, config: &Config, is_in_envoy: bool) -> Self {
+    pub(super) fn new(plugin_id: u32, config: &Config, is_in_envoy: bool, ticker: Rc<Ticker>) -> Self {
         let key_sets = Self {
             plugin_id,
             is_in_envoy,
@@ -51,7 +46,7 @@ impl KeySets {
             room: WaitingRoom::new(config.max_waiting_requests),
             resumed: RefCell::default(),
             answers: RefCell::default(),
-            tick: Cell::default(),
+            ticker,
         };
         key_sets.choose_tick();
         key_sets
@@ -138,7 +133,7 @@ impl KeySets {
         }
     }
 
-    /// Ticks fast only while somebody waits for it. Not every host lets the period be changed.
+    /// Ticks fast only while somebody waits for it.
     fn choose_tick(&self) {
         let tick = if !self.is_in_envoy {
             TICK
@@ -149,9 +144,7 @@ impl KeySets {
         } else {
             TICK
         };
-        if self.tick.replace(tick) != tick {
-            _ = abi::set_tick_period(tick);
-        }
+        self.ticker.set(tick, self.is_in_envoy);
     }
 
     /// Lets other workers fetch what this one was fetching.

@@ -6,6 +6,7 @@ use log::{error, info, warn};
 
 use super::{
     abi::{self, BufferType},
+    host::{self, Ticker},
     worker::Worker,
 };
 use crate::config::Config;
@@ -14,11 +15,12 @@ use crate::config::Config;
 pub(super) struct Plugin {
     id: u32,
     worker: RefCell<Option<Rc<Worker>>>,
+    ticker: Rc<Ticker>,
 }
 
 impl Plugin {
     pub(super) fn new(id: u32) -> Self {
-        Self { id, worker: RefCell::default() }
+        Self { id, worker: RefCell::default(), ticker: Rc::default() }
     }
 
     /// What works by the configuration that is in force.
@@ -35,29 +37,31 @@ impl Plugin {
                 return false;
             }
         };
-        match Config::parse(&bytes) {
+        let faults = match Config::parse(&bytes) {
             Ok(config) => {
-                self.put_in_force(config);
-                true
-            }
-            Err(faults) => {
-                for fault in &faults {
-                    error!("{fault}");
+                let is_in_envoy = host::is_envoy();
+                let lacking = if is_in_envoy { Vec::new() } else { needs_of_envoy(&config) };
+                if lacking.is_empty() {
+                    self.put_in_force(config, is_in_envoy);
+                    return true;
                 }
-                error!("configuration refused: {} faults", faults.len());
-                false
+                lacking
             }
-        }
+            Err(faults) => faults.iter().map(ToString::to_string).collect(),
+        };
+        faults.iter().for_each(|fault| error!("{fault}"));
+        error!("configuration refused: {} faults", faults.len());
+        false
     }
 
-    fn put_in_force(&self, config: Config) {
+    fn put_in_force(&self, config: Config, is_in_envoy: bool) {
         if config.credentials.is_empty() {
             warn!("no consumer has a credential: no token will be accepted");
         }
         config.warnings.iter().for_each(|warning| warn!("{warning}"));
         info!("configured with {} credential keys", config.credentials.len());
         self.end();
-        *self.worker.borrow_mut() = Some(Rc::new(Worker::new(self.id, config)));
+        *self.worker.borrow_mut() = Some(Rc::new(Worker::new(self.id, config, is_in_envoy, Rc::clone(&self.ticker))));
     }
 
     /// Does what is due.
@@ -82,4 +86,16 @@ impl Plugin {
             replaced.end();
         }
     }
+}
+
+/// What a configuration asks for that only Envoy is known to do. To do without would let through what is to be refused.
+fn needs_of_envoy(config: &Config) -> Vec<String> {
+    let mut needs = Vec::new();
+    if !config.rules.is_empty() {
+        needs.push("rules: this host is not Envoy, and does not tell which route a request takes".to_owned());
+    }
+    if config.policies().any(|policy| policy.forwarding.hide_credentials) {
+        needs.push("hide_credentials: this host is not Envoy, and may keep a header that is to be removed".to_owned());
+    }
+    needs
 }

@@ -1,10 +1,12 @@
 //! What a worker does with a request: deciding, and doing what was decided.
 
+use std::rc::Rc;
+
 use log::error;
 
 use super::{
     abi::{Action, Status},
-    host::{self, HostRequest, HostVerifier},
+    host::{self, HostRequest, HostVerifier, Ticker},
     key_sets::KeySets,
     log::Log,
     metrics::{INTERNAL_ERROR, Metrics, Timed},
@@ -27,9 +29,8 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn new(plugin_id: u32, config: Config) -> Self {
-        let is_in_envoy = host::is_envoy();
-        let key_sets = KeySets::new(plugin_id, &config, is_in_envoy);
+    pub(super) fn new(plugin_id: u32, config: Config, is_in_envoy: bool, ticker: Rc<Ticker>) -> Self {
+        let key_sets = KeySets::new(plugin_id, &config, is_in_envoy, ticker);
         let verifier = Timed::new(HostVerifier::new(config.host_crypto, is_in_envoy), config.measure_verification);
         Self {
             authenticator: Authenticator::new(config, verifier),
@@ -47,10 +48,6 @@ impl Worker {
 
     /// Decides about the request that the host is calling about, and concludes it; or has it wait for a key set.
     pub(super) fn handle(&self, context_id: u32) -> Action {
-        // Whether a rule loosens or tightens, a host that does not tell routes cannot follow it.
-        if !self.authenticator.config().rules.is_empty() && !self.is_in_envoy {
-            return self.fail("rules need a host that tells the route, and this is none");
-        }
         let request = HostRequest::current(self.is_in_envoy);
         let weighed = self.authenticator.decide_or_wait(&request, host::now());
         let weighed = weighed.map_err(|pending| pending.arriving_at(self.key_sets.now()));

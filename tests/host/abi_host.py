@@ -100,6 +100,7 @@ class Call:
 
 @functools.cache
 def compiled():
+    assert MODULE.is_file(), f"{MODULE} is not there: `make build` makes it"
     engine = wasmtime.Engine()
     return engine, wasmtime.Module.from_file(engine, str(MODULE))
 
