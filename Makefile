@@ -14,7 +14,7 @@ VENV_PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
 # Each step keeps all cores busy by itself, and its closing lines should stand together.
 .NOTPARALLEL:
-.PHONY: help build install image run demo-oauth token test test-unit test-envoy lint audit bench bench-features clean rust venv
+.PHONY: help build portable install image run demo-oauth token test test-unit test-envoy test-envoys lint audit bench bench-features clean rust venv
 
 help: ## List the targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -25,6 +25,13 @@ build: rust ## Build the module, dist/jwt-auth.wasm
 	@mkdir -p $(dir $(MODULE))
 	@install -m 644 target/$(WASM_TARGET)/release/jwt_auth_filter.wasm $(MODULE)
 	@echo "$(MODULE): $$(wc -c < $(MODULE) | tr -d ' ') bytes"
+
+portable: rust ## Build it for hosts that call every callback without looking, dist/jwt-auth-portable.wasm
+	cargo rustc --locked --release --package jwt-auth-filter --lib --crate-type cdylib --target $(WASM_TARGET) \
+		--target-dir target/portable --features all-callbacks
+	@mkdir -p dist
+	@install -m 644 target/portable/$(WASM_TARGET)/release/jwt_auth_filter.wasm dist/jwt-auth-portable.wasm
+	@echo "dist/jwt-auth-portable.wasm: $$(wc -c < dist/jwt-auth-portable.wasm | tr -d ' ') bytes"
 
 install: rust ## Install the program jwt-auth, with manual pages and completions [PREFIX=/usr/local DESTDIR=]
 	cargo build --locked --release --package jwt-auth
@@ -53,6 +60,9 @@ test-envoy: build venv ## Run the tests that go through a real Envoy, and those 
 	@sh scripts/ensure-oauth.sh || echo "Going on without the tests that need the authorization server."
 	cargo test --locked --workspace --no-run --quiet
 	$(VENV_PYTHON) -m pytest -rs tests/envoy tests/host
+
+test-envoys: build venv ## Run the tests of the contract in each minor version of Envoy that there is [ENVOYS="1.36.2 1.40.0"]
+	@sh scripts/test_envoys.sh
 
 lint: rust ## Check formatting, and clippy with warnings denied, for the native and the Wasm target
 	cargo fmt --check
