@@ -1,5 +1,6 @@
 //! `jwt-auth check`: what is wrong with configurations, and what is worth a second look, each at its place in its file.
 
+mod surroundings;
 mod warnings;
 
 use std::process::ExitCode;
@@ -24,7 +25,7 @@ pub(crate) struct Finding {
 }
 
 pub(crate) enum Message {
-    /// The filter refuses the configuration.
+    /// The filter refuses the configuration, or does not keep what it promises in this file.
     Fault { found: String, expected: Option<String> },
     /// The filter takes it.
     Warning(String),
@@ -120,7 +121,11 @@ fn findings(configuration: &Configuration) -> Vec<Finding> {
         return configuration.broken.iter().map(|broken| fault(configuration.at, broken.clone())).collect();
     }
     match Config::of(configuration.root.to_value()) {
-        Ok(config) => warnings::of(configuration, &config),
+        Ok(config) => {
+            let mut findings = warnings::of(configuration, &config);
+            findings.extend(surroundings::findings(&configuration.surroundings, &config));
+            findings
+        }
         Err(faults) => {
             let root = &configuration.root;
             faults.into_iter().map(|found| fault(place(root, &found), explained(root, found))).collect()

@@ -7,13 +7,17 @@
 //! configuration, that is somewhere else.
 
 mod credentials;
+mod surroundings;
 
 use std::fmt;
 
 use jwt_auth_filter::config::{Config, FIELDS, Fault};
 
-pub(crate) use self::credentials::CredentialPlace;
-
+use self::surroundings::{Around, Form};
+pub(crate) use self::{
+    credentials::CredentialPlace,
+    surroundings::{OnFailure, Route, Surroundings},
+};
 use crate::document::{self, Content, Dialect, Node, Position, Text, Unreadable};
 
 const WASM: &str = "envoy.extensions.filters.http.wasm.v3.Wasm";
@@ -33,19 +37,8 @@ pub(crate) struct Configuration {
     pub root: Node,
     /// What it was read as when it is a text that is no JSON.
     pub broken: Vec<Fault>,
-    /// What becomes of requests when the module fails.
-    pub on_failure: OnFailure,
-}
-
-/// What a file says of requests that come when the module has failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum OnFailure {
-    /// The file is not about it, or the module starts anew and nothing passes.
-    Settled,
-    /// No `failure_policy` in the filter at this place.
-    Unset(Position),
-    /// Requests pass unchecked.
-    Open(Position),
+    /// What stands around it.
+    pub surroundings: Surroundings,
 }
 
 /// What was found in a file.
@@ -108,7 +101,7 @@ pub(crate) fn find(text: &str, is_json: bool) -> Result<Findings, Unreadable> {
         if let Some(files) = document.get("data").filter(|_| is_config_map(document)) {
             walk_files(files, &mut findings)?;
         }
-        walk(document, &[], &mut findings);
+        walk(document, &[], Around::default(), &mut findings);
         if before == findings.count() && !is_other(document) {
             findings.configurations.push(bare(document));
         }
@@ -131,7 +124,7 @@ fn walk_files(files: &Node, findings: &mut Findings) -> Result<(), Unreadable> {
         let documents = document::read(&text.text, Dialect::Envoy)
             .map_err(|error| Unreadable { at: place(error.at), problem: error.problem })?;
         for document in documents {
-            walk(&document.relocated(text.first, file.value.at), &[], findings);
+            walk(&document.relocated(text.first, file.value.at), &[], Around::default(), findings);
         }
     }
     Ok(())
@@ -152,16 +145,16 @@ fn bare(document: &Node) -> Configuration {
         at: document.at,
         root: document.clone(),
         broken: Vec::new(),
-        on_failure: OnFailure::Settled,
+        surroundings: Surroundings::default(),
     }
 }
 
 /// Looks at a value and all that it holds. `names` are those of the objects around it.
-fn walk(node: &Node, names: &[&str], findings: &mut Findings) {
+fn walk(node: &Node, names: &[&str], around: Around, findings: &mut Findings) {
     if let Some(plugin) = wasm_filter(node) {
         let names = [names, &texts(plugin, &["name", "root_id"])].concat();
-        let form = Form { fields: plugin.get("configuration"), policy: Policy::Envoy };
-        return consider(plugin, form, names, findings);
+        let surroundings = around.of(plugin, Form::Envoy);
+        return consider(plugin, plugin.get("configuration"), names, surroundings, findings);
     }
     if let Some(discovered) = discovered(node) {
         return findings.discovered.push(discovered);
@@ -174,23 +167,23 @@ fn walk(node: &Node, names: &[&str], findings: &mut Findings) {
     match (kind, node.get("spec")) {
         ("WasmPlugin", Some(spec)) => {
             let names = [names, texts(spec, &["pluginName"])].concat();
-            let form = Form { fields: spec.get("pluginConfig"), policy: Policy::Istio };
-            return consider(spec, form, names, findings);
+            return consider(spec, spec.get("pluginConfig"), names, around.of(spec, Form::Istio), findings);
         }
         ("EnvoyExtensionPolicy", Some(spec)) => {
             for wasm in spec.get("wasm").map(Node::items).unwrap_or_default() {
                 let names = [names.clone(), texts(wasm, &["name", "rootID"])].concat();
-                consider(wasm, Form { fields: wasm.get("config"), policy: Policy::EnvoyGateway }, names, findings);
+                consider(wasm, wasm.get("config"), names, around.of(wasm, Form::EnvoyGateway), findings);
             }
             return;
         }
         _ => {}
     }
+    let around = around.within(node);
     for member in node.members() {
-        walk(&member.value, &names, findings);
+        walk(&member.value, &names, around, findings);
     }
     for item in node.items() {
-        walk(item, &[], findings);
+        walk(item, &[], around, findings);
     }
 }
 
@@ -219,23 +212,18 @@ fn discovered(node: &Node) -> Option<Discovered> {
     Some(Discovered { at: member.at, name: name.to_owned(), file: file.map(str::to_owned) })
 }
 
-/// Where a filter has its configuration, and how it says what happens when the module fails.
-struct Form<'d> {
-    fields: Option<&'d Node>,
-    policy: Policy,
-}
-
-enum Policy {
-    Envoy,
-    Istio,
-    EnvoyGateway,
-}
-
 /// Takes a Wasm filter for ours, or for another's.
-fn consider(filter: &Node, form: Form, names: Vec<&str>, findings: &mut Findings) {
+fn consider(
+    filter: &Node,
+    configuration: Option<&Node>,
+    names: Vec<&str>,
+    surroundings: Surroundings,
+    findings: &mut Findings,
+) {
     let mut names: Vec<String> = names.into_iter().map(str::to_owned).collect();
     names.dedup();
-    let fields = form.fields.map_or(Fields::Tree(Node { at: filter.at, content: Content::Object(Vec::new()) }), fields);
+    let fields =
+        configuration.map_or(Fields::Tree(Node { at: filter.at, content: Content::Object(Vec::new()) }), fields);
     let (root, broken) = match fields {
         Fields::Tree(root) => (root, Vec::new()),
         Fields::Broken(at, faults) => (Node { at, content: Content::Null }, faults),
@@ -245,8 +233,7 @@ fn consider(filter: &Node, form: Form, names: Vec<&str>, findings: &mut Findings
         || module(filter).is_some_and(is_named)
         || root.get("consumers").is_some()
     {
-        let on_failure = on_failure(filter, &form.policy);
-        findings.configurations.push(Configuration { names, at: root.at, root, broken, on_failure });
+        findings.configurations.push(Configuration { names, at: root.at, root, broken, surroundings });
     } else {
         findings.others.push((names.pop().unwrap_or_else(|| NAMELESS.to_owned()), filter.at));
     }
@@ -260,21 +247,6 @@ fn module(filter: &Node) -> Option<&str> {
         .or_else(|| at(&["url"]))
         .or_else(|| at(&["code", "image", "url"]))
         .or_else(|| at(&["code", "http", "url"]))
-}
-
-fn on_failure(filter: &Node, policy: &Policy) -> OnFailure {
-    let is = |name: &str, value: &str| filter.get(name).filter(|node| node.text() == Some(value));
-    let is_true = |name: &str| filter.get(name).filter(|node| node.content == Content::Bool(true));
-    let open = match policy {
-        Policy::Envoy => is("failure_policy", "FAIL_OPEN").or_else(|| is_true("fail_open")),
-        Policy::Istio => is("failStrategy", "FAIL_OPEN"),
-        Policy::EnvoyGateway => is_true("failOpen"),
-    };
-    match (open, policy) {
-        (Some(node), _) => OnFailure::Open(node.at),
-        (None, Policy::Envoy) if filter.get("failure_policy").is_none() => OnFailure::Unset(filter.at),
-        _ => OnFailure::Settled,
-    }
 }
 
 /// The plugin's fields.

@@ -510,12 +510,6 @@ fn what_is_taken_and_seldom_meant_is_a_warning_and_no_fault() {
     assert!(lines[1].contains("jwt_secrets[2].key: an RSA key of over 4096 bits"), "{lines:?}");
     assert!(lines[2].contains("jwt_secrets[3].key: an RSA key of over 4096 bits"), "{lines:?}");
 
-    let envoy = fs::read_to_string(from_root(SAMPLE)).unwrap();
-    let (_, lines) = check("policy.yaml", envoy.replace("failure_policy: FAIL_RELOAD", "vm_config_: {}"));
-    assert!(lines.iter().any(|line| line.contains("warning: failure_policy: not set")), "{lines:?}");
-    let (_, lines) = check("policy.yaml", envoy.replace("FAIL_RELOAD", "FAIL_OPEN"));
-    assert!(lines.iter().any(|line| line.contains("failure_policy: should the module fail, every request passes")));
-
     let set = json!({"keys": [{"kty": "later"}, {"kty": "oct", "k": "A".repeat(43)}]});
     let credential = json!({"key": "k", "jwks": set});
     let (code, lines) =
@@ -525,6 +519,119 @@ fn what_is_taken_and_seldom_meant_is_a_warning_and_no_fault() {
 
     let (_, lines) = check("nobody.yaml", "claims_to_verify: [exp]\nuri_param_names: []\n");
     assert!(lines[0].contains("warning: consumers: no consumer has a credential"), "{lines:?}");
+}
+
+/// A file of Envoy's with a key set to fetch, in which one thing is replaced by another.
+fn envoy_with(what: &str, with: &str) -> String {
+    let sample = fs::read_to_string(from_root(SAMPLE)).unwrap();
+    let start = sample.find("                      algorithm: RS256").unwrap();
+    let end = sample[start..].find("-----END PUBLIC KEY-----\n").unwrap() + start + "-----END PUBLIC KEY-----\n".len();
+    let fetched = "                      remote_jwks: {uri: https://a.example.com/k, cluster: a}\n";
+    let sample = [&sample[..start], fetched, &sample[end..]].concat();
+    assert!(sample.contains(what), "{what}");
+    sample.replace(what, with)
+}
+
+#[test]
+fn a_failure_policy_is_warned_of_under_which_nothing_or_everything_passes() {
+    let envoy = |policy: &str| envoy_with("failure_policy: FAIL_RELOAD", policy);
+    let istio = |strategy: &str| {
+        fs::read_to_string(from_root("envoy/istio/wasmplugin.yaml"))
+            .unwrap()
+            .replace("failStrategy: FAIL_RELOAD", strategy)
+    };
+    for (file, name, is_open) in [
+        (envoy("vm_config_: {}"), "failure_policy", false),
+        (envoy("failure_policy: UNSPECIFIED"), "failure_policy", false),
+        (envoy("failure_policy: FAIL_CLOSED"), "failure_policy", false),
+        (envoy("failure_policy: FAIL_OPEN"), "failure_policy", true),
+        (envoy("fail_open: true"), "fail_open", true),
+        (istio(""), "failStrategy", false),
+        (istio("failStrategy: FAIL_CLOSE"), "failStrategy", false),
+        (istio("failStrategy: FAIL_OPEN"), "failStrategy", true),
+    ] {
+        let (code, lines) = check("policy.yaml", file);
+        let outcome = if is_open { "every request passes unchecked" } else { "all requests get 503 until a restart" };
+        let warning = format!("warning: {name}: should the module fail, {outcome}");
+        assert!(code == 0 && lines.iter().any(|line| line.contains(&warning)), "{warning}: {lines:?}");
+    }
+    for settled in [envoy("failure_policy: FAIL_RELOAD"), istio("failStrategy: FAIL_RELOAD")] {
+        let (_, lines) = check("policy.yaml", settled);
+        assert!(!lines.iter().any(|line| line.contains("should the module fail")), "{lines:?}");
+    }
+}
+
+#[test]
+fn memory_that_others_share_or_fill_is_warned_of_where_key_sets_are_fetched() {
+    for (line, warning) in [
+        (
+            "                  vm_id: jwt_auth    # key sets are shared only with plugins of the same vm_id\n",
+            "vm_config.vm_id: not set: every plugin",
+        ),
+        (
+            "    per_connection_buffer_limit_bytes: 32768\n",
+            "per_connection_buffer_limit_bytes: not set: a request that waits",
+        ),
+    ] {
+        let (code, lines) = check("fetched.yaml", envoy_with(line, ""));
+        assert!(code == 0 && lines.iter().any(|line| line.contains(warning)), "{warning}: {lines:?}");
+        let (_, lines) = check("fetched.yaml", envoy_with(line, line));
+        assert!(!lines.iter().any(|line| line.contains(warning)), "{warning}: {lines:?}");
+        let (_, lines) = check("fixed.yaml", fs::read_to_string(from_root(SAMPLE)).unwrap().replace(line, ""));
+        assert!(!lines.iter().any(|line| line.contains(warning)), "{warning}: {lines:?}");
+    }
+}
+
+#[test]
+fn a_route_that_the_filter_s_own_changes_lead_to_is_a_fault_beside_rules() {
+    const ROUTE: &str = "match: { prefix: / }";
+    const FIELDS: &str = "claims_to_verify: [exp]\n";
+    let hiding = "rules: [{routes: [a], hide_credentials: true}]";
+    let file = |matching: &str, fields: &str| {
+        let with_fields = format!("{FIELDS}                    {fields}\n");
+        envoy_with(ROUTE, &format!("match: {{ prefix: /, {matching} }}")).replace(FIELDS, &with_fields)
+    };
+    for (matching, fields) in [
+        ("headers: [{name: X-Consumer-Username, present_match: true}]", "rules: [{routes: [a]}]"),
+        ("headers: [{name: x-role}]", "rules: [{routes: [a], claims_to_headers: [{claim: role, header: X-Role}]}]"),
+        ("headers: [{name: x-payload}]", "rules: [{routes: [a], forward_payload_header: X-Payload}]"),
+        ("headers: [{name: authorization, present_match: true}]", hiding),
+        ("query_parameters: [{name: jwt, present_match: true}]", hiding),
+    ] {
+        let (code, lines) = check("routes.yaml", file(matching, fields));
+        let fault = "which the filter changes: Envoy then chooses the route again";
+        assert!(code == 1 && lines[0].contains(fault), "{matching}: {lines:?}");
+    }
+    for (matching, fields) in [
+        ("headers: [{name: x-consumer-username}]", "realm: none"),
+        ("headers: [{name: authorization}]", "rules: [{routes: [a]}]"),
+        ("query_parameters: [{name: page}]", hiding),
+        ("headers: [{name: x-tenant}]", hiding),
+    ] {
+        let (code, lines) = check("routes.yaml", file(matching, fields));
+        assert!(code == 0, "{matching}: {lines:?}");
+    }
+}
+
+#[test]
+fn an_internal_redirect_is_warned_of_where_it_would_be_refused() {
+    const ROUTE: &str = "route: { cluster: SampleIRISService }";
+    const FIELDS: &str = "claims_to_verify: [exp]\n";
+    for (fields, warning) in [
+        ("rules: [{routes: [a]}]", Some("which rules refuse with 403")),
+        ("hide_credentials: true", Some("which hide_credentials has taken out: 401")),
+        ("realm: none", None),
+    ] {
+        let file = envoy_with(ROUTE, "route: { cluster: SampleIRISService, internal_redirect_policy: {} }");
+        let (code, lines) =
+            check("redirects.yaml", file.replace(FIELDS, &format!("{FIELDS}                    {fields}\n")));
+        let found = lines.iter().find(|line| line.contains("internal_redirect_policy"));
+        assert_eq!(code, 0, "{lines:?}");
+        assert!(
+            warning.map_or(found.is_none(), |it| found.is_some_and(|line| line.contains(it))),
+            "{fields}: {lines:?}"
+        );
+    }
 }
 
 #[test]

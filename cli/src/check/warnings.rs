@@ -9,7 +9,7 @@ use jwt_auth_filter::{
 
 use super::{Finding, Message};
 use crate::{
-    configurations::{Configuration, CredentialPlace, OnFailure},
+    configurations::{Configuration, CredentialPlace},
     document::Node,
 };
 
@@ -56,20 +56,7 @@ pub(super) fn of(configuration: &Configuration, config: &Config) -> Vec<Finding>
             }
         }
     }
-    warnings.extend(on_failure(configuration.on_failure));
     warnings
-}
-
-/// What is to be said about the filter around a configuration, whether or not that has faults.
-pub(super) fn on_failure(on_failure: OnFailure) -> Option<Finding> {
-    let (at, text) = match on_failure {
-        OnFailure::Settled => return None,
-        OnFailure::Unset(at) => {
-            (at, "not set: should the module fail, all requests get 503 until a restart; FAIL_RELOAD starts it anew")
-        }
-        OnFailure::Open(at) => (at, "should the module fail, every request passes unchecked"),
-    };
-    Some(Finding { at, path: Some("failure_policy".to_owned()), message: Message::Warning(text.to_owned()) })
 }
 
 /// A policy, and where it stands.

@@ -72,6 +72,8 @@ fn listener(routes: Vec<Yaml>, plugin: Yaml, surroundings: &Surroundings) -> Yam
     map([
         ("name", some("http")),
         ("address", Some(socket(surroundings.listen))),
+        // What Envoy keeps of a body whose request waits for a key set, or whose service is slow.
+        ("per_connection_buffer_limit_bytes", some(32768_u64)),
         ("filter_chains", some(vec![map([("filters", some(vec![manager]))])])),
     ])
 }
