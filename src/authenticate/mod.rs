@@ -75,20 +75,29 @@ struct Invalid {
 pub struct Pending {
     denial: Denial,
     search: Search,
-    arrived_at: Millis,
+    arrival: Arrival,
+}
+
+/// What is known of a request that may have to wait, beside what it asks.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival {
+    /// When it arrived.
+    pub at: Millis,
+    /// How many bytes of its body are kept meanwhile.
+    pub body: u64,
 }
 
 impl Pending {
-    /// Says when the request arrived more exactly than in seconds.
-    pub fn arriving_at(self, arrived_at: Millis) -> Self {
-        Self { arrived_at, ..self }
+    /// Says when the request arrived more exactly than in seconds, and that it has a body.
+    pub fn arriving(self, arrival: Arrival) -> Self {
+        Self { arrival, ..self }
     }
 
     /// Why the request is refused if it waits no longer. That a key set has not the token's `kid` can only be said of a set
     /// that was fetched after the request arrived: the key may have been published since.
     fn denial_at_last(self, now: Timestamp) -> Denial {
         let mut sets = self.search.sets.iter();
-        let old = sets.find(|keys| keys.need() == Need::Kid && keys.fetched_at() < self.arrived_at);
+        let old = sets.find(|keys| keys.need() == Need::Kid && keys.fetched_at() < self.arrival.at);
         match (&self.denial.reason, old) {
             (Reason::InvalidSignature | Reason::AlgorithmMismatch, Some(keys)) => {
                 Denial { reason: Reason::KeySetUnavailable(keys.retry_after(now)), ..self.denial }
@@ -99,8 +108,8 @@ impl Pending {
 
     /// What the request waits for: sets that are not there, and newer ones of those that were fetched before it arrived.
     pub fn wait(&self) -> Wait {
-        let may_change = |keys: &&Arc<RemoteKeys>| keys.need() == Need::Set || keys.fetched_at() < self.arrived_at;
-        Wait { sets: self.search.sets.iter().filter(may_change).cloned().collect() }
+        let may_change = |keys: &&Arc<RemoteKeys>| keys.need() == Need::Set || keys.fetched_at() < self.arrival.at;
+        Wait { sets: self.search.sets.iter().filter(may_change).cloned().collect(), body: self.arrival.body }
     }
 }
 
@@ -145,8 +154,8 @@ impl<V: Verifier> Authenticator<V> {
         now: Timestamp,
         pending: Pending,
     ) -> Result<Decision<'_>, Pending> {
-        let arrived_at = pending.arrived_at;
-        self.weigh(request, now, Some(pending.search.again())).map_err(|pending| pending.arriving_at(arrived_at))
+        let arrival = pending.arrival;
+        self.weigh(request, now, Some(pending.search.again())).map_err(|pending| pending.arriving(arrival))
     }
 
     /// Decides about a request that is not to wait any longer. Nothing is verified: what the request has come to is known.
@@ -167,7 +176,7 @@ impl<V: Verifier> Authenticator<V> {
         match self.check(policy, request, now, search) {
             Ok(authenticated) => Ok(self.decision(policy, Outcome::Authenticated(authenticated))),
             Err(Invalid { denial, search: Some(search) }) => {
-                Err(Pending { denial, search, arrived_at: now.saturating_mul(1000) })
+                Err(Pending { denial, search, arrival: Arrival { at: now.saturating_mul(1000), body: 0 } })
             }
             Err(Invalid { denial, search: None }) => Ok(self.decision(policy, without_token(policy, denial))),
         }
@@ -302,10 +311,11 @@ struct Search {
 }
 
 impl Search {
-    /// The keys of a credential, if they are there.
+    /// The keys of a credential, if they are there. Nothing is expected of a set for a token that names a revoked key.
     fn keys(&mut self, credential: &Credential, kid: Option<&str>) -> Option<Arc<KeySet>> {
         let keys = credential.keys().current();
         if let Keys::Remote(remote) = credential.keys()
+            && !kid.is_some_and(|kid| remote.is_revoked(kid))
             && keys.as_ref().is_none_or(|keys| kid.is_some_and(|kid| !keys.has_kid(kid)))
         {
             self.sets.push(Arc::clone(remote));

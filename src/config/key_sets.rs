@@ -68,6 +68,13 @@ const SOURCE_FIELDS: &[Field] = &[
         r#""24h""#,
         r#""6h""#,
     ),
+    Field::with_default(
+        "revoked_kids",
+        Shape::List(&Shape::Name),
+        "The `kid` of each key that is not used any more, whether or not the server still publishes it.",
+        "[]",
+        r#"["2026-10"]"#,
+    ),
 ];
 
 type Millis = u64;
@@ -197,6 +204,7 @@ fn remote(
     let timeout = fields.or_default("timeout", duration(TIMEOUT), Duration::from_secs(5));
     let cache_duration = fields.or_default("cache_duration", duration(CACHE_DURATION), Duration::from_secs(600));
     let stale_duration = fields.or_default("stale_duration", duration(STALE_DURATION), Duration::from_secs(24 * 3600));
+    let revoked_kids = fields.values("revoked_kids", name);
     let (cache_duration, stale_duration) = (cache_duration?, stale_duration?);
     if stale_duration < cache_duration {
         let problem = Problem::new("shorter than cache_duration", "at least as long");
@@ -209,6 +217,7 @@ fn remote(
         timeout: timeout?,
         cache_duration,
         stale_duration,
+        revoked_kids: revoked_kids?.unwrap_or_default(),
     }))
 }
 

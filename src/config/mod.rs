@@ -25,6 +25,7 @@ use self::{
 };
 use crate::{
     encoding::{HeaderText, json::Value},
+    jwks::WaitingLimits,
     policy::{Credentials, IDENTITY_HEADERS, Policy, Rule},
     request::Request,
 };
@@ -32,6 +33,7 @@ use crate::{
 const MAX_CACHE_ENTRIES: u32 = 1_000_000;
 const MAX_CACHE_BYTES: u32 = 1 << 30;
 const MAX_WAITING_REQUESTS: u32 = 65_536;
+const MAX_WAITING_BODY_BYTES: u32 = 1 << 30;
 
 /// The fields of the configuration, in the order in which they are documented.
 pub const FIELDS: &[Field] =
@@ -76,6 +78,14 @@ const WORKER_FIELDS: &[Field] = &[
         "128",
     ),
     Field::with_default(
+        "max_waiting_body_bytes",
+        Shape::Number { maximum: MAX_WAITING_BODY_BYTES },
+        "How many bytes the bodies of a worker's waiting requests may take, for each set no more than there is room left. A \
+         body counts with its `Content-Length`, and with 2 MiB if that is more or missing.",
+        "67108864",
+        "8388608",
+    ),
+    Field::with_default(
         "measure_verification",
         Shape::Flag,
         "Whether the time that verifying a signature takes is kept as a histogram.",
@@ -107,8 +117,8 @@ pub struct Config {
     pub host_crypto: HostCryptoUse,
     /// `token_cache_size` and `token_cache_bytes`.
     pub token_cache: CacheLimits,
-    /// How many requests of a worker may wait for key sets.
-    pub max_waiting_requests: usize,
+    /// `max_waiting_requests` and `max_waiting_body_bytes`.
+    pub waiting: WaitingLimits,
     /// Whether the time of verifying is measured.
     pub measure_verification: bool,
     /// What was noticed that is no fault.
@@ -162,6 +172,8 @@ impl Config {
         let host_crypto = fields.or_default("host_crypto", host_crypto_use, HostCryptoUse::Auto);
         let token_cache = token_cache(&mut fields);
         let max_waiting = fields.or_default("max_waiting_requests", number_up_to(MAX_WAITING_REQUESTS), 1024);
+        let max_waiting_body_bytes =
+            fields.or_default("max_waiting_body_bytes", number_up_to(MAX_WAITING_BODY_BYTES), 64 << 20);
         let measure_verification = fields.or_default("measure_verification", flag, false);
         let secret_forms = rules::secret_forms(&fields);
         let (consumers, consumers_read) = Consumers::read(&mut fields, secret_forms);
@@ -180,7 +192,7 @@ impl Config {
             other_credentials,
             host_crypto: host_crypto?,
             token_cache: token_cache?,
-            max_waiting_requests: max_waiting? as usize,
+            waiting: WaitingLimits { requests: max_waiting? as usize, bytes: max_waiting_body_bytes?.into() },
             measure_verification: measure_verification?,
             warnings: faults.take_warnings(),
         })

@@ -17,6 +17,10 @@ const MAX_CONTENTION: usize = 16;
 /// overflow what the host lets pass.
 const MAX_CALLS: usize = 16;
 
+/// How old a set may be that a new configuration starts with. An older one is fetched again: whoever changes the
+/// configuration may have withdrawn a key just before.
+const RECENT: Millis = 10_000;
+
 /// What the fetcher asks of a host.
 pub trait KeySetHost {
     /// The time.
@@ -84,6 +88,7 @@ struct Tracked {
     text_name: String,
     version: Cell<u64>,
     ended: Cell<u64>,
+    ended_before: Cell<Option<u64>>,
     kid_wanted: Cell<bool>,
     is_waited_for: Cell<bool>,
 }
@@ -105,17 +110,28 @@ impl<H: KeySetHost> Fetcher<H> {
     /// Makes sure that there is something to share, so that no two workers can both think that they were the first.
     pub fn new(sets: impl IntoIterator<Item = Arc<RemoteKeys>>, host: H) -> Self {
         let sets: Vec<Tracked> = sets.into_iter().map(Tracked::new).collect();
-        for set in &sets {
-            if host.shared(&set.schedule_name).is_none() {
-                host.share(&set.schedule_name, &Schedule::default().encode_to_vec(), None);
+        let fetcher = Self { host, sets, calls: RefCell::default() };
+        for set in &fetcher.sets {
+            match fetcher.host.shared(&set.schedule_name) {
+                None => _ = fetcher.host.share(&set.schedule_name, &Schedule::default().encode_to_vec(), None),
+                Some(_) => fetcher.take_stock(set),
             }
         }
-        Self { host, sets, calls: RefCell::default() }
+        fetcher
+    }
+
+    /// Notes that a set that is there has to be fetched again before it counts, unless that was done or tried just now.
+    fn take_stock(&self, set: &Tracked) {
+        let (now, schedule) = (self.host.now(), self.schedule(set).0);
+        let is_recent = now.saturating_sub(schedule.fetched_at) < RECENT;
+        if !is_recent && !schedule.is_backing_off(now) {
+            set.ended_before.set(Some(schedule.ended));
+        }
     }
 
     /// Whether every set is there, or known not to be.
     pub fn is_settled(&self) -> bool {
-        self.sets.iter().all(|set| set.ended.get() > 0 && !set.kid_wanted.get())
+        self.sets.iter().all(|set| set.ended.get() > 0 && set.has_ended_since() && !set.kid_wanted.get())
     }
 
     /// The host.
@@ -206,6 +222,7 @@ impl<H: KeySetHost> Fetcher<H> {
 
     fn is_due(&self, set: &Tracked, schedule: &Schedule, now: Millis) -> bool {
         // A set that is said to be there and cannot be read is fetched anew.
+        // Neither does one count that has not been fetched for this configuration.
         let is_lost = set.remote.keys().is_none() && !schedule.is_leased(now, set.source());
         schedule.is_due(now, set.source(), set.kid_wanted.get()) || (is_lost && !schedule.is_backing_off(now))
     }
@@ -215,7 +232,7 @@ impl<H: KeySetHost> Fetcher<H> {
         let schedule = self.schedule(set).0;
         set.ended.set(schedule.ended);
         set.remote.set_retry_at(schedule.more_at(now));
-        if schedule.is_missing(now, set.source()) {
+        if schedule.is_missing(now, set.source()) || !set.has_ended_since() {
             let had_keys = set.remote.keys().is_some();
             set.remote.drop_keys();
             set.version.set(0);
@@ -324,9 +341,15 @@ impl Tracked {
             text_name: format!("{name} text"),
             version: Cell::new(0),
             ended: Cell::new(0),
+            ended_before: Cell::new(None),
             kid_wanted: Cell::new(false),
             is_waited_for: Cell::new(false),
         }
+    }
+
+    /// Whether a fetch has ended since the set has been too old for this configuration, if it ever was.
+    fn has_ended_since(&self) -> bool {
+        self.ended_before.get() != Some(self.ended.get())
     }
 
     fn source(&self) -> &Source {

@@ -17,5 +17,5 @@ pub use self::{
     response::{Answer, FetchError},
     set::{KeySet, KeySetError, MAX_BYTES, MAX_KEYS, Origin, Parsed, VerificationKey},
     uri::{Uri, UriError},
-    waiting_room::{Next, WaitingRoom, Woken},
+    waiting_room::{Next, WaitingLimits, WaitingRoom, Woken},
 };

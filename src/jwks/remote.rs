@@ -32,12 +32,15 @@ pub struct Source {
     pub cache_duration: Duration,
     /// How old a set gets before it is no longer used, when no newer one can be had.
     pub stale_duration: Duration,
+    /// The keys that are not used, whatever the server says of them.
+    pub revoked_kids: Vec<String>,
 }
 
 impl Source {
-    /// The name of the set in memory that workers share. Everything is in it that must not be mixed up.
+    /// The name of the set in memory that workers share. Everything is in it that must not be mixed up. What a worker
+    /// makes of the set is its own matter.
     pub(super) fn shared_name(&self) -> String {
-        let Self { uri, issuer, cluster, timeout, cache_duration, stale_duration } = self;
+        let Self { uri, issuer, cluster, timeout, cache_duration, stale_duration, revoked_kids: _ } = self;
         let kind = if issuer.is_some() { "discovery" } else { "jwks" };
         let issuer = issuer.as_deref().unwrap_or_default();
         let times = [timeout, cache_duration, stale_duration].map(|duration| duration.as_millis());
@@ -65,6 +68,8 @@ pub struct RemoteKeys {
 pub struct Wait {
     /// The sets of which it [needs](RemoteKeys::need) something.
     pub sets: Vec<Arc<RemoteKeys>>,
+    /// How many bytes of its body are kept meanwhile.
+    pub body: u64,
 }
 
 /// What a token needs of a key set.
@@ -92,6 +97,11 @@ impl RemoteKeys {
         self.keys.load_full()
     }
 
+    /// Whether a key is not used any more, whether or not the set still has it.
+    pub fn is_revoked(&self, kid: &str) -> bool {
+        self.source.revoked_kids.iter().any(|revoked| revoked == kid)
+    }
+
     /// What a token needs of the set that cannot be verified with it.
     pub fn need(&self) -> Need {
         if self.keys.load().is_none() { Need::Set } else { Need::Kid }
@@ -108,9 +118,10 @@ impl RemoteKeys {
         self.fetched_at.load(Ordering::Relaxed)
     }
 
-    /// Takes a set that has arrived. Keys that it does not have are removed. It is the newest there is, until the fetcher
+    /// Takes a set that has arrived, without the keys that are revoked. Keys that it does not have are removed. It is the newest there is, until the fetcher
     /// says when it was fetched.
     pub fn replace(&self, mut keys: KeySet) {
+        keys.retain(|kid| !self.is_revoked(kid));
         if let Some(old) = self.keys() {
             keys.succeed(&old);
         }

@@ -94,6 +94,12 @@ impl KeySet {
         self.0.is_empty()
     }
 
+    /// Drops the keys with a `kid` that is not to be kept.
+    pub fn retain(&mut self, is_kept: impl Fn(&str) -> bool) {
+        let kept = self.0.iter().filter(|key| key.kid.as_deref().is_none_or(&is_kept));
+        self.0 = kept.cloned().collect();
+    }
+
     /// Takes the place of an older set: a key that both have stays the same one, every other of the old is removed.
     pub fn succeed(&mut self, old: &Self) {
         for key in &mut self.0 {

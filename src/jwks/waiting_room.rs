@@ -10,14 +10,24 @@ use super::{Advice, Fetcher, KeySetHost, Millis, RemoteKeys, Wait};
 
 /// Where requests wait, each with a `T` that it gets back. A request goes by a number of its host's.
 pub struct WaitingRoom<T> {
-    limit: usize,
+    limits: WaitingLimits,
     waiting: RefCell<BTreeMap<u32, Waiting<T>>>,
     woken: RefCell<VecDeque<u32>>,
+}
+
+/// How much may wait at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WaitingLimits {
+    /// How many requests.
+    pub requests: usize,
+    /// How many bytes of their bodies.
+    pub bytes: u64,
 }
 
 /// A request that waits.
 struct Waiting<T> {
     keys: Arc<RemoteKeys>,
+    body: u64,
     ended: u64,
     deadline: Millis,
     is_woken: bool,
@@ -47,9 +57,9 @@ pub struct Woken<T> {
 }
 
 impl<T> WaitingRoom<T> {
-    /// A room for so many requests.
-    pub fn new(limit: usize) -> Self {
-        Self { limit, waiting: RefCell::default(), woken: RefCell::default() }
+    /// An empty room.
+    pub fn new(limits: WaitingLimits) -> Self {
+        Self { limits, waiting: RefCell::default(), woken: RefCell::default() }
     }
 
     /// Takes a request in that needs one of these sets, unless waiting is of no use, or the room is too full. It may wait
@@ -66,24 +76,31 @@ impl<T> WaitingRoom<T> {
         for keys in &wait.sets {
             match fetcher.advise(keys, keys.need()) {
                 Advice::TryAgain => return Next::TryAgain(with),
-                Advice::Wait(ended) if self.has_room_for(keys) => chosen = chosen.or(Some((keys, ended))),
+                Advice::Wait(ended) if self.has_room_for(keys, wait.body) => chosen = chosen.or(Some((keys, ended))),
                 Advice::Wait(_) | Advice::GiveUp => {}
             }
         }
         let Some((keys, ended)) = chosen else { return Next::GiveUp(with) };
         let timeout = u64::try_from(keys.source().timeout.as_millis()).unwrap_or(u64::MAX);
         let deadline = deadline.unwrap_or_else(|| fetcher.host().now().saturating_add(timeout));
-        let waiting = Waiting { keys: Arc::clone(keys), ended, deadline, is_woken: false, with };
+        let waiting = Waiting { keys: Arc::clone(keys), body: wait.body, ended, deadline, is_woken: false, with };
         self.waiting.borrow_mut().insert(id, waiting);
         Next::Wait
     }
 
     /// Whether one more request may wait for a set. For each there may wait no more than there is room left: so the
-    /// requests of an issuer that does not answer leave room for those of all others.
-    fn has_room_for(&self, keys: &Arc<RemoteKeys>) -> bool {
+    /// requests of an issuer that does not answer leave room for those of all others. The same goes for their bodies.
+    fn has_room_for(&self, keys: &Arc<RemoteKeys>, body: u64) -> bool {
         let waiting = self.waiting.borrow();
-        let of_set = waiting.values().filter(|it| Arc::ptr_eq(&it.keys, keys)).count();
-        of_set < self.limit.saturating_sub(waiting.len())
+        let (mut requests, mut bytes, mut bytes_of_set) = (0_usize, 0_u64, body);
+        for it in waiting.values() {
+            let is_of_set = Arc::ptr_eq(&it.keys, keys);
+            requests = requests.saturating_add(is_of_set.into());
+            bytes = bytes.saturating_add(it.body);
+            bytes_of_set = bytes_of_set.saturating_add(if is_of_set { it.body } else { 0 });
+        }
+        requests < self.limits.requests.saturating_sub(waiting.len())
+            && (body == 0 || bytes_of_set <= self.limits.bytes.saturating_sub(bytes))
     }
 
     /// Whether nobody waits.

@@ -20,9 +20,9 @@ impl Exchange {
     }
 
     /// Decides about it, once its headers are there.
-    pub(super) fn headers(&self) -> Action {
+    pub(super) fn headers(&self, has_body: bool) -> Action {
         let action = match &self.worker {
-            Some(worker) => worker.handle(self.id),
+            Some(worker) => worker.handle(self.id, has_body),
             // Without a configuration nobody can be let in.
             None => {
                 error!("denied: not configured");

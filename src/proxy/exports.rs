@@ -100,8 +100,8 @@ extern "C" fn proxy_on_http_call_response(id: u32, call: u32, headers: usize, bo
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn proxy_on_request_headers(id: u32, _count: usize, _is_end: bool) -> u32 {
-    about_exchange(id, Exchange::headers)
+extern "C" fn proxy_on_request_headers(id: u32, _count: usize, is_end: bool) -> u32 {
+    about_exchange(id, |exchange| exchange.headers(!is_end))
 }
 
 #[unsafe(no_mangle)]

@@ -43,7 +43,7 @@ impl KeySets {
             plugin_id,
             is_in_envoy,
             fetcher: Fetcher::new(config.credentials.remote().cloned(), Host::new(is_in_envoy)),
-            room: WaitingRoom::new(config.max_waiting_requests),
+            room: WaitingRoom::new(config.waiting),
             resumed: RefCell::default(),
             answers: RefCell::default(),
             ticker,

@@ -12,10 +12,11 @@ use super::{
     metrics::{INTERNAL_ERROR, Metrics, Timed},
 };
 use crate::{
-    authenticate::{Authenticator, Decision, Outcome, Pending},
+    authenticate::{Arrival, Authenticator, Decision, Outcome, Pending},
     config::Config,
     jwks::{Millis, Next, Woken},
     reply::Reply,
+    request::expected_body,
     upstream,
 };
 
@@ -47,10 +48,13 @@ impl Worker {
     }
 
     /// Decides about the request that the host is calling about, and concludes it; or has it wait for a key set.
-    pub(super) fn handle(&self, context_id: u32) -> Action {
+    pub(super) fn handle(&self, context_id: u32, has_body: bool) -> Action {
         let request = HostRequest::current(self.is_in_envoy);
         let weighed = self.authenticator.decide_or_wait(&request, host::now());
-        let weighed = weighed.map_err(|pending| pending.arriving_at(self.key_sets.now()));
+        let weighed = weighed.map_err(|pending| {
+            let body = if has_body { expected_body(&request) } else { 0 };
+            pending.arriving(Arrival { at: self.key_sets.now(), body })
+        });
         self.conclude_or_wait(context_id, request, weighed, None)
     }
 

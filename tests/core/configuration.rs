@@ -134,6 +134,7 @@ fn every_field_is_read_and_null_is_the_same_as_no_field() {
         "key_claim_name": "kid", "secret_is_base64": true, "claims_to_verify": ["exp", "nbf"],
         "maximum_expiration": 31_536_000, "anonymous": "a", "run_on_preflight": false, "realm": "api",
         "host_crypto": "off", "token_cache_size": 0, "token_cache_bytes": 1_000_000, "max_waiting_requests": 9,
+        "max_waiting_body_bytes": 10,
         "consumers": [
             {"username": "a", "id": "1", "custom_id": "x", "tags": ["t"], "jwt_secrets": [
                 {"key": "k", "secret": "c2VjcmV0"},
@@ -287,7 +288,7 @@ fn all_faults_are_reported_at_once_each_at_its_path() {
          key_claim_name, secret_is_base64, claims_to_verify, maximum_expiration, clock_skew_seconds, audiences, \
          required_claims, allow, deny, anonymous, run_on_preflight, realm, claims_to_headers, forward_payload_header, \
          hide_credentials, clear_route_cache, response, filter_state, rules, host_crypto, token_cache_size, \
-         token_cache_bytes, max_waiting_requests, measure_verification, consumers"
+         token_cache_bytes, max_waiting_requests, max_waiting_body_bytes, measure_verification, consumers"
             .to_owned(),
         "header_names[0]: a string; expected the name of a header".to_owned(),
         "header_names[1]: a number; expected a string".to_owned(),

@@ -103,9 +103,10 @@ fn a_source_has_its_defaults_and_takes_times_with_units() {
         more.as_object().unwrap().iter().for_each(|(name, value)| remote[name] = value.clone());
         remote
     };
-    let Source { uri, issuer, cluster, timeout, cache_duration, stale_duration } =
+    let Source { uri, issuer, cluster, timeout, cache_duration, stale_duration, revoked_kids } =
         source(json!({"remote_jwks": remote(json!({}))}));
     assert_eq!((uri.as_str(), issuer, cluster.as_str()), ("https://a/jwks", None, "c"));
+    assert!(revoked_kids.is_empty());
     let seconds = Duration::from_secs;
     assert_eq!((timeout, cache_duration, stale_duration), (seconds(5), seconds(600), seconds(24 * 3600)));
     let discovery = source(json!({"discovery": remote(json!({}))}));
@@ -156,7 +157,8 @@ fn a_source_at_fault_is_named_and_no_secret_of_its_uri_repeated() {
     assert_eq!(
         lines,
         [
-            "discovery.clustre: an unknown field; expected one of uri, cluster, timeout, cache_duration, stale_duration",
+            "discovery.clustre: an unknown field; expected one of uri, cluster, timeout, cache_duration, stale_duration, \
+             revoked_kids",
             "discovery.uri: no http or https URI with a host, without user and fragment; expected one such as \
          https://auth.example.com/jwks.json",
             "discovery.cluster: missing; expected the name of the cluster that reaches the server",

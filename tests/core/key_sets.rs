@@ -10,14 +10,15 @@ use std::{
 
 use crate::support::{EXP, FakeRequest, TOKEN, authenticator};
 use jwt_auth_filter::{
-    authenticate::{Authenticator, CacheUse, Outcome},
+    authenticate::{Arrival, Authenticator, CacheUse, Outcome},
     config::Config,
     crypto::{Algorithm, BuiltIn, Key, Verifier},
     encoding::json::Value,
     jwks::{
         Advice, Answer, Event, FetchError, Fetcher, KeySet, KeySetHost, Millis, Need, Next, Origin, RemoteKeys, Source,
-        Uri, Wait, WaitingRoom, Woken,
+        Uri, Wait, WaitingLimits, WaitingRoom, Woken,
     },
+    request::expected_body,
 };
 use serde_json::{Value as Json, json};
 
@@ -117,6 +118,7 @@ impl Worker {
 
 fn source() -> Source {
     Source {
+        revoked_kids: Vec::new(),
         uri: Uri::parse("https://a.example.com/jwks").unwrap(),
         issuer: None,
         cluster: "a".to_owned(),
@@ -189,6 +191,80 @@ fn of_four_workers_one_fetches_and_all_have_the_set() {
     tick(&workers);
     assert!(workers.iter().all(|worker| worker.has("1") && worker.fetcher.is_settled()));
     assert_eq!((world.calls(), world.last_event().as_str()), (1, "1 keys, new: true"));
+}
+
+#[test]
+fn a_new_configuration_has_a_set_fetched_again_before_it_uses_it() {
+    let (world, workers) = start(source());
+    tick(&workers);
+    answer(&world, &workers, &set(&["1", "2"]));
+    world.pass(MINUTE);
+
+    let anew = [0; 2].map(|_| worker(&world, source()));
+    assert!(anew.iter().all(|worker| !worker.has("1") && !worker.fetcher.is_settled()));
+    assert!(matches!(anew[0].advice(Need::Set), Advice::Wait(_)));
+    tick(&anew);
+    assert_eq!(world.calls(), 2);
+    answer(&world, &anew, &set(&["2"]));
+    tick(&anew);
+    assert!(anew.iter().all(|worker| worker.has("2") && !worker.has("1") && worker.fetcher.is_settled()));
+    tick(&workers);
+    assert!(workers.iter().all(|worker| !worker.has("1")), "what others fetch is everybody's");
+    assert_eq!(world.calls(), 2);
+}
+
+#[test]
+fn a_new_configuration_takes_the_set_as_it_is_if_it_is_recent_or_the_issuer_fails() {
+    let (world, workers) = start(source());
+    tick(&workers);
+    answer(&world, &workers, &set(&["1"]));
+    world.pass(9 * SECOND);
+    let soon = worker(&world, source());
+    soon.fetcher.tick();
+    assert_eq!((soon.has("1"), world.calls()), (true, 1));
+
+    world.pass(MINUTE);
+    let later = worker(&world, source());
+    later.fetcher.tick();
+    assert!(!later.has("1"));
+    answer(&world, std::slice::from_ref(&later), &status(500));
+    later.fetcher.tick();
+    assert_eq!((later.has("1"), later.fetcher.is_settled(), world.calls()), (true, true, 2));
+
+    let while_it_fails = worker(&world, source());
+    while_it_fails.fetcher.tick();
+    assert_eq!((while_it_fails.has("1"), world.calls()), (true, 2));
+}
+
+#[test]
+fn an_earlier_source_that_is_configured_again_revives_no_key() {
+    let (world, workers) = start(source());
+    tick(&workers);
+    answer(&world, &workers, &set(&["withdrawn"]));
+    world.pass(MINUTE);
+    drop(workers);
+    let other = worker(&world, Source { uri: Uri::parse("https://a.example.com/other").unwrap(), ..source() });
+    other.fetcher.tick();
+    world.pass(MINUTE);
+    let again = worker(&world, source());
+    again.fetcher.tick();
+    assert!(!again.has("withdrawn"));
+    assert_eq!(again.advice(Need::Set), Advice::Wait(1));
+    answer(&world, std::slice::from_ref(&again), &set(&[]));
+    again.fetcher.tick();
+    assert!(!again.has("withdrawn") && again.keys.keys().is_some());
+}
+
+#[test]
+fn a_revoked_key_is_not_used_though_it_is_published() {
+    let revoking = Source { revoked_kids: vec!["1".to_owned()], ..source() };
+    let world = World::at(1_700_000_000_000);
+    let workers = [worker(&world, source()), worker(&world, revoking)];
+    tick(&workers);
+    answer(&world, &workers, &set(&["1", "2"]));
+    tick(&workers);
+    assert_eq!(workers.each_ref().map(|worker| [worker.has("1"), worker.has("2")]), [[true, true], [false, true]]);
+    assert_eq!(world.calls(), 1, "both have the same set");
 }
 
 #[test]
@@ -396,7 +472,9 @@ fn only_a_set_that_was_fetched_after_the_request_arrived_can_lack_its_kid() {
     fetch();
     world.pass(5);
     let request = FakeRequest::get(&format!("/?jwt={UNSIGNED}"));
-    let arrive = || authenticator.decide_or_wait(&request, EXP).err().unwrap().arriving_at(world.now.get());
+    let arrive = || {
+        authenticator.decide_or_wait(&request, EXP).err().unwrap().arriving(Arrival { at: world.now.get(), body: 0 })
+    };
     let reason = |pending| match authenticator.give_up(&request, EXP, pending).outcome {
         Outcome::Denied(denial) => denial.reason.name(),
         other => panic!("{other:?}"),
@@ -606,6 +684,23 @@ fn a_token_that_no_published_key_can_have_signed_waits_for_nothing() {
 }
 
 #[test]
+fn a_token_of_a_revoked_key_waits_for_nothing() {
+    // {"alg":"ES256","kid":"1"} and {"iss":"joe"}
+    let request = FakeRequest::get("/?jwt=eyJhbGciOiJFUzI1NiIsImtpZCI6IjEifQ.eyJpc3MiOiJqb2UifQ.AAAA");
+    for (revoked, status) in [(json!([]), 503), (json!(["1"]), 401)] {
+        let mut consumers = remote_config();
+        for credential in consumers[0]["jwt_secrets"].as_array_mut().unwrap() {
+            credential["remote_jwks"]["revoked_kids"] = revoked.clone();
+        }
+        let authenticator = authenticator(json!({"consumers": consumers}));
+        let Outcome::Denied(denial) = authenticator.decide(&request, EXP).outcome else { panic!("passed") };
+        let reply = jwt_auth_filter::reply::Reply::denied(&denial.reason, &authenticator.config().policy);
+        assert_eq!(reply.status, status);
+        assert_eq!(authenticator.decide_or_wait(&request, EXP).is_err(), status == 503);
+    }
+}
+
+#[test]
 fn credentials_of_one_source_share_its_keys() {
     let config = Config::parse(json!({"consumers": remote_config()}).to_string().as_bytes()).unwrap();
     assert_eq!(config.credentials.remote().count(), 1);
@@ -656,8 +751,8 @@ fn room(sources: usize, limit: usize) -> (Rc<World>, Fetcher<Host>, Vec<Wait>, W
     let world = World::at(1_700_000_000_000);
     let keys = numbered_sets(sources);
     let fetcher = Fetcher::new(keys.clone(), Host(Rc::clone(&world)));
-    let waits = keys.into_iter().map(|keys| Wait { sets: vec![keys] }).collect();
-    (world, fetcher, waits, WaitingRoom::new(limit))
+    let waits = keys.into_iter().map(|keys| Wait { sets: vec![keys], body: 0 }).collect();
+    (world, fetcher, waits, WaitingRoom::new(WaitingLimits { requests: limit, bytes: 1_000 }))
 }
 
 fn ids(room: &WaitingRoom<&'static str>, now: Millis) -> Vec<u32> {
@@ -696,6 +791,29 @@ fn one_issuer_that_does_not_answer_leaves_room_for_the_others() {
     assert_eq!(admitted(&waits[1], 1000), 25);
     assert_eq!(admitted(&waits[2], 2000), 13);
     assert_eq!(room.enter(&fetcher, 9999, &waits[0], None, "x"), Next::GiveUp("x"));
+}
+
+#[test]
+fn bodies_have_a_limit_of_their_own_and_requests_without_one_do_not_count() {
+    let (_, fetcher, waits, room) = room(3, 10_000);
+    let admitted = |set: usize, body: u64, from: u32| {
+        let wait = Wait { body, ..waits[set].clone() };
+        (from..from + 200).filter(|id| room.enter(&fetcher, *id, &wait, None, "") == Next::Wait).count()
+    };
+    assert_eq!(admitted(0, 10, 0), 50, "half of 1,000 bytes");
+    assert_eq!(admitted(1, 100, 1000), 3, "half of the 500 that are left, and the one that crosses it");
+    assert_eq!(admitted(2, 1_001, 2000), 0);
+    assert_eq!(admitted(2, 0, 3000), 200);
+    (0..50).for_each(|id| room.leave(id));
+    assert_eq!(admitted(2, 700, 4000), 1);
+}
+
+#[test]
+fn a_body_counts_with_its_length_as_far_as_a_proxy_reads_it() {
+    let with = |length: &str| expected_body(&FakeRequest::get("/").with("content-length", length));
+    assert_eq!(["0", "17", "2097152", "2097153", "99999999999999999999"].map(with), [0, 17, 2 << 20, 2 << 20, 2 << 20]);
+    assert_eq!(["", "-1", "1,1", "x"].map(with), [2 << 20; 4]);
+    assert_eq!(expected_body(&FakeRequest::get("/")), 2 << 20);
 }
 
 #[test]

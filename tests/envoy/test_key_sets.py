@@ -2,10 +2,12 @@
 
 import json
 import re
+import select
 import socket
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from itertools import chain
 
 import pytest
@@ -238,6 +240,35 @@ def test_no_more_requests_wait_than_a_worker_has_room_for(keys, start):
         connection.close()
     gate.set()
     passed(envoy["main"].bearer(waits), APP)
+
+
+def test_bodies_that_wait_have_a_limit(keys, start):
+    """A body of 2 MB costs memory while it waits: of 100 such requests few may. The others are answered at once."""
+    keys.set("/jwks", key_set((RSA, "1")))
+    gate = keys.hold("/jwks")
+    envoy = start(one(remote(timeout="60s"), max_waiting_body_bytes=8_000_000), workers=1)
+    until(lambda: keys.count("/jwks"), "the fetch")
+    before = envoy.resident_kib()
+    head = f"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 2000000\r\nauthorization: Bearer {token(RSA, '1')}\r\n\r\n"
+    with ExitStack() as open_ones:
+        connections = [open_ones.enter_context(socket.create_connection(envoy["main"].address)) for _ in range(100)]
+        for connection in connections:
+            connection.setblocking(False)
+            connection.send(head.encode() + b"x" * 100_000)
+        answered = until(lambda: (found := _answered(connections)) >= 98 and found, "the answers")
+        assert answered == 98, "2 of 2 MB are half of the room"
+        assert envoy.resident_kib() - before < 60_000
+    # A request without a body waits all the same.
+    waiting = in_background(envoy["main"].bearer, token(RSA, "1"))
+    gate.set()
+    assert waiting.result().status == 200
+
+
+def _answered(connections):
+    """How many have been answered, each with 503."""
+    answers = [connection for connection in connections if select.select([connection], [], [], 0)[0]]
+    assert all(connection.recv(12, socket.MSG_PEEK) == b"HTTP/1.1 503" for connection in answers)
+    return len(answers)
 
 
 @pytest.mark.parametrize("credential", [remote(cluster="dead"), remote(cluster="none")], ids=["dead", "no cluster"])
