@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 PREFIX ?= /usr/local
+# How many files of tests run at a time. They wait more than they work.
+JOBS ?= 3
 export PYTHON
 
 # A `$` inside CLAIMS='{…}' is the user's own, not a reference to a make variable.
@@ -56,10 +58,10 @@ test-unit: rust ## Run the tests of the core, natively and without a proxy
 	cargo test --locked --workspace
 
 # The tests run the program too: as test-unit has built it, since `cargo build` would compile every dependency again.
-test-envoy: build venv ## Run the tests that go through a real Envoy, and those in another host; those with an authorization server need Node 20
+test-envoy: build venv ## Run the tests that go through a real Envoy, and those in another host [JOBS=3]; those with an authorization server need Node 20
 	@sh scripts/ensure-oauth.sh || echo "Going on without the tests that need the authorization server."
 	cargo test --locked --workspace --no-run --quiet
-	$(VENV_PYTHON) -m pytest -rs tests/envoy tests/host
+	$(VENV_PYTHON) -m pytest -rs -n $(JOBS) --dist loadscope tests/envoy tests/host
 
 test-envoys: build venv ## Run the tests of the contract in each minor version of Envoy that there is [ENVOYS="1.36.2 1.40.0"]
 	@sh scripts/test_envoys.sh
