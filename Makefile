@@ -16,7 +16,7 @@ VENV_PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
 # Each step keeps all cores busy by itself, and its closing lines should stand together.
 .NOTPARALLEL:
-.PHONY: help build portable install image run demo-oauth token test test-unit test-envoy test-envoys lint audit bench bench-features clean rust venv
+.PHONY: help build portable install image run demo-oauth token test test-unit test-envoy test-envoys lint audit bench bench-features bench-forged clean rust venv
 
 help: ## List the targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -81,6 +81,9 @@ bench: build venv ## Measure what a request costs, beside Envoy's own jwt_authn 
 bench-features: build venv ## Measure what each setting beyond authentication adds to a returning token
 	@sh benches/ensure-wrk.sh
 	@$(VENV_PYTHON) benches/features.py
+
+bench-forged: build venv ## Measure what one request with a forged signature costs, by the keys that may have signed it
+	@$(VENV_PYTHON) benches/forged.py
 
 clean: ## Remove everything that make has made here
 	rm -rf target dist .run .venv .tools tests/oauth/node_modules
