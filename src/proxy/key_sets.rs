@@ -22,9 +22,9 @@ const BUSY_TICK: Duration = Duration::from_millis(20);
 /// How many lines about fetches a worker logs in a second. An outage of thousands of issuers is one event.
 const LINES_PER_SECOND: u32 = 20;
 /// How long after a portion of woken requests the next one follows. In between, the worker does all else.
-const BACKLOG_TICK: Duration = Duration::from_millis(5);
+const BACKLOG_TICK: Duration = Duration::from_millis(2);
 /// How long a portion of woken requests may take: what another listener of the worker waits for at most, beside one request.
-const PORTION: Millis = 5;
+const PORTION: Millis = 2;
 
 /// The key sets of a worker that are fetched.
 pub(super) struct KeySets {

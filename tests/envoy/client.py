@@ -78,10 +78,10 @@ class Streams:
             self._connection.send_headers(stream, _h2_head("GET", "/", headers), end_stream=True)
         self._transport.sendall(self._connection.data_to_send())
 
-    def answers(self, until_status):
-        """The statuses that arrive, up to one that is awaited."""
+    def answers(self, until_status=None, count=0):
+        """The statuses that arrive, up to one that is awaited, or so many."""
         statuses = []
-        while until_status not in statuses:
+        while until_status not in statuses if until_status else len(statuses) < count:
             received = self._transport.recv(65536)
             assert received, "the connection ended before the answer did"
             events = self._connection.receive_data(received)

@@ -4,6 +4,7 @@ import json
 import re
 import select
 import socket
+import statistics
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -262,6 +263,31 @@ def test_bodies_that_wait_have_a_limit(keys, start):
     waiting = in_background(envoy["main"].bearer, token(RSA, "1"))
     gate.set()
     assert waiting.result().status == 200
+
+
+def test_requests_that_go_on_together_hold_nobody_else_up(keys, start):
+    """400 forged tokens, each tried with as many slow keys as a request may try: over a second's work for the worker."""
+    keys.set("/jwks", key_set(*[(key("Ed448", str(number)), None) for number in range(8)]))
+    gate = keys.hold("/jwks")
+    envoy = start({**one(remote(timeout="60s")), "bare": None}, workers=1)
+    until(lambda: keys.count("/jwks"), "the fetch")
+    forged = key("Ed448", "forger").token()
+    waiting = Streams(envoy["main"].address)
+    waiting.send([forged] * 400 + [None])
+    waiting.answers(until_status=401)
+    answers = in_background(waiting.answers, None, 400)
+    gate.set()
+    latencies = []
+    while not answers.done():
+        before = time.monotonic()
+        assert envoy["bare"].send().status == 200
+        latencies.append(time.monotonic() - before)
+    assert Counter(answers.result()) == {401: 400}
+    waiting.close()
+    assert len(latencies) > 20, "somebody else was answered meanwhile"
+    assert statistics.median(latencies) < 0.05, latencies
+    assert max(latencies) < 0.3, latencies
+    print(f"latencies: median {statistics.median(latencies) * 1000:.1f} ms, most {max(latencies) * 1000:.1f} ms")
 
 
 def _answered(connections):
