@@ -73,6 +73,14 @@ pub(super) fn printable(word: &str) -> String {
     if is_name { word.to_owned() } else { "(an unprintable name)".to_owned() }
 }
 
+/// A text that stands where one of a few words should. It is repeated only if it is like one: secrets are pasted into the
+/// wrong fields, too.
+pub(super) fn other_word(text: &str) -> String {
+    let is_word =
+        !text.is_empty() && text.len() <= 16 && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    if is_word { format!("\"{text}\"") } else { "another word".to_owned() }
+}
+
 /// A fault that does not know its place yet.
 pub(super) struct Problem {
     pub(super) found: String,

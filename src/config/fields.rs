@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-pub(super) use super::fault::printable;
+pub(super) use super::fault::{other_word, printable};
 use super::{
     fault::{Faults, Place, Problem, Reported, UNKNOWN_FIELD},
     schema::Field,

@@ -19,7 +19,7 @@ pub use self::fault::{Fault, Path, Step, UNKNOWN_FIELD, Warning};
 use self::{
     consumers::Consumers,
     fault::{Faults, Place, Problem, Reported},
-    fields::{Fields, flag, in_words, number_up_to, printable, text},
+    fields::{Fields, flag, in_words, number_up_to, other_word, text},
     policy::PolicyReader,
     schema::{Field, Shape},
 };
@@ -263,7 +263,7 @@ fn host_crypto_use(value: Value) -> Result<HostCryptoUse, Problem> {
     match text(value)?.as_ref() {
         "auto" => Ok(HostCryptoUse::Auto),
         "off" => Ok(HostCryptoUse::Off),
-        other => Err(Problem::new(format!("\"{}\"", printable(other)), "auto or off")),
+        other => Err(Problem::new(other_word(other), "auto or off")),
     }
 }
 

@@ -6,7 +6,7 @@ use super::{
     consumers::ConsumerList,
     cookie_name,
     fault::{Faults, Place, Problem, Reported},
-    fields::{Fields, claim_path, flag, in_words, name, number_up_to, printable, text},
+    fields::{Fields, claim_path, flag, in_words, name, number_up_to, other_word, printable, text},
     forwarding, header_name, header_text, response,
     schema::{Field, Shape},
 };
@@ -296,7 +296,7 @@ fn time_checks(fields: &mut Fields, parent: Option<&Policy>) -> Result<TimeCheck
     let verified = fields.inherited("claims_to_verify", parent.map(|it| (it.exp, it.nbf)).as_ref(), |fields, field| {
         let claims = fields.values(field, |value| match text(value)?.as_ref() {
             claim @ ("exp" | "nbf") => Ok(claim.to_owned()),
-            other => Err(Problem::new(format!("\"{}\"", printable(other)), "exp or nbf")),
+            other => Err(Problem::new(other_word(other), "exp or nbf")),
         });
         let claims = claims?.unwrap_or_default();
         let verifies = |claim: &str| claims.iter().any(|name| name == claim);

@@ -618,6 +618,19 @@ fn no_fault_repeats_a_secret_wherever_it_was_put() {
 }
 
 #[test]
+fn a_word_is_repeated_only_if_it_is_like_those_that_are_expected() {
+    for (word, shown) in
+        [("iat", "\"iat\""), ("5up3rs3cr3t", "another word"), ("Hunter", "another word"), ("", "another word")]
+    {
+        assert_eq!(faults(&json!({"host_crypto": word})), [format!("host_crypto: {shown}; expected auto or off")]);
+        assert_eq!(
+            faults(&json!({"claims_to_verify": [word]})),
+            [format!("claims_to_verify[0]: {shown}; expected exp or nbf")]
+        );
+    }
+}
+
+#[test]
 fn what_is_neither_form_is_refused_and_broken_json_says_where() {
     let line = |bytes: &[u8]| Config::parse(bytes).unwrap_err().first().unwrap().to_string();
     assert_eq!(line(b"[]"), "the configuration: a list; expected an object");
