@@ -34,7 +34,7 @@ pub const VERIFICATION_BUDGET: u32 = 100;
 
 /// Decides about requests by one configuration. Remembers the tokens that it has verified.
 pub struct Authenticator<V> {
-    config: Config,
+    config: Arc<Config>,
     verifier: V,
     cache: RefCell<TokenCache<VerifiedToken>>,
     cache_use: Cell<CacheUse>,
@@ -114,8 +114,9 @@ impl Pending {
 }
 
 impl<V: Verifier> Authenticator<V> {
-    /// Starts with an empty cache.
-    pub fn new(config: Config, verifier: V) -> Self {
+    /// Starts with an empty cache. Several may share a configuration.
+    pub fn new(config: impl Into<Arc<Config>>, verifier: V) -> Self {
+        let config = config.into();
         let cache = RefCell::new(TokenCache::new(config.token_cache));
         Self { config, verifier, cache, cache_use: Cell::default() }
     }

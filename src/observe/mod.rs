@@ -1,6 +1,13 @@
-//! What operators are told of decisions: which token it was, and how often.
+//! What operators are told of decisions: how many there were, which token it was, and how often.
 
+mod counters;
+mod decision_log;
 mod throttle;
 mod token_names;
 
-pub use self::{throttle::Throttle, token_names::TokenNames};
+pub use self::{
+    counters::{Counters, INTERNAL_ERROR},
+    decision_log::DecisionLog,
+    throttle::Throttle,
+    token_names::TokenNames,
+};

@@ -8,7 +8,6 @@ mod exports;
 mod header_map;
 mod host;
 mod key_sets;
-mod log;
 mod logger;
 mod metrics;
 mod plugin;

@@ -8,15 +8,16 @@ use super::{
     abi::{Action, Status},
     host::{self, HostRequest, HostVerifier, Ticker},
     key_sets::KeySets,
-    log::Log,
-    metrics::{INTERNAL_ERROR, Metrics, Timed},
+    metrics::{Metrics, Timed},
 };
 use crate::{
     authenticate::{Arrival, Authenticator, Decision, Outcome, Pending},
     config::Config,
     jwks::{Millis, Next, Woken},
+    observe::DecisionLog,
     reply::Reply,
     request::expected_body,
+    token::Timestamp,
     upstream,
 };
 
@@ -25,7 +26,7 @@ pub(super) struct Worker {
     authenticator: Authenticator<Timed<HostVerifier>>,
     key_sets: KeySets,
     metrics: Metrics,
-    log: Log,
+    log: DecisionLog,
     is_in_envoy: bool,
 }
 
@@ -37,7 +38,7 @@ impl Worker {
             authenticator: Authenticator::new(config, verifier),
             key_sets,
             metrics: Metrics::define(),
-            log: Log::new(),
+            log: DecisionLog::default(),
             is_in_envoy,
         }
     }
@@ -140,10 +141,14 @@ impl Worker {
     /// Tells the operators what was decided.
     fn tell(&self, decision: &Decision, request: &HostRequest) {
         self.metrics.count(&decision.outcome);
-        self.log.decision(decision, request, &self.metrics);
+        self.log.tell(decision, request, host::client_address, host::now);
         if decision.policy.filter_state && self.is_in_envoy {
             write_filter_state(&decision.outcome);
         }
+    }
+
+    fn count_left_out(&self, now: Timestamp) {
+        self.log.left_out(now).inspect(|lines| self.metrics.count_left_out(*lines));
     }
 
     /// Refuses a request that the host does not tell all of.
@@ -154,7 +159,7 @@ impl Worker {
     /// Refuses a request because of the host or the set-up, not of the client.
     fn fail(&self, problem: &str) -> Action {
         error!("denied: {problem}");
-        self.metrics.count_denied(INTERNAL_ERROR);
+        self.metrics.count_internal_error();
         host::refuse(&Reply::internal_error())
     }
 
@@ -162,7 +167,7 @@ impl Worker {
     pub(super) fn tick(&self) {
         self.key_sets.tick();
         self.wake();
-        self.log.left_out(host::now(), &self.metrics);
+        self.count_left_out(host::now());
         self.metrics.flush(self.authenticator.cache_use());
     }
 }

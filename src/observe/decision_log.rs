@@ -2,14 +2,10 @@
 
 use log::{debug, info};
 
-use super::{
-    host::{self, HostRequest},
-    metrics::Metrics,
-};
+use super::{Throttle, TokenNames};
 use crate::{
     authenticate::{Decision, Denial, Outcome},
     encoding::UntrustedText,
-    observe::{Throttle, TokenNames},
     policy::Policy,
     request::Request,
     token::Timestamp,
@@ -18,18 +14,26 @@ use crate::{
 /// How many denials a worker logs in a second. A flood of requests must not become a flood of lines.
 const DENIALS_PER_SECOND: u32 = 100;
 
-/// The log of a worker.
-pub(super) struct Log {
+/// The lines of a worker about its decisions.
+pub struct DecisionLog {
     denials: Throttle,
 }
 
-impl Log {
-    pub(super) fn new() -> Self {
+impl Default for DecisionLog {
+    fn default() -> Self {
         Self { denials: Throttle::new(DENIALS_PER_SECOND) }
     }
+}
 
-    /// Tells what was decided about a request.
-    pub(super) fn decision(&self, decision: &Decision, request: &HostRequest, metrics: &Metrics) {
+impl DecisionLog {
+    /// Tells what was decided about a request. `client` gives the address that it came from, as far as that is known.
+    pub fn tell(
+        &self,
+        decision: &Decision,
+        request: &impl Request,
+        client: impl FnOnce() -> Option<Vec<u8>>,
+        now: impl FnOnce() -> Timestamp,
+    ) {
         match &decision.outcome {
             Outcome::Authenticated(authenticated) => {
                 debug!("authenticated: {}", authenticated.credential().described());
@@ -39,38 +43,28 @@ impl Log {
             }
             Outcome::Preflight => debug!("preflight: passed without a token"),
             Outcome::Disabled => debug!("disabled: passed without a token"),
-            Outcome::Denied(denial) => self.denial(denial, decision.policy, request, metrics),
+            Outcome::Denied(denial) if self.denials.admits(now()) => {
+                let circumstances = circumstances(denial, decision.policy, request, client());
+                info!("denied: {}; reason {}{circumstances}", denial.reason, denial.reason.name());
+            }
+            Outcome::Denied(_) => {}
         }
     }
 
-    fn denial(&self, denial: &Denial, policy: &Policy, request: &HostRequest, metrics: &Metrics) {
-        let now = host::now();
-        self.left_out(now, metrics);
-        if self.denials.admits(now) {
-            info!(
-                "denied: {}; reason {}{}",
-                denial.reason,
-                denial.reason.name(),
-                circumstances(denial, policy, request)
-            );
-        }
-    }
-
-    /// Tells how many denials were not logged, once their second is over.
-    pub(super) fn left_out(&self, now: Timestamp, metrics: &Metrics) {
-        if let Some(count) = self.denials.left_out(now) {
-            metrics.count_left_out(count);
-            info!("{count} more requests were denied that are not logged one by one");
-        }
+    /// How many denials were not logged, once their second is over; that is told then.
+    pub fn left_out(&self, now: Timestamp) -> Option<u64> {
+        let count = self.denials.left_out(now)?;
+        info!("{count} more requests were denied that are not logged one by one");
+        Some(count)
     }
 }
 
 /// Whose request it was, where it was going and where it came from, as far as each is known.
-fn circumstances(denial: &Denial, policy: &Policy, request: &HostRequest) -> String {
+fn circumstances(denial: &Denial, policy: &Policy, request: &impl Request, client: Option<Vec<u8>>) -> String {
     let consumer = denial.consumer.as_ref().map(|consumer| format!(", consumer {consumer}"));
     let token = TokenNames::of(request, &policy.token_places);
     let route = described("route", request.route_name());
-    let client = described("client", host::client_address());
+    let client = described("client", client);
     format!("{}{route}{token}{client}", consumer.unwrap_or_default())
 }
 
