@@ -126,6 +126,11 @@ impl<V: Verifier> Authenticator<V> {
         &self.config
     }
 
+    /// What verifies signatures.
+    pub fn verifier(&self) -> &V {
+        &self.verifier
+    }
+
     /// How often the cache was asked so far.
     pub fn cache_use(&self) -> CacheUse {
         self.cache_use.get()

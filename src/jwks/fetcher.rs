@@ -63,6 +63,20 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// Every [`name`](Self::name) there is.
+    pub const NAMES: [&'static str; 6] = ["success", "empty", "unreachable", "status", "too_large", "invalid"];
+
+    /// What became of it, as metrics name it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Arrived { keys: 0, .. } => "empty",
+            Self::Arrived { .. } => "success",
+            Self::Failed { error, .. } => error.name(),
+        }
+    }
+}
+
 /// What a request should do that needs something of a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Advice {

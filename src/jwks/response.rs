@@ -50,9 +50,6 @@ pub enum FetchError {
 }
 
 impl FetchError {
-    /// Every [`name`](Self::name) there is.
-    pub const NAMES: [&'static str; 4] = ["unreachable", "status", "too_large", "invalid"];
-
     /// The kind of failure, as metrics name it.
     pub fn name(&self) -> &'static str {
         match self {

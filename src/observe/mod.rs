@@ -2,12 +2,14 @@
 
 mod counters;
 mod decision_log;
+mod fetch_log;
 mod throttle;
 mod token_names;
 
 pub use self::{
     counters::{Counters, INTERNAL_ERROR},
     decision_log::DecisionLog,
+    fetch_log::FetchLog,
     throttle::Throttle,
     token_names::TokenNames,
 };

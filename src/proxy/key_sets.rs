@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, collections::BTreeSet, mem, rc::Rc, time::Duration};
 
-use ::log::{debug, info, warn};
+use log::debug;
 
 use super::{
     abi::{self, BufferType, MapType, MetricType},
@@ -11,16 +11,14 @@ use super::{
 use crate::{
     authenticate::Pending,
     config::Config,
-    jwks::{Answer, Event, FetchError, Fetcher, KeySetHost, MAX_BYTES, Millis, Next, Source, Uri, WaitingRoom, Woken},
-    observe::Throttle,
+    jwks::{Answer, Event, Fetcher, KeySetHost, MAX_BYTES, Millis, Next, Source, Uri, WaitingRoom, Woken},
+    observe::FetchLog,
 };
 
 /// How often counters go to the host, and a worker looks whether another one has fetched a key set.
 const TICK: Duration = Duration::from_secs(1);
 /// How often a worker looks whether another one has fetched something, while requests wait, or sets are still to arrive.
 const BUSY_TICK: Duration = Duration::from_millis(20);
-/// How many lines about fetches a worker logs in a second. An outage of thousands of issuers is one event.
-const LINES_PER_SECOND: u32 = 20;
 /// How long after a portion of woken requests the next one follows. In between, the worker does all else.
 const BACKLOG_TICK: Duration = Duration::from_millis(2);
 /// How long a portion of woken requests may take: what another listener of the worker waits for at most, beside one request.
@@ -156,21 +154,17 @@ impl KeySets {
 /// The host, as the fetcher sees it.
 struct Host {
     is_in_envoy: bool,
-    fetches: Vec<(&'static str, Option<u32>)>,
-    lines: Throttle,
+    fetches: [(&'static str, Option<u32>); Event::NAMES.len()],
+    log: FetchLog,
 }
 
 impl Host {
-    const SUCCESS: &'static str = "success";
-    const EMPTY: &'static str = "empty";
-
     fn new(is_in_envoy: bool) -> Self {
-        let results = [Self::SUCCESS, Self::EMPTY].into_iter().chain(FetchError::NAMES);
         let define = |result| {
             let name = format!("jwt_auth.key_set_fetch.{result}");
             (result, abi::define_metric(MetricType::Counter, &name).ok())
         };
-        Self { is_in_envoy, fetches: results.map(define).collect(), lines: Throttle::new(LINES_PER_SECOND) }
+        Self { is_in_envoy, fetches: Event::NAMES.map(define), log: FetchLog::default() }
     }
 
     fn count(&self, result: &str) {
@@ -234,33 +228,7 @@ impl KeySetHost for Host {
     }
 
     fn report(&self, source: &Source, event: &Event) {
-        self.count(match event {
-            Event::Arrived { keys: 0, .. } => Self::EMPTY,
-            Event::Arrived { .. } => Self::SUCCESS,
-            Event::Failed { error, .. } => error.name(),
-        });
-        let now = self.now() / 1000;
-        if let Some(count) = self.lines.left_out(now) {
-            warn!("key sets: {count} more fetches ended that are not logged one by one; the counters have them all");
-        }
-        if !self.lines.admits(now) {
-            return;
-        }
-        match event {
-            Event::Arrived { is_new: false, .. } => debug!("key set {source}: unchanged"),
-            Event::Arrived { keys, passed_over, .. } => {
-                let s = if *keys == 1 { "" } else { "s" };
-                match keys {
-                    0 => warn!("key set {source}: no key that can be used, so its tokens are refused"),
-                    _ => info!("key set {source}: {keys} key{s}"),
-                }
-                if let Some(passed_over) = passed_over {
-                    warn!("key set {source}: {passed_over}");
-                }
-            }
-            Event::Failed { error, retry_in } => {
-                warn!("key set {source}: {error}; trying again in {:.1} s", retry_in.as_secs_f64());
-            }
-        }
+        self.count(event.name());
+        self.log.tell(source, event, self.now() / 1000);
     }
 }

@@ -15,8 +15,8 @@ use jwt_auth_filter::{
     crypto::{Algorithm, BuiltIn, Key, Verifier},
     encoding::json::Value,
     jwks::{
-        Advice, Answer, Event, FetchError, Fetcher, KeySet, KeySetHost, Millis, Need, Next, Origin, RemoteKeys, Source,
-        Uri, Wait, WaitingLimits, WaitingRoom, Woken,
+        Advice, Answer, Event, Fetcher, KeySet, KeySetHost, Millis, Need, Next, Origin, RemoteKeys, Source, Uri, Wait,
+        WaitingLimits, WaitingRoom, Woken,
     },
     request::expected_body,
 };
@@ -572,7 +572,7 @@ fn every_bad_answer_has_its_kind_and_replaces_nothing() {
         (ok("{\"keys\":[],\"keys\":[]}"), "invalid"),
         (too_large, "too_large"),
     ] {
-        assert!(FetchError::NAMES.contains(&name));
+        assert!(Event::NAMES.contains(&name));
         let (world, workers) = start(source());
         tick(&workers);
         answer(&world, &workers, &set(&["1"]));

@@ -18,7 +18,16 @@ from pathlib import Path
 import client
 from upstream import LOOPBACK
 
-MODULE = Path(os.environ.get("JWT_AUTH_WASM") or Path(__file__).resolve().parents[2] / "dist" / "jwt-auth.wasm")
+DIST = Path(__file__).resolve().parents[2] / "dist"
+MODULE = Path(os.environ.get("JWT_AUTH_WASM") or DIST / "jwt-auth.wasm")
+# The edition that the tests are about: the Wasm module, or the shared object that Envoy loads into its own process.
+EDITION = os.environ.get("EDITION", "wasm")
+IS_NATIVE = EDITION == "native"
+NATIVE_MODULE = Path(os.environ.get("JWT_AUTH_NATIVE") or DIST / "libjwt_auth.so")
+# Under which name Envoy logs the lines of the module, what stands in front of each, and in front of its counters.
+LOGGER = "dynamic_modules" if IS_NATIVE else "wasm"
+SAYS = r"jwt_auth: " if IS_NATIVE else r"wasm log[^:]*: "
+COUNTERS = r"dynamicmodulescustom\." if IS_NATIVE else r"wasmcustom\."
 ENVOY = os.environ.get("ENVOY") or shutil.which("envoy", path=Path(sys.executable).parent) or "envoy"
 
 # Becomes Envoy, after asking the kernel to end it when this process ends, however that happens.
@@ -79,7 +88,7 @@ class Envoy:
         self._command = [
             *[sys.executable, "-IS", "-c", LAUNCHER, ENVOY, "--config-path", str(config_path)],
             *["--admin-address-path", str(self._admin_path)],
-            *["--log-level", "warning", "--component-log-level", f"wasm:{log_level}"],
+            *["--log-level", "warning", "--component-log-level", f"{LOGGER}:{log_level}"],
             *["--concurrency", str(concurrency), "--disable-hot-restart"],
             *["--file-flush-interval-msec", "20"],
         ]
@@ -121,6 +130,7 @@ class Envoy:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                env={**os.environ, "ENVOY_DYNAMIC_MODULES_SEARCH_PATH": str(NATIVE_MODULE.parent)},
                 start_new_session=True,  # so that Ctrl-C in a terminal reaches only the tests, which then end Envoy
             )
 
@@ -240,6 +250,9 @@ def _listener(name, listen, wasm):
 
 def _filter(plugin, wasm, switched_off):
     form = "google.protobuf.StringValue" if isinstance(plugin, str) else "google.protobuf.Struct"
+    configuration = {"@type": _type(form), "value": plugin}
+    if IS_NATIVE:
+        return _native_filter(configuration, switched_off)
     return {
         "name": "envoy.filters.http.wasm",
         "disabled": switched_off,
@@ -250,12 +263,25 @@ def _filter(plugin, wasm, switched_off):
                 "root_id": "jwt_auth",
                 **wasm,
                 "failure_policy": "FAIL_RELOAD",
-                "configuration": {"@type": _type(form), "value": plugin},
+                "configuration": configuration,
                 "vm_config": {
                     "runtime": "envoy.wasm.runtime.v8",
                     "code": {"local": {"filename": str(MODULE)}},
                 },
             },
+        },
+    }
+
+
+def _native_filter(configuration, switched_off):
+    return {
+        "name": "jwt_auth",
+        "disabled": switched_off,
+        "typed_config": {
+            "@type": _type("envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter"),
+            "dynamic_module_config": {"name": "jwt_auth", "do_not_close": True},
+            "filter_name": "jwt_auth",
+            "filter_config": configuration,
         },
     }
 

@@ -17,7 +17,7 @@ FOREIGN = key("RS256", "foreign")
 
 def lines(log):
     """What the filter said of it, in the order in which it did."""
-    return re.findall(r"\[info\]\[wasm\] .*wasm log[^:]*: (signatures: .*)", log)
+    return re.findall(rf"\[info\]\[{harness.LOGGER}\] .*{harness.SAYS}(signatures: .*)", log)
 
 
 def test_a_worker_says_once_which_algorithm_is_verified_where(upstream, tmp_path):

@@ -39,7 +39,7 @@ DENIALS = {
 def test_a_denial_is_logged_at_info_with_its_reason(envoy, token, reason, consumer_known):
     since = len(envoy.log())
     assert envoy["default"].bearer(token).status == 401
-    line = envoy.wait_for_log(rf"\[info\]\[wasm\] .*denied: {re.escape(reason)}.*", since)[0]
+    line = envoy.wait_for_log(rf"\[info\]\[{harness.LOGGER}\] .*denied: {re.escape(reason)}.*", since)[0]
     assert ('consumer "ClientApp"' in line) == consumer_known
 
 
@@ -52,13 +52,13 @@ def test_both_reasons_are_in_one_line(envoy):
 def test_several_tokens_are_logged(envoy):
     since = len(envoy.log())
     envoy["default"].bearer("a", path="/?jwt=b")
-    envoy.wait_for_log(r"(?i)\[info\]\[wasm\] .*denied: multiple tokens", since)
+    envoy.wait_for_log(rf"(?i)\[info\]\[{harness.LOGGER}\] .*denied: multiple tokens", since)
 
 
 def test_an_accepted_request_is_logged_at_debug_with_its_consumer(envoy):
     since = len(envoy.log())
     assert envoy["open"].bearer(HS256.token()).status == 200
-    line = envoy.wait_for_log(r"\[debug\]\[wasm\] .*wasm log.*authenticated.*", since)[0]
+    line = envoy.wait_for_log(rf"\[debug\]\[{harness.LOGGER}\] .*{harness.SAYS}authenticated.*", since)[0]
     assert "ClientApp" in line
 
 
@@ -67,7 +67,7 @@ def test_a_request_is_logged_once(envoy):
     envoy["default"].bearer("abc")
     envoy["open"].bearer(HS256.token())
     envoy.wait_for_log("authenticated", since)
-    lines = [line for line in envoy.log()[since:].splitlines() if "wasm log" in line]
+    lines = [line for line in envoy.log()[since:].splitlines() if re.search(harness.SAYS, line)]
     assert len(lines) == 2, lines
 
 

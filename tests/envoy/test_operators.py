@@ -66,7 +66,7 @@ LISTENERS = {
 
 def counters(envoy):
     """The filter's counters as Envoy shows them."""
-    return {name: int(count) for name, count in re.findall(r"wasmcustom\.jwt_auth\.(\S+): (\d+)\n", envoy.admin("/stats"))}
+    return {name: int(count) for name, count in re.findall(rf"{harness.COUNTERS}jwt_auth\.(\S+): (\d+)\n", envoy.admin("/stats"))}
 
 
 def growth(envoy, before):

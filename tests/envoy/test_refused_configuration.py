@@ -215,7 +215,7 @@ def bundles():
 
 
 BUNDLES = dict(bundles())
-FAULT = re.compile(r"\]\[error\]\[wasm\] .*?wasm log[^:]*: ([\w.\[\]]+): (.+); expected (.+)")
+FAULT = re.compile(rf"\]\[error\]\[{harness.LOGGER}\] .*?{harness.SAYS}([\w.\[\]]+): (.+); expected (.+)")
 
 
 @pytest.fixture(scope="module")
@@ -272,7 +272,7 @@ def test_no_secret_is_reported(start, bundle):
 @pytest.mark.parametrize("text", ["{", "[]", "null", '"text"', "consumers: []", '{"realm":"a","realm":"b"}', "{} x"])
 def test_what_is_no_json_object_is_refused(start, text):
     log = start(text)
-    assert re.search(r"\]\[error\]\[wasm\] .*wasm log[^:]*: .*expected", log), log
+    assert re.search(rf"\]\[error\]\[{harness.LOGGER}\] .*{harness.SAYS}.*expected", log), log
 
 
 def test_the_line_reads_as_documented(start):

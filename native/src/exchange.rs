@@ -1,0 +1,179 @@
+//! One request, from its headers until Envoy is done with it.
+
+use std::{
+    cell::{Cell, RefCell},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use jwt_auth_filter::{
+    authenticate::{Arrival, Decision, Outcome, Pending},
+    jwks::{Millis, Next},
+    reply::Reply,
+    request::expected_body,
+    upstream,
+};
+
+use crate::{
+    abi::{self, Fields},
+    key_sets::{DECIDE_AGAIN, now},
+    plugin::Plugin,
+    request::EnvoyRequest,
+    worker::Worker,
+};
+
+/// What becomes of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    /// It goes on.
+    Passes,
+    /// It waits for a key set. What follows its headers waits too.
+    Waits,
+    /// It was answered.
+    Refused,
+}
+
+/// A request that Envoy has this filter look at.
+pub(crate) struct Exchange {
+    plugin: Arc<Plugin>,
+    /// By which it goes while it waits.
+    number: u32,
+    state: Cell<State>,
+    waiting: RefCell<Option<(Pending, Millis)>>,
+}
+
+impl Exchange {
+    pub(crate) fn new(plugin: Arc<Plugin>) -> Self {
+        static NUMBERS: AtomicU32 = AtomicU32::new(0);
+
+        let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
+        Self { plugin, number, state: Cell::new(State::Refused), waiting: RefCell::new(None) }
+    }
+
+    /// What has become of it.
+    pub(crate) fn state(&self) -> State {
+        self.state.get()
+    }
+
+    /// Decides about it, once its headers are there.
+    pub(crate) fn headers(&self, envoy: abi::Request, has_body: bool) -> State {
+        let worker = Worker::of(&self.plugin);
+        let Some(request) = EnvoyRequest::of(envoy) else {
+            return self.fail(&worker, "Envoy does not tell the headers", envoy);
+        };
+        let weighed = worker.authenticator.decide_or_wait(&request, now() / 1000);
+        let weighed = weighed.map_err(|pending| {
+            let body = if has_body { expected_body(&request) } else { 0 };
+            pending.arriving(Arrival { at: now(), body })
+        });
+        self.conclude_or_wait(&worker, request, envoy, weighed, None)
+    }
+
+    /// Decides again, after it has waited. Says whether it is to go on now.
+    pub(crate) fn woken(&self, envoy: abi::Request, event: u64) -> bool {
+        let Some((pending, deadline)) = self.waiting.take() else { return false };
+        let worker = Worker::of(&self.plugin);
+        let state = match EnvoyRequest::of(envoy) {
+            None => self.fail(&worker, "Envoy does not tell the headers", envoy),
+            Some(request) if event == DECIDE_AGAIN => {
+                let weighed = worker.authenticator.decide_again(&request, now() / 1000, pending);
+                self.conclude_or_wait(&worker, request, envoy, weighed, Some(deadline))
+            }
+            Some(request) => {
+                let decision = worker.authenticator.give_up(&request, now() / 1000, pending);
+                self.conclude_or_wait(&worker, request, envoy, Ok(decision), Some(deadline))
+            }
+        };
+        state == State::Passes
+    }
+
+    /// Takes out of the trailers what some services merge into the headers: names that only the filter may write, and tokens
+    /// that are to be hidden.
+    pub(crate) fn clean_trailers(&self, envoy: abi::Request) {
+        let config = &self.plugin.config;
+        for name in config.own_headers().chain(config.hidden_headers()) {
+            envoy.remove_field(Fields::Trailers, name);
+        }
+    }
+
+    /// Concludes what is decided. What has to wait does so until the deadline, or for a time that begins now.
+    fn conclude_or_wait<'w>(
+        &self,
+        worker: &'w Worker,
+        mut request: EnvoyRequest,
+        envoy: abi::Request,
+        mut weighed: Result<Decision<'w>, Pending>,
+        deadline: Option<Millis>,
+    ) -> State {
+        loop {
+            let pending = match weighed {
+                Ok(decision) => return self.conclude(worker, &decision, &mut request, envoy),
+                Err(pending) => pending,
+            };
+            let wait = pending.wait();
+            let timeout = wait.sets.iter().map(|set| set.source().timeout).max().unwrap_or_default();
+            let until = deadline.unwrap_or_else(|| now().saturating_add(timeout.as_millis() as Millis));
+            // It is in place before the alarm can ring, which it does on this thread, after this.
+            match self.plugin.key_sets.wait(self.number, &wait, Some(until), envoy.alarm()) {
+                Next::Wait => {
+                    *self.waiting.borrow_mut() = Some((pending, until));
+                    return self.become_(State::Waits);
+                }
+                Next::TryAgain(_) => {
+                    weighed = worker.authenticator.decide_again(&request, now() / 1000, pending);
+                }
+                Next::GiveUp(_) => {
+                    weighed = Ok(worker.authenticator.give_up(&request, now() / 1000, pending));
+                }
+            }
+        }
+    }
+
+    /// Does what was decided: tells the operators, and either changes the request for the upstream or answers it.
+    fn conclude(&self, worker: &Worker, decision: &Decision, request: &mut EnvoyRequest, envoy: abi::Request) -> State {
+        worker.account(&self.plugin, envoy);
+        if let Outcome::Denied(denial) = &decision.outcome {
+            worker.tell(&self.plugin, decision, request, envoy);
+            return self.refuse(&Reply::denied(&denial.reason, decision.policy), envoy);
+        }
+        if let Err(problem) = upstream::prepare(decision, request) {
+            return self.fail(worker, &problem.to_string(), envoy);
+        }
+        if decision.policy.forwarding.clear_route_cache {
+            envoy.clear_route_cache();
+        }
+        worker.tell(&self.plugin, decision, request, envoy);
+        self.become_(State::Passes)
+    }
+
+    fn fail(&self, worker: &Worker, problem: &str, envoy: abi::Request) -> State {
+        worker.tell_failure(&self.plugin, problem, envoy);
+        self.refuse(&Reply::internal_error(), envoy)
+    }
+
+    /// Answers it here. To a gRPC request Envoy says it in gRPC's way.
+    pub(crate) fn refuse(&self, reply: &Reply, envoy: abi::Request) -> State {
+        let mut headers = vec![("content-type", reply.content_type.as_ref())];
+        let retry_after = reply.retry_after.map(|seconds| seconds.to_string());
+        headers.extend(retry_after.as_deref().map(|seconds| ("retry-after", seconds)));
+        headers.extend(reply.www_authenticate.as_deref().map(|challenge| ("www-authenticate", challenge)));
+        self.state.set(State::Refused);
+        envoy.respond(reply.status, &headers, reply.body.as_bytes());
+        State::Refused
+    }
+
+    fn become_(&self, state: State) -> State {
+        self.state.set(state);
+        state
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        if self.waiting.take().is_some() {
+            self.plugin.key_sets.forget(self.number);
+        }
+    }
+}

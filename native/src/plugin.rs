@@ -1,0 +1,54 @@
+//! A configuration of the filter, made on Envoy's main thread and shared by all workers.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use jwt_auth_filter::{config::Config, jwks::Answer};
+use log::{error, info, warn};
+
+use crate::{abi::FilterConfig, key_sets::KeySets, metrics::Metrics};
+
+/// A configuration that is in force, or was while the last of its requests was taken up.
+pub(crate) struct Plugin {
+    /// No other one has this number, so that what a worker keeps for one is never taken for another's.
+    pub(crate) number: u64,
+    pub(crate) config: Arc<Config>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) key_sets: KeySets,
+}
+
+impl Plugin {
+    /// Reads a configuration; `None` when it is at fault, which the log tells.
+    pub(crate) fn new(envoy: FilterConfig, configuration: &[u8]) -> Option<Self> {
+        static NUMBERS: AtomicU64 = AtomicU64::new(0);
+
+        let config = match Config::parse(configuration) {
+            Ok(config) => Arc::new(config),
+            Err(faults) => {
+                faults.iter().for_each(|fault| error!("{fault}"));
+                error!("configuration refused: {} faults", faults.len());
+                return None;
+            }
+        };
+        if config.credentials.is_empty() {
+            warn!("no consumer has a credential: no token will be accepted");
+        }
+        config.warnings.iter().for_each(|warning| warn!("{warning}"));
+        info!("configured with {} credential keys", config.credentials.len());
+        let metrics = Arc::new(Metrics::define(envoy, config.measure_verification));
+        let key_sets = KeySets::new(envoy, &config, Arc::clone(&metrics));
+        Some(Self { number: NUMBERS.fetch_add(1, Ordering::Relaxed), config, metrics, key_sets })
+    }
+
+    /// Does what is due. On the main thread.
+    pub(crate) fn tick(&self) {
+        self.key_sets.tick();
+    }
+
+    /// Takes the answer to a request of its own. On the main thread.
+    pub(crate) fn answered(&self, call: u64, answer: Answer) {
+        self.key_sets.answered(call, answer);
+    }
+}

@@ -1,0 +1,125 @@
+//! What a worker thread keeps for a configuration: the tokens that it knows, and how many lines it has logged. So no request
+//! waits for another thread.
+
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    sync::{Arc, Weak},
+    time::Instant,
+};
+
+use jwt_auth_filter::{
+    authenticate::{Authenticator, CacheUse, Decision, Outcome},
+    crypto::{Algorithm, BuiltIn, Key, Verifier},
+    observe::{DecisionLog, INTERNAL_ERROR},
+};
+use log::error;
+
+use crate::{abi, key_sets::now, plugin::Plugin, request::EnvoyRequest};
+
+/// A worker's part of a configuration.
+pub(crate) struct Worker {
+    pub(crate) authenticator: Authenticator<Timed>,
+    log: DecisionLog,
+    cache_use: Cell<CacheUse>,
+}
+
+/// A configuration's worker on this thread.
+struct Entry {
+    plugin: Weak<Plugin>,
+    number: u64,
+    worker: Rc<Worker>,
+}
+
+thread_local! {
+    /// One for each configuration that this thread has had a request for, as long as it may have another.
+    static WORKERS: RefCell<Vec<Entry>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Worker {
+    /// This thread's worker for a configuration.
+    pub(crate) fn of(plugin: &Arc<Plugin>) -> Rc<Self> {
+        WORKERS.with_borrow_mut(|workers| {
+            if let Some(entry) = workers.iter().find(|entry| entry.number == plugin.number) {
+                return Rc::clone(&entry.worker);
+            }
+            workers.retain(|entry| entry.plugin.strong_count() > 0);
+            let worker = Rc::new(Self::new(plugin));
+            workers.push(Entry { plugin: Arc::downgrade(plugin), number: plugin.number, worker: Rc::clone(&worker) });
+            worker
+        })
+    }
+
+    fn new(plugin: &Plugin) -> Self {
+        let verifier =
+            Timed { verifier: BuiltIn, is_measured: plugin.metrics.measures_verification(), taken: Cell::new(None) };
+        Self {
+            authenticator: Authenticator::new(Arc::clone(&plugin.config), verifier),
+            log: DecisionLog::default(),
+            cache_use: Cell::default(),
+        }
+    }
+
+    /// Tells the operators what was decided.
+    pub(crate) fn tell(&self, plugin: &Plugin, decision: &Decision, request: &EnvoyRequest, envoy: abi::Request) {
+        let counters = &plugin.metrics.requests;
+        counters.of(&decision.outcome).inspect(|counter| counter.add(envoy, 1));
+        if matches!(decision.outcome, Outcome::Denied(_)) {
+            self.log.left_out(now() / 1000).inspect(|lines| counters.log_lines_left_out.add(envoy, *lines));
+        }
+        self.log.tell(decision, request, || request.client_address(), || now() / 1000);
+        if decision.policy.filter_state {
+            write_filter_state(&decision.outcome, envoy);
+        }
+    }
+
+    /// Tells the operators that a request is refused because of Envoy or the set-up, not of the client.
+    pub(crate) fn tell_failure(&self, plugin: &Plugin, problem: &str, envoy: abi::Request) {
+        error!("denied: {problem}");
+        plugin.metrics.requests.denied(INTERNAL_ERROR).inspect(|counter| counter.add(envoy, 1));
+    }
+
+    /// Hands over what a decision has cost, and what was counted without a request.
+    pub(crate) fn account(&self, plugin: &Plugin, envoy: abi::Request) {
+        let cache_use = self.authenticator.cache_use();
+        let before = self.cache_use.replace(cache_use);
+        let counters = &plugin.metrics.requests;
+        counters.token_cache_hits.add(envoy, cache_use.hits.saturating_sub(before.hits));
+        counters.token_cache_misses.add(envoy, cache_use.misses.saturating_sub(before.misses));
+        if let Some(taken) = self.authenticator.verifier().taken.take() {
+            plugin.metrics.record_verification(envoy, taken);
+        }
+        plugin.metrics.hand_over(envoy);
+    }
+}
+
+/// Writes what was decided where access logs and other filters find it, under the names that the Wasm edition has there.
+fn write_filter_state(outcome: &Outcome, envoy: abi::Request) {
+    if let Some(consumer) = outcome.consumer() {
+        envoy.set_filter_state("wasm.jwt_auth.consumer", consumer.name().as_bytes());
+    }
+    if let Outcome::Authenticated(authenticated) = outcome {
+        envoy.set_filter_state("wasm.jwt_auth.credential", authenticated.credential().key().as_str().as_bytes());
+    }
+    envoy.set_filter_state("wasm.jwt_auth.outcome", outcome.name().as_bytes());
+}
+
+/// Verifies signatures and, if it is to, keeps how long that takes.
+pub(crate) struct Timed {
+    verifier: BuiltIn,
+    is_measured: bool,
+    /// Microseconds, not yet told.
+    taken: Cell<Option<u64>>,
+}
+
+impl Verifier for Timed {
+    fn verify(&self, key: &Key, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
+        if !self.is_measured {
+            return self.verifier.verify(key, algorithm, message, signature);
+        }
+        let start = Instant::now();
+        let verdict = self.verifier.verify(key, algorithm, message, signature);
+        self.taken.set(Some(u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX)));
+        verdict
+    }
+}

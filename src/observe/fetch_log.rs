@@ -1,0 +1,51 @@
+//! What operators read of fetches.
+
+use log::{debug, info, warn};
+
+use super::Throttle;
+use crate::{
+    jwks::{Event, Source},
+    token::Timestamp,
+};
+
+/// How many lines about fetches are logged in a second. An outage of thousands of issuers is one event.
+const LINES_PER_SECOND: u32 = 20;
+
+/// The lines about fetches of key sets.
+pub struct FetchLog {
+    lines: Throttle,
+}
+
+impl Default for FetchLog {
+    fn default() -> Self {
+        Self { lines: Throttle::new(LINES_PER_SECOND) }
+    }
+}
+
+impl FetchLog {
+    /// Tells what became of a fetch.
+    pub fn tell(&self, source: &Source, event: &Event, now: Timestamp) {
+        if let Some(count) = self.lines.left_out(now) {
+            warn!("key sets: {count} more fetches ended that are not logged one by one; the counters have them all");
+        }
+        if !self.lines.admits(now) {
+            return;
+        }
+        match event {
+            Event::Arrived { is_new: false, .. } => debug!("key set {source}: unchanged"),
+            Event::Arrived { keys, passed_over, .. } => {
+                let s = if *keys == 1 { "" } else { "s" };
+                match keys {
+                    0 => warn!("key set {source}: no key that can be used, so its tokens are refused"),
+                    _ => info!("key set {source}: {keys} key{s}"),
+                }
+                if let Some(passed_over) = passed_over {
+                    warn!("key set {source}: {passed_over}");
+                }
+            }
+            Event::Failed { error, retry_in } => {
+                warn!("key set {source}: {error}; trying again in {:.1} s", retry_in.as_secs_f64());
+            }
+        }
+    }
+}
