@@ -8,7 +8,6 @@ mod policy;
 mod read;
 mod report;
 mod routes;
-mod source;
 mod yaml;
 
 use std::{fmt::Write, process::ExitCode};
@@ -20,12 +19,11 @@ use self::{
     gateway::Gateway,
     policy::Policies,
     report::{Line, Remark, Report},
-    source::{Node, Place},
     yaml::Yaml,
 };
 use crate::{
     cli::ConvertArguments,
-    document::{self, Dialect},
+    document::{self, Content, Dialect, Member, Node, Position},
     input::Input,
     output,
 };
@@ -88,7 +86,7 @@ fn refuse_faulty(plugin: &Yaml, gateway: &Gateway, report: &mut Report) {
             [Step::Field(list), Step::Item(index), ..] if list == "consumers" => gateway.consumers.get(*index),
             _ => None,
         };
-        let place = consumer.map_or(Place { file: 0, line: 1, column: 1 }, |consumer| consumer.place);
+        let place = consumer.map_or(Position::START, |consumer| consumer.place);
         report.fault(place, &fault.path.to_string(), format!("{}; expected {}", fault.found, fault.expected));
     }
 }
@@ -99,14 +97,14 @@ fn source(file: usize, input: &Input) -> Result<Node, String> {
     let documents = document::read(&text, Dialect::Go).map_err(unreadable)?;
     let [document] = <[_; 1]>::try_from(documents)
         .map_err(|documents| format!("{input}: {} documents; expected one", documents.len()))?;
-    let node = Node::of(file, document);
+    let node = document.in_file(file);
     // `GET /config` of the Admin API: a text, and in it the configuration.
     match node.members() {
-        [(name, config)] if name == "config" && config.text().is_some() => {
-            let documents = document::read(config.text().unwrap_or_default(), Dialect::Go).map_err(unreadable)?;
+        [Member { name, value: Node { content: Content::Text(config), .. }, .. }] if name == "config" => {
+            let documents = document::read(&config.text, Dialect::Go).map_err(unreadable)?;
             let [document] = <[_; 1]>::try_from(documents)
                 .map_err(|documents| format!("{input}: {} documents in config; expected one", documents.len()))?;
-            Ok(Node::of(file, document))
+            Ok(document.in_file(file))
         }
         _ => Ok(node),
     }

@@ -1,6 +1,7 @@
 //! What the gateway's configuration says, whatever form it came in.
 
-use super::{report::Remark, source::Place};
+use super::report::Remark;
+use crate::document::Position;
 
 /// A service: where requests are sent.
 #[derive(Debug)]
@@ -31,7 +32,7 @@ pub(super) struct Scheme {
 /// A route: which requests a service gets.
 #[derive(Debug)]
 pub(super) struct Route {
-    pub place: Place,
+    pub place: Position,
     pub name: String,
     /// The service's index.
     pub service: Option<usize>,
@@ -102,7 +103,7 @@ pub(super) struct Acl {
 /// A consumer and its credentials.
 #[derive(Debug)]
 pub(super) struct Consumer {
-    pub place: Place,
+    pub place: Position,
     pub username: Option<String>,
     pub id: Option<String>,
     pub custom_id: Option<String>,

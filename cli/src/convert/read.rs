@@ -21,9 +21,10 @@ use super::{
     gateway::{Balancing, Consumer, Credential, Gateway, Plugin, PluginKind, Route, Scheme, Service, Target, Upstream},
     policy,
     report::Report,
-    source::{Node, Value},
     yaml::{Yaml, map},
 };
+use crate::document::{Content, Node};
+
 /// What the files say together.
 pub(super) fn read(files: &[Node], report: &mut Report) -> Gateway {
     let entities = Entities::collect(files, report);
@@ -103,13 +104,14 @@ impl<'s> Reader<'s, '_> {
     /// an `acl` keep nobody out. A credential is left out instead, and a plugin without a counterpart closes its routes.
     fn refuse_references(&mut self, entity: &Entity) {
         let is_plugin = entity.kind == Kind::Plugin;
-        let name = entity.node.member("name").and_then(Node::text);
+        let name = entity.node.given("name").and_then(Node::text);
         if entity.kind == Kind::JwtSecret || is_plugin && !matches!(name, Some("jwt" | "acl")) {
             return;
         }
         let counts = |name: &str| !is_list(name) && !name.ends_with("_credentials") && name != "tags";
-        for (name, node) in entity.node.members().iter().filter(|(name, _)| counts(name)) {
-            refuse_references(node, &format!("{}.{name}", entity.path), self.report);
+        for member in entity.node.members().iter().filter(|member| counts(&member.name)) {
+            let path = format!("{}.{}", entity.path, member.name);
+            refuse_references(&member.value, &path, self.report);
         }
     }
 
@@ -121,12 +123,12 @@ impl<'s> Reader<'s, '_> {
     fn reference(&mut self, entity: &'s Entity<'s>, kind: Kind) -> Reference {
         let name = kind.as_reference();
         let within = entity.within.iter().find(|number| self.entities.kind(**number) == Some(kind)).copied();
-        let number = match (within, entity.node.member(name)) {
+        let number = match (within, entity.node.given(name)) {
             (Some(number), _) => Some(number),
             (None, None) => return Reference::Nothing,
             (None, Some(node)) => self.entities.find(kind, node).or_else(|| {
                 let message = format!("names no {name} that is there");
-                self.report.fault(node.place, &format!("{}.{name}", entity.path), message);
+                self.report.fault(node.at, &format!("{}.{name}", entity.path), message);
                 None
             }),
         };
@@ -144,7 +146,7 @@ impl<'s> Reader<'s, '_> {
             return Some(name);
         }
         let message = format!("{name:?} is the name of another {} too", kind.as_reference());
-        self.report.fault(entity.node.place, &entity.path, message);
+        self.report.fault(entity.node.at, &entity.path, message);
         None
     }
 
@@ -155,13 +157,13 @@ impl<'s> Reader<'s, '_> {
             Some((_, Some("least-connections"))) => Balancing::LeastConnections,
             None | Some((_, Some("round-robin"))) => Balancing::RoundRobin,
             Some((node, _)) => {
-                fields.note("algorithm", node.place, "has no counterpart; round-robin takes its place");
+                fields.note("algorithm", node.at, "has no counterpart; round-robin takes its place");
                 Balancing::RoundRobin
             }
         };
         let host_header = fields.name("host_header");
         if let Some(checks) = fields.take("healthchecks").filter(|checks| any_positive(checks, "interval")) {
-            fields.note("healthchecks", checks.place, "has no counterpart");
+            fields.note("healthchecks", checks.at, "has no counterpart");
         }
         fields.finish(
             &["slots", "targets"],
@@ -174,7 +176,7 @@ impl<'s> Reader<'s, '_> {
             ],
         );
         let Some(name) = name else {
-            self.report.fault(entity.node.place, &entity.path, "an upstream without a name");
+            self.report.fault(entity.node.at, &entity.path, "an upstream without a name");
             return None;
         };
         Some(push(&mut self.gateway.upstreams, Upstream { name, balancing, host_header, targets: Vec::new() }))
@@ -188,7 +190,7 @@ impl<'s> Reader<'s, '_> {
         fields.finish(&["upstream"], &[("failover", "false")]);
         let Reference::To(upstream) = upstream else { return None };
         let Some((host, port)) = target.as_deref().and_then(|target| host_and_port(target, 8000)) else {
-            self.report.fault(entity.node.place, &entity.path, "a target without a host and a port");
+            self.report.fault(entity.node.at, &entity.path, "a target without a host and a port");
             return None;
         };
         // The gateway sends nothing to a target of weight 0.
@@ -203,7 +205,7 @@ impl<'s> Reader<'s, '_> {
             let url = node.text().and_then(Url::parse);
             fields.expect("url", node, url, "scheme://host:port/path")
         });
-        let protocol_place = fields.place_of("protocol").unwrap_or(entity.node.place);
+        let protocol_place = fields.place_of("protocol").unwrap_or(entity.node.at);
         let protocol = fields.text("protocol").or(url.as_ref().map(|url| url.scheme.clone()));
         let host = fields.name("host").or(url.as_ref().map(|url| url.host.clone()));
         let port = fields.port("port").or(url.as_ref().and_then(|url| url.port));
@@ -229,7 +231,7 @@ impl<'s> Reader<'s, '_> {
             }
         };
         let Some(host) = host else {
-            self.report.fault(entity.node.place, &entity.path, "a service without a host");
+            self.report.fault(entity.node.at, &entity.path, "a service without a host");
             return None;
         };
         let service = Service {
@@ -259,7 +261,7 @@ impl<'s> Reader<'s, '_> {
         let protocols = protocols(&mut fields, redirect.unwrap_or(426));
         let mut is_there = |name: &str| {
             let node = fields.take(name).filter(|node| !node.is_empty());
-            lacks.extend(node.map(|node| fields.remark(name, node.place, "has no counterpart")));
+            lacks.extend(node.map(|node| fields.remark(name, node.at, "has no counterpart")));
             node.is_some()
         };
         let foreign_conditions = ["snis", "sources", "destinations"].into_iter().filter(|name| is_there(name)).count();
@@ -292,7 +294,7 @@ impl<'s> Reader<'s, '_> {
         if !is_enabled {
             return None;
         }
-        let place = entity.node.place;
+        let place = entity.node.at;
         let (Protocols { grpc_only, without_tls }, paths, headers) = (protocols?, paths?, headers?);
         let route = Route {
             place,
@@ -320,7 +322,7 @@ impl<'s> Reader<'s, '_> {
         let custom_id = fields.name("custom_id");
         let tags = fields.texts("tags");
         fields.finish(&["jwt_secrets", "acls", "plugins"], &[("type", "0")]);
-        let place = entity.node.place;
+        let place = entity.node.at;
         let credentials = Vec::new();
         let consumer =
             Consumer { place, username, id, custom_id, tags, groups: Vec::new(), credentials, is_barred: false };
@@ -342,12 +344,12 @@ impl<'s> Reader<'s, '_> {
         let verification_key = if algorithm.starts_with("HS") { secret } else { public_key };
         let (Some(key), Some(verification_key)) = (key, verification_key) else {
             let message = "is left out: the gateway made up its key or secret, which is nowhere in this file";
-            self.report.note(entity.node.place, &entity.path, message);
+            self.report.note(entity.node.at, &entity.path, message);
             return None;
         };
         let credential = Credential { key, algorithm, verification_key };
         if let Some(why) = refused(&credential) {
-            self.report.note(entity.node.place, &entity.path, format!("is left out: {why}"));
+            self.report.note(entity.node.at, &entity.path, format!("is left out: {why}"));
             return None;
         }
         let consumer = self.owner(entity, consumer)?;
@@ -360,7 +362,7 @@ impl<'s> Reader<'s, '_> {
         let group = fields.name("group");
         fields.finish(&["consumer"], &[]);
         let Some(group) = group else {
-            self.report.fault(entity.node.place, &entity.path, "an acl without a group");
+            self.report.fault(entity.node.at, &entity.path, "an acl without a group");
             return None;
         };
         let consumer = self.owner(entity, consumer)?;
@@ -368,7 +370,7 @@ impl<'s> Reader<'s, '_> {
     }
 
     fn consumer_group(&mut self, entity: &'s Entity<'s>) -> Option<usize> {
-        self.report.note(entity.node.place, &entity.path, "has no counterpart");
+        self.report.note(entity.node.at, &entity.path, "has no counterpart");
         None
     }
 
@@ -377,7 +379,7 @@ impl<'s> Reader<'s, '_> {
             Reference::To(index) => self.gateway.consumers.get_mut(index),
             Reference::Lost => None,
             Reference::Nothing => {
-                self.report.fault(entity.node.place, &entity.path, "belongs to no consumer");
+                self.report.fault(entity.node.at, &entity.path, "belongs to no consumer");
                 None
             }
         }
@@ -393,7 +395,7 @@ impl<'s> Reader<'s, '_> {
         let enabled = fields.flag("enabled").unwrap_or(true);
         let names_group = fields.take("consumer_group").is_some();
         let config = fields.take("config").filter(|node| !node.is_empty()).and_then(|node| {
-            let map = Some(node).filter(|node| matches!(node.value, Value::Map(_)));
+            let map = Some(node).filter(|node| matches!(node.content, Content::Object(_)));
             fields.expect("config", node, map, "a map")
         });
         let scopes = ["service", "route", "consumer", "protocols", "_config", "instance_name"];
@@ -418,7 +420,7 @@ impl<'s> Reader<'s, '_> {
             _ => {
                 let whose = if is_of_group { " of a consumer group" } else { "" };
                 let plugin = format!("the plugin {name}{whose}");
-                self.report.note(entity.node.place, &entity.path, format!("{plugin} has no counterpart"));
+                self.report.note(entity.node.at, &entity.path, format!("{plugin} has no counterpart"));
                 if LETS_ALL_IN.contains(&name.as_str()) {
                     return None;
                 }
@@ -430,11 +432,11 @@ impl<'s> Reader<'s, '_> {
 
     /// The configuration that the plugin shares with others, if it does.
     fn shared_config(&mut self, entity: &Entity) -> Option<&'s Node> {
-        let name = entity.node.member("_config")?;
+        let name = entity.node.given("_config")?;
         let shared = self.entities.shared_config(name);
         if shared.is_none() {
             let message = "names none of the _plugin_configs that are there";
-            self.report.fault(name.place, &format!("{}._config", entity.path), message);
+            self.report.fault(name.at, &format!("{}._config", entity.path), message);
         }
         shared
     }
@@ -443,18 +445,18 @@ impl<'s> Reader<'s, '_> {
     fn claim_scope(&mut self, entity: &Entity, name: &str, scope: Scope) {
         if !self.scopes.insert((name.to_owned(), scope)) {
             let message = format!("the plugin {name} is there twice for the same requests");
-            self.report.fault(entity.node.place, &entity.path, message);
+            self.report.fault(entity.node.at, &entity.path, message);
         }
     }
 
     fn acl_plugin(&mut self, entity: &'s Entity<'s>, subject: &str, configs: Configs) -> PluginKind {
-        let kind = acl(entity.node.place, subject, configs, self.report);
+        let kind = acl(entity.node.at, subject, configs, self.report);
         if let PluginKind::Acl(acl) = &kind {
             let groups: HashSet<&String> =
                 self.gateway.consumers.iter().flat_map(|consumer| &consumer.groups).collect();
             for group in acl.allow.iter().chain(&acl.deny).filter(|group| !groups.contains(group)) {
                 let message = format!("the group {group:?} is left out, because no consumer is in it");
-                self.report.note(entity.node.place, subject, message);
+                self.report.note(entity.node.at, subject, message);
             }
         }
         kind
@@ -468,7 +470,7 @@ impl<'s> Reader<'s, '_> {
             return None;
         }
         let (service, route) = scope(service, route)?;
-        self.report.note(entity.node.place, &entity.path, "the filter chain has no counterpart");
+        self.report.note(entity.node.at, &entity.path, "the filter chain has no counterpart");
         let kind = PluginKind::Guard("the filter chain".to_owned());
         Some(push(&mut self.gateway.plugins, Plugin { kind, service, route }))
     }
@@ -484,7 +486,7 @@ impl<'s> Reader<'s, '_> {
             consumer.is_barred = true;
             message.push_str("; nobody passes as this consumer");
         }
-        self.report.note(entity.node.place, &entity.path, message);
+        self.report.note(entity.node.at, &entity.path, message);
     }
 }
 
@@ -503,9 +505,9 @@ fn refuse_references(node: &Node, path: &str, report: &mut Report) {
     if node.text().is_some_and(|text| text.contains("${{")) {
         let message =
             "a reference to what stands elsewhere; expected what `deck file render --populate-env-vars` makes of it";
-        report.fault(node.place, path, message);
+        report.fault(node.at, path, message);
     }
-    let members = node.members().iter().map(|(_, member)| member);
+    let members = node.members().iter().map(|member| &member.value);
     members.chain(node.items()).for_each(|inner| refuse_references(inner, path, report));
 }
 
@@ -516,9 +518,9 @@ fn push<T>(list: &mut Vec<T>, item: T) -> usize {
 
 /// Whether somewhere in it a member of this name is a number above 0.
 fn any_positive(node: &Node, name: &str) -> bool {
-    node.members().iter().any(|(key, member)| {
-        let is_positive = matches!(member.value, Value::Number(number) if number > 0.0);
-        (key == name && is_positive) || any_positive(member, name)
+    node.members().iter().any(|member| {
+        let is_positive = matches!(member.value.content, Content::Number(number) if number > 0.0);
+        (member.name == name && is_positive) || any_positive(&member.value, name)
     })
 }
 

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use super::source::Place;
+use crate::document::Position;
 
 /// A place in the source, the name of what stands there, and what about it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Remark {
-    pub place: Place,
+    pub place: Position,
     pub subject: String,
     pub message: String,
 }
@@ -22,11 +22,11 @@ pub(super) struct Report {
 }
 
 impl Report {
-    pub(super) fn note(&mut self, place: Place, subject: &str, message: impl Into<String>) {
+    pub(super) fn note(&mut self, place: Position, subject: &str, message: impl Into<String>) {
         self.notes.push(Remark { place, subject: subject.to_owned(), message: message.into() });
     }
 
-    pub(super) fn fault(&mut self, place: Place, subject: &str, message: impl Into<String>) {
+    pub(super) fn fault(&mut self, place: Position, subject: &str, message: impl Into<String>) {
         self.faults.push(Remark { place, subject: subject.to_owned(), message: message.into() });
     }
 }
@@ -36,7 +36,7 @@ pub(super) struct Line<'r>(pub &'r Remark, pub &'r [String]);
 
 impl fmt::Display for Line<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-        let Self(Remark { place: Place { file, line, column }, subject, message }, files) = self;
+        let Self(Remark { place: Position { file, line, column }, subject, message }, files) = self;
         let file = files.get(*file).map_or("?", String::as_str);
         write!(formatter, "{file}:{line}:{column}: {subject}: {message}")
     }

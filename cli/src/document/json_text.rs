@@ -60,7 +60,7 @@ impl<'t> Reader<'t> {
     fn string(&self, raw: &'t str, at: Position) -> Result<Text, Unreadable> {
         let text: String = parse(raw, at)?;
         let is_literal = raw.get(1..raw.len().saturating_sub(1)) == Some(&text);
-        let first = is_literal.then(|| at.of_inner(Position { line: 1, column: 2 }));
+        let first = is_literal.then(|| at.of_inner(Position::new(1, 2)));
         Ok(Text { text, first })
     }
 

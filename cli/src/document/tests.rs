@@ -1,3 +1,5 @@
+use jwt_auth_filter::encoding::json::Value;
+
 use super::*;
 
 fn one(text: &str) -> Node {
@@ -12,7 +14,7 @@ fn refused(text: &str) -> String {
 }
 
 fn at(line: usize, column: usize) -> Position {
-    Position { line, column }
+    Position::new(line, column)
 }
 
 /// What plain words are to a reader, as JSON.

@@ -145,8 +145,7 @@ impl<'t> Reader<'t> {
         let source = span.slice(self.text)?;
         let quotes = usize::from(style != ScalarStyle::Plain);
         let inner = source.get(quotes..source.len().saturating_sub(quotes))?;
-        (inner == text && !inner.contains('\n'))
-            .then(|| start.of_inner(Position { line: 1, column: quotes.saturating_add(1) }))
+        (inner == text && !inner.contains('\n')).then(|| start.of_inner(Position::new(1, quotes.saturating_add(1))))
     }
 }
 
@@ -180,7 +179,7 @@ fn size(node: &Node) -> usize {
 }
 
 fn position(marker: &Marker) -> Position {
-    Position { line: marker.line(), column: marker.col().saturating_add(1) }
+    Position::new(marker.line(), marker.col().saturating_add(1))
 }
 
 fn unreadable(error: &ScanError) -> Unreadable {

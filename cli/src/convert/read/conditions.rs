@@ -6,8 +6,8 @@ use super::super::{
     fields::{Fields, texts_of},
     gateway::PathMatch,
     report::Remark,
-    source::Value,
 };
+use crate::document::Content;
 
 /// What a route takes of what Envoy's listener speaks.
 #[derive(Debug, Clone, Copy)]
@@ -58,7 +58,7 @@ pub(super) fn paths(
             if may_be_old && text.contains(['(', '*', '+']) {
                 let message =
                     "is taken as it stands; a regular expression of a gateway before 3.0 is to begin with ~ here";
-                fields.note("paths", item.place, message);
+                fields.note("paths", item.at, message);
             }
             paths.push(PathMatch::Prefix(as_in_requests(text)));
             continue;
@@ -69,7 +69,7 @@ pub(super) fn paths(
         if is_plain && regex_syntax::parse(&regex).is_ok() {
             paths.push(PathMatch::Regex(encoded_in_any_case(&regex)));
         } else {
-            lacks.push(fields.remark("paths", item.place, "a regular expression that Envoy cannot run"));
+            lacks.push(fields.remark("paths", item.at, "a regular expression that Envoy cannot run"));
             paths.push(PathMatch::Beyond(literal_start(&regex)));
         }
     }
@@ -137,7 +137,7 @@ pub(super) fn headers(fields: &mut Fields) -> Option<Vec<(String, Vec<String>)>>
     let Some(node) = fields.take("headers") else { return Some(Vec::new()) };
     // For the gateway an underscore in the name is the same as a dash.
     let name = |name: &str| name.to_ascii_lowercase().replace('_', "-");
-    let headers = node.members().iter().map(|(header, values)| Some((name(header), texts_of(values)?)));
-    let headers = headers.collect::<Option<Vec<_>>>().filter(|_| matches!(node.value, Value::Map(_)));
+    let headers = node.members().iter().map(|member| Some((name(&member.name), texts_of(&member.value)?)));
+    let headers = headers.collect::<Option<Vec<_>>>().filter(|_| matches!(node.content, Content::Object(_)));
     fields.expect("headers", node, headers, "a map of lists of texts")
 }

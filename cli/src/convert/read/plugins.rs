@@ -4,9 +4,9 @@ use super::super::{
     fields::{Fields, texts_of},
     gateway::{Acl, Jwt, PluginKind},
     report::Report,
-    source::{Node, Place, Value},
     yaml::Yaml,
 };
+use crate::document::{Content, Member, Node, Position};
 
 /// Plugins that come with the gateway and decide nothing about who may call.
 pub(super) const LETS_ALL_IN: &[&str] = &[
@@ -68,11 +68,11 @@ pub(super) fn jwt(path: &str, configs: Configs, report: &mut Report) -> Jwt {
 
 const BY_CONSUMER_GROUP: &str = "include_consumer_groups";
 
-pub(super) fn acl(place: Place, path: &str, configs: Configs, report: &mut Report) -> PluginKind {
+pub(super) fn acl(place: Position, path: &str, configs: Configs, report: &mut Report) -> PluginKind {
     let mut list = |names: [&str; 2]| {
         let Some(node) = configured(configs, &names) else { return Vec::new() };
         texts_of(node).unwrap_or_else(|| {
-            report.fault(node.place, &format!("{path}.{}", names[0]), "expected a list of texts");
+            report.fault(node.at, &format!("{path}.{}", names[0]), "expected a list of texts");
             Vec::new()
         })
     };
@@ -92,9 +92,9 @@ pub(super) fn acl(place: Place, path: &str, configs: Configs, report: &mut Repor
 
 /// A field under one of its names. What a plugin says itself counts, be it null; what it shares fills in the rest.
 fn configured<'s>(configs: Configs<'s>, names: &[&str]) -> Option<&'s Node> {
-    let named = |config: &'s Node| config.members().iter().filter(|(key, _)| names.contains(&key.as_str()));
+    let named = |config: &'s Node| config.members().iter().filter(|member| names.contains(&member.name.as_str()));
     let config = configs.into_iter().flatten().find(|config| named(config).next().is_some())?;
-    named(config).map(|(_, node)| node).find(|node| !node.is_null())
+    named(config).map(|member| &member.value).find(|node| !node.is_null())
 }
 
 fn finish(path: &str, configs: Configs, read: &[&str], defaults: &[(&str, &str)], report: &mut Report) {
@@ -105,13 +105,15 @@ fn finish(path: &str, configs: Configs, read: &[&str], defaults: &[(&str, &str)]
 
 /// A value of the source as it is.
 fn as_yaml(node: &Node) -> Yaml {
-    match &node.value {
-        Value::Flag(flag) => (*flag).into(),
-        Value::Number(number) if number.fract() == 0.0 && *number >= 0.0 => (*number as u64).into(),
-        Value::Number(number) => number.to_string().into(),
-        Value::Text(text) => text.as_str().into(),
-        Value::List(items) => Yaml::List(items.iter().map(as_yaml).collect()),
-        Value::Map(members) => Yaml::Map(members.iter().map(|(name, node)| (name.clone(), as_yaml(node))).collect()),
-        Value::Null => "".into(),
+    match &node.content {
+        Content::Bool(flag) => (*flag).into(),
+        Content::Number(number) if number.fract() == 0.0 && *number >= 0.0 => (*number as u64).into(),
+        Content::Number(number) => number.to_string().into(),
+        Content::Text(text) => text.text.as_str().into(),
+        Content::List(items) => Yaml::List(items.iter().map(as_yaml).collect()),
+        Content::Object(members) => {
+            Yaml::Map(members.iter().map(|Member { name, value, .. }| (name.clone(), as_yaml(value))).collect())
+        }
+        Content::Null => "".into(),
     }
 }
