@@ -106,6 +106,10 @@ pub(crate) struct CheckArguments {
     /// How to print what was found
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+
+    /// Whether to show the line of the file below each fault and warning; never one that may hold a secret
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
+    pub source: ShowSource,
 }
 
 /// What `convert` is asked for.
@@ -264,6 +268,18 @@ pub(crate) enum Format {
     Text,
     /// For programs
     Json,
+}
+
+/// When the line of the file is shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ShowSource {
+    /// On a terminal
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
 }
 
 /// The completions of a shell.

@@ -6,6 +6,7 @@ mod check;
 mod cli;
 mod configurations;
 mod convert;
+mod diagnostics;
 mod document;
 mod explain;
 mod input;

@@ -1,7 +1,10 @@
 //! Reading the fields of one thing in the source: what is left over in the end is reported.
 
-use super::report::{Remark, Report};
-use crate::document::{Content, Node, Position};
+use super::report::{self, Report};
+use crate::{
+    diagnostics::Diagnostic,
+    document::{Content, Node, Position},
+};
 
 /// The fields of a thing that are still to be read. `null` is the same as no field.
 pub(super) struct Fields<'s, 'r> {
@@ -74,13 +77,13 @@ impl<'s, 'r> Fields<'s, 'r> {
     }
 
     /// Reports a field whose value has no counterpart.
-    pub(super) fn note(&mut self, name: &str, place: Position, message: &str) {
-        self.report.note(place, &format!("{}.{name}", self.path), message);
+    pub(super) fn note(&mut self, name: &str, at: Position, message: &str) {
+        self.report.note(at, &format!("{}.{name}", self.path), message);
     }
 
     /// What is to be said of a field later, when more is known.
-    pub(super) fn remark(&self, name: &str, place: Position, message: &str) -> Remark {
-        Remark { place, subject: format!("{}.{name}", self.path), message: message.to_owned() }
+    pub(super) fn remark(&self, name: &str, at: Position, message: &str) -> Diagnostic {
+        report::note(at, &format!("{}.{name}", self.path), message)
     }
 
     /// Notes what is left, but for the fields without a meaning for requests, and those at their defaults.

@@ -1,7 +1,6 @@
 //! What the gateway's configuration says, whatever form it came in.
 
-use super::report::Remark;
-use crate::document::Position;
+use crate::{diagnostics::Diagnostic, document::Position};
 
 /// A service: where requests are sent.
 #[derive(Debug)]
@@ -32,7 +31,7 @@ pub(super) struct Scheme {
 /// A route: which requests a service gets.
 #[derive(Debug)]
 pub(super) struct Route {
-    pub place: Position,
+    pub at: Position,
     pub name: String,
     /// The service's index.
     pub service: Option<usize>,
@@ -53,7 +52,7 @@ pub(super) struct Route {
     /// Whether an expression decides what matches.
     pub by_expression: bool,
     /// The conditions and paths that cannot be matched.
-    pub lacks: Vec<Remark>,
+    pub lacks: Vec<Diagnostic>,
 }
 
 /// How a path is matched; always from its start.
@@ -103,7 +102,7 @@ pub(super) struct Acl {
 /// A consumer and its credentials.
 #[derive(Debug)]
 pub(super) struct Consumer {
-    pub place: Position,
+    pub at: Position,
     pub username: Option<String>,
     pub id: Option<String>,
     pub custom_id: Option<String>,

@@ -64,7 +64,7 @@ impl Policies {
 fn note(route: &Route, access: &Access, report: &mut Report) {
     if let Some(Closed { status: 503, message }) = &access.closed {
         let message = format!("the route answers 503 until that is decided: {message}");
-        report.note(route.place, &route.name, message);
+        report.note(route.at, &route.name, message);
     }
     let outcome = match (access.is_guarded, route.is_narrower()) {
         (true, true) => "what the rest of the route matches gets 503 until that is decided",
@@ -73,7 +73,8 @@ fn note(route: &Route, access: &Access, report: &mut Report) {
         (false, false) => "the path is left out",
     };
     for lack in &route.lacks {
-        report.note(lack.place, &lack.subject, format!("{}; {outcome}", lack.message));
+        let message = format!("{}; {outcome}", lack.message);
+        report.notes.push(lack.clone().saying(message));
     }
 }
 
@@ -195,7 +196,7 @@ impl Groups {
             for group in consumer.groups.iter().filter(|group| groups.taken.contains(*group)) {
                 let name = groups.name(group);
                 let message = format!("the group {group} is called {name}, because a consumer has its name");
-                report.note(consumer.place, "acls", message);
+                report.note(consumer.at, "acls", message);
             }
         }
         groups

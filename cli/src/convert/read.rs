@@ -294,10 +294,10 @@ impl<'s> Reader<'s, '_> {
         if !is_enabled {
             return None;
         }
-        let place = entity.node.at;
+        let at = entity.node.at;
         let (Protocols { grpc_only, without_tls }, paths, headers) = (protocols?, paths?, headers?);
         let route = Route {
-            place,
+            at,
             name: self.unique_name(entity, name)?,
             service,
             methods,
@@ -322,12 +322,12 @@ impl<'s> Reader<'s, '_> {
         let custom_id = fields.name("custom_id");
         let tags = fields.texts("tags");
         fields.finish(&["jwt_secrets", "acls", "plugins"], &[("type", "0")]);
-        let place = entity.node.at;
+        let at = entity.node.at;
         let credentials = Vec::new();
         let consumer =
-            Consumer { place, username, id, custom_id, tags, groups: Vec::new(), credentials, is_barred: false };
+            Consumer { at, username, id, custom_id, tags, groups: Vec::new(), credentials, is_barred: false };
         if consumer.username.is_none() && consumer.id.is_none() && consumer.custom_id.is_none() {
-            self.report.fault(place, &entity.path, "a consumer without a username, an id and a custom_id");
+            self.report.fault(at, &entity.path, "a consumer without a username, an id and a custom_id");
             return None;
         }
         Some(push(&mut self.gateway.consumers, consumer))

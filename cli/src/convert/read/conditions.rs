@@ -5,9 +5,8 @@ use std::fmt::Write;
 use super::super::{
     fields::{Fields, texts_of},
     gateway::PathMatch,
-    report::Remark,
 };
-use crate::document::Content;
+use crate::{diagnostics::Diagnostic, document::Content};
 
 /// What a route takes of what Envoy's listener speaks.
 #[derive(Debug, Clone, Copy)]
@@ -43,7 +42,7 @@ pub(super) fn paths(
     fields: &mut Fields,
     is_regex: fn(&str) -> bool,
     may_be_old: bool,
-    lacks: &mut Vec<Remark>,
+    lacks: &mut Vec<Diagnostic>,
 ) -> Option<Vec<PathMatch>> {
     let Some(node) = fields.take("paths") else { return Some(Vec::new()) };
     let texts = texts_of(node);
