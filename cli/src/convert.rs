@@ -2,12 +2,12 @@
 
 mod entities;
 mod envoy;
+mod envoy_routes;
 mod fields;
 mod gateway;
 mod policy;
 mod read;
 mod report;
-mod routes;
 mod yaml;
 
 use std::{

@@ -3,9 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::{
+    envoy_routes::{otherwise, routes, seconds},
     gateway::{Balancing, Gateway, Service, Target},
     policy::Policies,
-    routes::{otherwise, routes, seconds},
     yaml::{Yaml, map, some, texts},
 };
 
