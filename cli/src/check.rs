@@ -1,6 +1,6 @@
 //! `jwt-auth check`: what is wrong with configurations, and what is worth a second look, each at its place in its file.
 
-mod surroundings;
+mod environment;
 mod warnings;
 
 use std::{
@@ -15,15 +15,15 @@ use serde_json::{Value, json};
 use crate::{
     cli::{CheckArguments, Format, ShowSource},
     configurations::{self, Configuration, Discovered, Findings},
-    diagnostics::{Diagnostic, Excerpts, Source, leads_to_harmless},
+    diagnostics::{Diagnostic, Excerpts, SourceFile, leads_to_harmless},
     document::{Node, Position},
     input::Input,
     output,
 };
 
 /// What was found in a file.
-struct Report {
-    source: Source,
+struct FileReport {
+    source: SourceFile,
     configurations: usize,
     diagnostics: Vec<Diagnostic>,
 }
@@ -45,7 +45,7 @@ pub(crate) fn run(arguments: &CheckArguments) -> ExitCode {
     let excerpts = excerpts(arguments.source);
     let text = match arguments.format {
         Format::Text => reports.iter().map(|report| report.text(excerpts)).collect(),
-        Format::Json => format!("{:#}\n", Value::Array(reports.iter().map(Report::json).collect())),
+        Format::Json => format!("{:#}\n", Value::Array(reports.iter().map(FileReport::json).collect())),
     };
     let has_faults = reports.iter().any(|report| report.count(true) > 0);
     match (unread, has_faults) {
@@ -64,8 +64,8 @@ fn excerpts(wanted: ShowSource) -> Excerpts {
     Excerpts::of(is_wanted, &io::stdout())
 }
 
-fn check(input: &Input, text: String) -> Report {
-    let source = Source { name: input.to_string(), text };
+fn check(input: &Input, text: String) -> FileReport {
+    let source = SourceFile { name: input.to_string(), text };
     let (configurations, mut diagnostics) = match configurations::find(&source.text, input.is_json()) {
         Ok(found) => (found.configurations.len(), diagnostics(&found)),
         Err(unreadable) => {
@@ -74,7 +74,7 @@ fn check(input: &Input, text: String) -> Report {
         }
     };
     diagnostics.sort_by_key(|diagnostic| (diagnostic.severity, diagnostic.at));
-    Report { source, configurations, diagnostics }
+    FileReport { source, configurations, diagnostics }
 }
 
 fn diagnostics(found: &Findings) -> Vec<Diagnostic> {
@@ -113,7 +113,7 @@ fn of_configuration(configuration: &Configuration) -> Vec<Diagnostic> {
     match Config::of(configuration.root.to_value()) {
         Ok(config) => {
             let mut warnings = warnings::of(configuration, &config);
-            warnings.extend(surroundings::diagnostics(&configuration.surroundings, &config));
+            warnings.extend(environment::diagnostics(&configuration.surroundings, &config));
             warnings
         }
         Err(faults) => faults.into_iter().map(|found| fault(place(root, &found), explained(root, found))).collect(),
@@ -143,7 +143,7 @@ fn explained(root: &Node, mut fault: Fault) -> Fault {
     fault
 }
 
-impl Report {
+impl FileReport {
     fn count(&self, faults: bool) -> usize {
         self.diagnostics.iter().filter(|diagnostic| diagnostic.is_fault() == faults).count()
     }

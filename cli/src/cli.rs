@@ -7,7 +7,7 @@ use clap_complete::Shell;
 use jwt_auth_filter::crypto::Algorithm;
 use serde_json::Value;
 
-use crate::signing_key::Kind;
+use crate::signing_key::KeyKind;
 
 /// Checks configurations of the JWT filter, explains its decisions, and makes tokens to try it with. Works offline.
 #[derive(Debug, Parser)]
@@ -224,7 +224,7 @@ pub(crate) struct TokenArguments {
 pub(crate) struct KeygenArguments {
     /// The algorithm that the key is for; Ed25519 and Ed448 are the two curves of EdDSA
     #[arg(value_name = "ALG", value_parser = key_kind)]
-    pub algorithm: Kind,
+    pub algorithm: KeyKind,
 
     /// The length of an RSA key, 2048 to 8192; without it, 2048
     #[arg(long, value_parser = clap::value_parser!(u16).range(2048..=8192))]
@@ -245,11 +245,11 @@ fn algorithm(name: &str) -> Result<Algorithm, String> {
     name.parse().map_err(|_| format!("expected one of {}", Algorithm::ALL.map(Algorithm::name).join(", ")))
 }
 
-fn key_kind(name: &str) -> Result<Kind, String> {
+fn key_kind(name: &str) -> Result<KeyKind, String> {
     match name {
-        "Ed25519" => Ok(Kind::For(Algorithm::EdDSA)),
-        "Ed448" => Ok(Kind::Ed448),
-        name => algorithm(name).map(Kind::For).map_err(|expected| expected + ", Ed25519, Ed448"),
+        "Ed25519" => Ok(KeyKind::For(Algorithm::EdDSA)),
+        "Ed448" => Ok(KeyKind::Ed448),
+        name => algorithm(name).map(KeyKind::For).map_err(|expected| expected + ", Ed25519, Ed448"),
     }
 }
 

@@ -1,14 +1,14 @@
 //! `jwt-auth convert`: an Envoy configuration out of the gateway's.
 
 mod entities;
+mod entity_fields;
 mod envoy;
 mod envoy_routes;
-mod fields;
 mod gateway;
-mod policy;
 mod read;
 mod report;
-mod yaml;
+mod route_policy;
+mod yaml_output;
 
 use std::{
     fmt::Write,
@@ -19,11 +19,11 @@ use std::{
 
 use jwt_auth_filter::config::{Config, Step};
 
-use self::{envoy::Surroundings, gateway::Gateway, policy::Policies, report::Report, yaml::Yaml};
+use self::{envoy::EnvoySetup, gateway::Gateway, report::Report, route_policy::Policies, yaml_output::Yaml};
 use crate::{
     cli::ConvertArguments,
-    diagnostics::{Diagnostic, Excerpts, Source},
-    document::{self, Content, Dialect, Member, Node, Position},
+    diagnostics::{Diagnostic, Excerpts, SourceFile},
+    document::{self, Dialect, Node, NodeContent, NodeMember, Position},
     input::Input,
     output,
 };
@@ -59,8 +59,8 @@ fn convert(files: &[Node], arguments: &ConvertArguments, report: &mut Report) ->
     let policies = Policies::of(&gateway, &no_route, report);
     refuse_faulty(&policies.plugin, &gateway, report);
     let ConvertArguments { listen, admin, module, .. } = arguments;
-    let surroundings = Surroundings { listen: *listen, admin: *admin, module: module.clone() };
-    envoy::bootstrap(&gateway, policies, &no_route, &surroundings)
+    let setup = EnvoySetup { listen: *listen, admin: *admin, module: module.clone() };
+    envoy::bootstrap(&gateway, policies, &no_route, &setup)
 }
 
 /// A name that no route has.
@@ -87,19 +87,19 @@ fn refuse_faulty(plugin: &Yaml, gateway: &Gateway, report: &mut Report) {
 }
 
 /// The files, and what stands in each.
-fn read_files(arguments: &ConvertArguments) -> Result<(Vec<Source>, Vec<Node>), String> {
+fn read_files(arguments: &ConvertArguments) -> Result<(Vec<SourceFile>, Vec<Node>), String> {
     let mut sources = Vec::new();
     let mut trees = Vec::new();
     for (file, path) in arguments.files.iter().enumerate() {
         let input = Input::new(path);
-        let source = Source { name: input.to_string(), text: input.read()? };
+        let source = SourceFile { name: input.to_string(), text: input.read()? };
         trees.push(tree(&source)?.in_file(file));
         sources.push(source);
     }
     Ok((sources, trees))
 }
 
-fn tree(source: &Source) -> Result<Node, String> {
+fn tree(source: &SourceFile) -> Result<Node, String> {
     let name = &source.name;
     let sources = slice::from_ref(source);
     let documents = document::read(&source.text, Dialect::Go).map_err(|error| {
@@ -110,7 +110,9 @@ fn tree(source: &Source) -> Result<Node, String> {
         .map_err(|documents| format!("{name}: {} documents; expected one", documents.len()))?;
     // `GET /config` of the Admin API: a text, and in it the configuration.
     match document.members() {
-        [Member { name: member, value: Node { content: Content::Text(config), .. }, .. }] if member == "config" => {
+        [NodeMember { name: member, value: Node { content: NodeContent::Text(config), .. }, .. }]
+            if member == "config" =>
+        {
             let documents = document::read(&config.text, Dialect::Go)
                 .map_err(|error| Diagnostic::unreadable("", error).line(sources))?;
             let [document] = <[_; 1]>::try_from(documents)
@@ -129,7 +131,7 @@ fn refuse(lines: &[String], why: &str) -> ExitCode {
     ExitCode::from(output::FAULTS)
 }
 
-fn text(converted: &Yaml, sources: &[Source], notes: &[String]) -> String {
+fn text(converted: &Yaml, sources: &[SourceFile], notes: &[String]) -> String {
     let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
     let one_line = |text: &str| text.replace(['\n', '\r'], " ");
     let mut text = format!("# Converted from {}.\n\n{converted}", one_line(&names.join(", ")));

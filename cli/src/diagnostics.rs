@@ -9,7 +9,7 @@ use crate::document::{Position, Unreadable};
 
 /// A file, as far as messages need it.
 #[derive(Debug)]
-pub(crate) struct Source {
+pub(crate) struct SourceFile {
     /// How it is called in messages.
     pub name: String,
     pub text: String,
@@ -84,7 +84,7 @@ impl Diagnostic {
     }
 
     /// `file:line:column: …` in one line, which editors read.
-    pub(crate) fn line(&self, sources: &[Source]) -> String {
+    pub(crate) fn line(&self, sources: &[SourceFile]) -> String {
         let file = sources.get(self.at.file).map_or("?", |source| source.name.as_str());
         let severity = if self.severity == Severity::Warning { "warning: " } else { "" };
         let subject = self.subject.as_ref().map(|subject| format!("{subject}: ")).unwrap_or_default();
@@ -93,7 +93,7 @@ impl Diagnostic {
     }
 
     /// The line, and below it what stands there, where that is wanted and holds no secret.
-    pub(crate) fn text(&self, sources: &[Source], excerpts: Excerpts) -> String {
+    pub(crate) fn text(&self, sources: &[SourceFile], excerpts: Excerpts) -> String {
         let line = self.line(sources);
         match sources.get(self.at.file).and_then(|source| excerpt::of(self, &source.text, excerpts)) {
             Some(excerpt) => format!("{line}\n{excerpt}"),

@@ -4,12 +4,12 @@ mod json_text;
 mod node;
 mod position;
 mod scalar;
-mod yaml;
+mod yaml_text;
 
 use thiserror::Error;
 
 pub(crate) use self::{
-    node::{Content, Member, Node, Text},
+    node::{Node, NodeContent, NodeMember, NodeText},
     position::Position,
 };
 
@@ -46,7 +46,7 @@ pub(crate) fn read(text: &str, dialect: Dialect) -> Result<Vec<Node>, Unreadable
     {
         return Ok(vec![node]);
     }
-    yaml::read(text, dialect)
+    yaml_text::read(text, dialect)
 }
 
 /// Reads JSON.
@@ -58,13 +58,13 @@ pub(crate) fn read_json(text: &str) -> Result<Node, Unreadable> {
 }
 
 /// The first member whose name another before it has.
-fn repeated(members: &[Member]) -> Option<&Member> {
+fn repeated(members: &[NodeMember]) -> Option<&NodeMember> {
     let mut names = std::collections::HashSet::with_capacity(members.len());
     members.iter().find(|member| !names.insert(member.name.as_str()))
 }
 
 /// The objection to a member that occurs twice.
-fn refuse_repeated(members: &[Member]) -> Result<(), Unreadable> {
+fn refuse_repeated(members: &[NodeMember]) -> Result<(), Unreadable> {
     match repeated(members) {
         Some(member) => Err(Unreadable { at: member.at, problem: "a member that its object already has".to_owned() }),
         None => Ok(()),

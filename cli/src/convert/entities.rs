@@ -2,11 +2,11 @@
 //! at the top, or in the answers of the Admin API.
 
 use super::report::Report;
-use crate::document::{Content, Member, Node};
+use crate::document::{Node, NodeContent, NodeMember};
 
 /// A kind of thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Kind {
+pub(super) enum EntityKind {
     Service,
     Route,
     Plugin,
@@ -19,7 +19,7 @@ pub(super) enum Kind {
     FilterChain,
 }
 
-impl Kind {
+impl EntityKind {
     const ALL: [(Self, &str, &str); 10] = [
         (Self::Service, "services", "service"),
         (Self::Route, "routes", "route"),
@@ -76,13 +76,13 @@ impl Kind {
 
 /// Whether a field of this name lists things.
 pub(super) fn is_list(name: &str) -> bool {
-    Kind::of_list(name).is_some()
+    EntityKind::of_list(name).is_some()
 }
 
 /// One thing.
 #[derive(Debug)]
 pub(super) struct Entity<'s> {
-    pub kind: Kind,
+    pub kind: EntityKind,
     /// How it is called in messages, such as `services[0].routes[1]`.
     pub path: String,
     pub node: &'s Node,
@@ -125,7 +125,7 @@ impl<'s> Entities<'s> {
 
     /// With a page, or all plugins, not there, routes would be open that are not.
     fn look_for_pages(&self, files: &[Node], report: &mut Report) {
-        let kind = |file: &Node| answer_of(file).and_then(|items| Kind::of_item(items.items().first()?));
+        let kind = |file: &Node| answer_of(file).and_then(|items| EntityKind::of_item(items.items().first()?));
         for (index, file) in files.iter().enumerate() {
             let Some(next) = file.given("next") else { continue };
             if !files.iter().skip(index.saturating_add(1)).any(|other| kind(other) == kind(file)) {
@@ -133,8 +133,8 @@ impl<'s> Entities<'s> {
             }
         }
         let answer = files.iter().find(|file| answer_of(file).is_some());
-        if let Some(file) =
-            answer.filter(|_| self.of(Kind::Route).next().is_some() && self.of(Kind::Plugin).next().is_none())
+        if let Some(file) = answer
+            .filter(|_| self.of(EntityKind::Route).next().is_some() && self.of(EntityKind::Plugin).next().is_none())
         {
             report.note(file.at, "plugins", "no answer has any: without them, everybody may use the routes");
         }
@@ -149,28 +149,28 @@ impl<'s> Entities<'s> {
         }
     }
 
-    pub(super) fn of(&self, kind: Kind) -> impl Iterator<Item = (usize, &Entity<'s>)> {
+    pub(super) fn of(&self, kind: EntityKind) -> impl Iterator<Item = (usize, &Entity<'s>)> {
         self.all.iter().enumerate().filter(move |(_, entity)| entity.kind == kind)
     }
 
-    pub(super) fn kind(&self, number: usize) -> Option<Kind> {
+    pub(super) fn kind(&self, number: usize) -> Option<EntityKind> {
         self.all.get(number).map(|entity| entity.kind)
     }
 
     /// Whether it stands in one of the kind.
-    pub(super) fn is_within(&self, entity: &Entity, kind: Kind) -> bool {
+    pub(super) fn is_within(&self, entity: &Entity, kind: EntityKind) -> bool {
         entity.within.is_some_and(|number| self.kind(number) == Some(kind))
     }
 
     /// What a reference means: a name, an id, or a map with one of them.
-    pub(super) fn find(&self, kind: Kind, reference: &Node) -> Option<usize> {
+    pub(super) fn find(&self, kind: EntityKind, reference: &Node) -> Option<usize> {
         let names = NAMES.iter().filter_map(|field| reference.given(field)?.text());
         let name = reference.text().or_else(|| names.into_iter().next())?;
         self.of(kind).find(|(_, entity)| entity.is_named(name)).map(|(number, _)| number)
     }
 
     /// Whether one of the kind has the name or id.
-    pub(super) fn has(&self, kind: Kind, name: &str) -> bool {
+    pub(super) fn has(&self, kind: EntityKind, name: &str) -> bool {
         self.of(kind).any(|(_, entity)| entity.is_named(name))
     }
 
@@ -192,16 +192,16 @@ impl<'s> Entities<'s> {
     }
 
     fn file(&mut self, file: &'s Node, report: &mut Report) {
-        if matches!(file.content, Content::List(_)) {
+        if matches!(file.content, NodeContent::List(_)) {
             return self.answer(file, report);
         }
-        if !matches!(file.content, Content::Object(_)) {
+        if !matches!(file.content, NodeContent::Object(_)) {
             return report.fault(file.at, "the file", format!("{}; expected a map", file.in_words()));
         }
         let tilde = has_tilde(file, report);
-        let says_something = |member: &&Member| !about(member) && !member.value.is_empty();
-        for Member { name, value: node, .. } in file.members().iter().filter(says_something) {
-            match Kind::of_list(name) {
+        let says_something = |member: &&NodeMember| !about(member) && !member.value.is_empty();
+        for NodeMember { name, value: node, .. } in file.members().iter().filter(says_something) {
+            match EntityKind::of_list(name) {
                 Some(kind) => self.list(kind, name, node, None, tilde, report),
                 None if name == "data" => self.answer(node, report),
                 None if name == "_plugin_configs" => {
@@ -217,7 +217,7 @@ impl<'s> Entities<'s> {
     fn answer(&mut self, node: &'s Node, report: &mut Report) {
         for (index, item) in node.items().iter().enumerate() {
             let path = format!("data[{index}]");
-            match Kind::of_item(item) {
+            match EntityKind::of_item(item) {
                 Some(kind) => self.add(kind, path, item, None, true, report),
                 None => report.note(item.at, &path, "has no counterpart"),
             }
@@ -226,7 +226,7 @@ impl<'s> Entities<'s> {
 
     fn list(
         &mut self,
-        kind: Kind,
+        kind: EntityKind,
         path: &str,
         node: &'s Node,
         within: Option<usize>,
@@ -238,7 +238,7 @@ impl<'s> Entities<'s> {
         if let Some(next) = node.given("next") {
             report.fault(next.at, &format!("{path}.next"), "the answer has more pages; expected all in one list");
         }
-        if !matches!(items.content, Content::List(_)) {
+        if !matches!(items.content, NodeContent::List(_)) {
             return report.fault(node.at, path, format!("{}; expected a list", node.in_words()));
         }
         for (index, item) in items.items().iter().enumerate() {
@@ -248,21 +248,21 @@ impl<'s> Entities<'s> {
 
     fn add(
         &mut self,
-        kind: Kind,
+        kind: EntityKind,
         path: String,
         node: &'s Node,
         within: Option<usize>,
         tilde: bool,
         report: &mut Report,
     ) {
-        if !matches!(node.content, Content::Object(_)) {
+        if !matches!(node.content, NodeContent::Object(_)) {
             return report.fault(node.at, &path, format!("{}; expected a map", node.in_words()));
         }
         self.refuse_other_workspace(1, node.given("ws_id"), report);
         let number = self.all.len();
         self.all.push(Entity { kind, path: path.clone(), node, within, tilde });
-        for Member { name, value: inner, .. } in node.members().iter().filter(|member| !member.value.is_null()) {
-            if let Some(of) = Kind::of_list(name).filter(|of| kind.may_hold(*of)) {
+        for NodeMember { name, value: inner, .. } in node.members().iter().filter(|member| !member.value.is_null()) {
+            if let Some(of) = EntityKind::of_list(name).filter(|of| kind.may_hold(*of)) {
                 self.list(of, &format!("{path}.{name}"), inner, Some(number), tilde, report);
             }
         }
@@ -271,11 +271,11 @@ impl<'s> Entities<'s> {
 
 /// The items of an answer of the Admin API.
 fn answer_of(file: &Node) -> Option<&Node> {
-    if matches!(file.content, Content::List(_)) { Some(file) } else { file.given("data") }
+    if matches!(file.content, NodeContent::List(_)) { Some(file) } else { file.given("data") }
 }
 
 /// Whether it only says something about the file. Defaults that `deck` would fill in are more than that.
-fn about(member: &Member) -> bool {
+fn about(member: &NodeMember) -> bool {
     ABOUT.contains(&member.name.as_str()) && member.value.given("defaults").is_none_or(Node::is_empty)
 }
 

@@ -13,8 +13,8 @@ mod upstreams;
 use std::collections::{HashMap, HashSet};
 
 use super::{
-    entities::{Entities, Entity, Kind, is_list},
-    fields::Fields,
+    entities::{Entities, Entity, EntityKind, is_list},
+    entity_fields::EntityFields,
     gateway::Gateway,
     report::Report,
 };
@@ -23,7 +23,7 @@ use crate::document::Node;
 /// What the files say together.
 pub(super) fn read(files: &[Node], report: &mut Report) -> Gateway {
     let entities = Entities::collect(files, report);
-    let mut reader = Reader {
+    let mut reader = KongReader {
         entities: &entities,
         index: HashMap::new(),
         names: HashSet::new(),
@@ -33,16 +33,16 @@ pub(super) fn read(files: &[Node], report: &mut Report) -> Gateway {
     };
     // In this order, so that what is referred to has been read.
     for kind in [
-        Kind::Upstream,
-        Kind::Target,
-        Kind::Service,
-        Kind::Route,
-        Kind::Consumer,
-        Kind::JwtSecret,
-        Kind::Acl,
-        Kind::ConsumerGroup,
-        Kind::FilterChain,
-        Kind::Plugin,
+        EntityKind::Upstream,
+        EntityKind::Target,
+        EntityKind::Service,
+        EntityKind::Route,
+        EntityKind::Consumer,
+        EntityKind::JwtSecret,
+        EntityKind::Acl,
+        EntityKind::ConsumerGroup,
+        EntityKind::FilterChain,
+        EntityKind::Plugin,
     ] {
         for (number, entity) in entities.of(kind) {
             reader.read(number, entity);
@@ -52,12 +52,12 @@ pub(super) fn read(files: &[Node], report: &mut Report) -> Gateway {
 }
 
 /// Reads one entity after the other. How it reads those of a kind stands in a file of its own.
-struct Reader<'s, 'r> {
+struct KongReader<'s, 'r> {
     entities: &'s Entities<'s>,
     /// What became of an entity, by its number: its index in the gateway's list. Some become nothing.
     index: HashMap<usize, usize>,
     /// The names of the services and routes so far.
-    names: HashSet<(Kind, String)>,
+    names: HashSet<(EntityKind, String)>,
     /// For what the plugins are that are there once for everything.
     scopes: HashSet<(String, Scope)>,
     gateway: Gateway,
@@ -76,20 +76,20 @@ enum Reference {
 /// The indices of the service and the route that something is for.
 type Scope = (Option<usize>, Option<usize>);
 
-impl<'s> Reader<'s, '_> {
+impl<'s> KongReader<'s, '_> {
     fn read(&mut self, number: usize, entity: &'s Entity<'s>) {
         self.refuse_references(entity);
         let read = match entity.kind {
-            Kind::Upstream => self.upstream(entity),
-            Kind::Target => self.target(entity),
-            Kind::Service => self.service(entity),
-            Kind::Route => self.route(entity),
-            Kind::Consumer => self.consumer(entity),
-            Kind::JwtSecret => self.jwt_secret(entity),
-            Kind::Acl => self.acl(entity),
-            Kind::ConsumerGroup => self.consumer_group(entity),
-            Kind::FilterChain => self.filter_chain(entity),
-            Kind::Plugin => self.plugin(entity),
+            EntityKind::Upstream => self.upstream(entity),
+            EntityKind::Target => self.target(entity),
+            EntityKind::Service => self.service(entity),
+            EntityKind::Route => self.route(entity),
+            EntityKind::Consumer => self.consumer(entity),
+            EntityKind::JwtSecret => self.jwt_secret(entity),
+            EntityKind::Acl => self.acl(entity),
+            EntityKind::ConsumerGroup => self.consumer_group(entity),
+            EntityKind::FilterChain => self.filter_chain(entity),
+            EntityKind::Plugin => self.plugin(entity),
         };
         if let Some(index) = read {
             self.index.insert(number, index);
@@ -99,9 +99,9 @@ impl<'s> Reader<'s, '_> {
     /// What only `deck` can put in, from its environment: with the reference in its place a route would match nothing, and
     /// an `acl` keep nobody out. A credential is left out instead, and a plugin without a counterpart closes its routes.
     fn refuse_references(&mut self, entity: &Entity) {
-        let is_plugin = entity.kind == Kind::Plugin;
+        let is_plugin = entity.kind == EntityKind::Plugin;
         let name = entity.node.given("name").and_then(Node::text);
-        if entity.kind == Kind::JwtSecret || is_plugin && !matches!(name, Some("jwt" | "acl")) {
+        if entity.kind == EntityKind::JwtSecret || is_plugin && !matches!(name, Some("jwt" | "acl")) {
             return;
         }
         let counts = |name: &str| !is_list(name) && !name.ends_with("_credentials") && name != "tags";
@@ -111,12 +111,12 @@ impl<'s> Reader<'s, '_> {
         }
     }
 
-    fn fields(&mut self, entity: &'s Entity<'s>) -> Fields<'s, '_> {
-        Fields::of(&entity.path, entity.node, self.report)
+    fn fields(&mut self, entity: &'s Entity<'s>) -> EntityFields<'s, '_> {
+        EntityFields::of(&entity.path, entity.node, self.report)
     }
 
     /// What an entity belongs to, be it that it stands in it or that it names it.
-    fn reference(&mut self, entity: &'s Entity<'s>, kind: Kind) -> Reference {
+    fn reference(&mut self, entity: &'s Entity<'s>, kind: EntityKind) -> Reference {
         let name = kind.as_reference();
         let within = entity.within.iter().find(|number| self.entities.kind(**number) == Some(kind)).copied();
         let number = match (within, entity.node.given(name)) {

@@ -12,25 +12,25 @@ pub(crate) struct Node {
     /// Where it begins.
     pub at: Position,
     /// What it is.
-    pub content: Content,
+    pub content: NodeContent,
 }
 
 /// What a value is.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Content {
+pub(crate) enum NodeContent {
     Null,
     Bool(bool),
     /// Any number, as the double that it is to JSON's users.
     Number(f64),
-    Text(Text),
+    Text(NodeText),
     List(Vec<Node>),
     /// The members in the order of the file, no name twice.
-    Object(Vec<Member>),
+    Object(Vec<NodeMember>),
 }
 
 /// A text, and where its characters stand.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Text {
+pub(crate) struct NodeText {
     pub text: String,
     /// Where the first character stands, if each line of the text is a line of the file with the same indentation.
     pub first: Option<Position>,
@@ -38,7 +38,7 @@ pub(crate) struct Text {
 
 /// A member of an object.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Member {
+pub(crate) struct NodeMember {
     pub name: String,
     /// Where the name stands.
     pub at: Position,
@@ -52,14 +52,14 @@ impl Node {
     }
 
     /// A member of an object.
-    pub(crate) fn member(&self, name: &str) -> Option<&Member> {
+    pub(crate) fn member(&self, name: &str) -> Option<&NodeMember> {
         self.members().iter().find(|member| member.name == name)
     }
 
     /// The members of an object; none of anything else.
-    pub(crate) fn members(&self) -> &[Member] {
+    pub(crate) fn members(&self) -> &[NodeMember] {
         match &self.content {
-            Content::Object(members) => members,
+            NodeContent::Object(members) => members,
             _ => &[],
         }
     }
@@ -67,7 +67,7 @@ impl Node {
     /// The items of a list; none of anything else.
     pub(crate) fn items(&self) -> &[Node] {
         match &self.content {
-            Content::List(items) => items,
+            NodeContent::List(items) => items,
             _ => &[],
         }
     }
@@ -75,7 +75,7 @@ impl Node {
     /// The text, if it is one.
     pub(crate) fn text(&self) -> Option<&str> {
         match &self.content {
-            Content::Text(text) => Some(&text.text),
+            NodeContent::Text(text) => Some(&text.text),
             _ => None,
         }
     }
@@ -86,15 +86,15 @@ impl Node {
     }
 
     pub(crate) fn is_null(&self) -> bool {
-        self.content == Content::Null
+        self.content == NodeContent::Null
     }
 
     /// Whether it says nothing: null, or a list or an object without anything in it.
     pub(crate) fn is_empty(&self) -> bool {
         match &self.content {
-            Content::Null => true,
-            Content::List(items) => items.is_empty(),
-            Content::Object(members) => members.is_empty(),
+            NodeContent::Null => true,
+            NodeContent::List(items) => items.is_empty(),
+            NodeContent::Object(members) => members.is_empty(),
             _ => false,
         }
     }
@@ -108,9 +108,9 @@ impl Node {
     fn set_file(&mut self, file: usize) {
         self.at.file = file;
         match &mut self.content {
-            Content::Text(Text { first: Some(first), .. }) => first.file = file,
-            Content::List(items) => items.iter_mut().for_each(|item| item.set_file(file)),
-            Content::Object(members) => members.iter_mut().for_each(|member| {
+            NodeContent::Text(NodeText { first: Some(first), .. }) => first.file = file,
+            NodeContent::List(items) => items.iter_mut().for_each(|item| item.set_file(file)),
+            NodeContent::Object(members) => members.iter_mut().for_each(|member| {
                 member.at.file = file;
                 member.value.set_file(file);
             }),
@@ -124,13 +124,14 @@ impl Node {
         let place = |inner: Position| first.map_or(at, |first| first.of_inner(inner));
         let relocate = |node: Self| node.relocated(first, at);
         let content = match self.content {
-            Content::Text(Text { text, first: inner }) => {
-                Content::Text(Text { text, first: first.and(inner).map(place) })
+            NodeContent::Text(NodeText { text, first: inner }) => {
+                NodeContent::Text(NodeText { text, first: first.and(inner).map(place) })
             }
-            Content::List(items) => Content::List(items.into_iter().map(relocate).collect()),
-            Content::Object(members) => {
-                let relocate = |Member { name, at, value }| Member { name, at: place(at), value: relocate(value) };
-                Content::Object(members.into_iter().map(relocate).collect())
+            NodeContent::List(items) => NodeContent::List(items.into_iter().map(relocate).collect()),
+            NodeContent::Object(members) => {
+                let relocate =
+                    |NodeMember { name, at, value }| NodeMember { name, at: place(at), value: relocate(value) };
+                NodeContent::Object(members.into_iter().map(relocate).collect())
             }
             other => other,
         };
@@ -143,7 +144,8 @@ impl Node {
         let Some((step, rest)) = path.split_first() else { return self.at };
         match step {
             Step::Field(name) => self.member(name).map_or(self.at, |member| {
-                let spans = matches!(member.value.content, Content::Null | Content::List(_) | Content::Object(_));
+                let spans =
+                    matches!(member.value.content, NodeContent::Null | NodeContent::List(_) | NodeContent::Object(_));
                 if rest.is_empty() && spans { member.at } else { member.value.place(rest) }
             }),
             Step::Item(index) => self.items().get(*index).map_or(self.at, |item| item.place(rest)),
@@ -167,12 +169,12 @@ impl Node {
     /// The value as the filter's own reader takes it.
     pub(crate) fn to_value(&self) -> Value<'_> {
         match &self.content {
-            Content::Null => Value::Null,
-            Content::Bool(flag) => Value::Bool(*flag),
-            Content::Number(number) => Value::Number(*number),
-            Content::Text(text) => Value::String(Cow::Borrowed(&text.text)),
-            Content::List(items) => Value::List(items.iter().map(Self::to_value).collect()),
-            Content::Object(members) => Value::Object(
+            NodeContent::Null => Value::Null,
+            NodeContent::Bool(flag) => Value::Bool(*flag),
+            NodeContent::Number(number) => Value::Number(*number),
+            NodeContent::Text(text) => Value::String(Cow::Borrowed(&text.text)),
+            NodeContent::List(items) => Value::List(items.iter().map(Self::to_value).collect()),
+            NodeContent::Object(members) => Value::Object(
                 members.iter().map(|member| (Cow::Borrowed(member.name.as_str()), member.value.to_value())).collect(),
             ),
         }
@@ -181,15 +183,15 @@ impl Node {
     /// The value as JSON.
     pub(crate) fn to_json(&self) -> serde_json::Value {
         match &self.content {
-            Content::Null => serde_json::Value::Null,
-            Content::Bool(flag) => (*flag).into(),
-            Content::Number(number) if number.fract() == 0.0 && (0.0..=9e15).contains(number) => {
+            NodeContent::Null => serde_json::Value::Null,
+            NodeContent::Bool(flag) => (*flag).into(),
+            NodeContent::Number(number) if number.fract() == 0.0 && (0.0..=9e15).contains(number) => {
                 (*number as u64).into()
             }
-            Content::Number(number) => (*number).into(),
-            Content::Text(text) => text.text.as_str().into(),
-            Content::List(items) => items.iter().map(Node::to_json).collect(),
-            Content::Object(members) => {
+            NodeContent::Number(number) => (*number).into(),
+            NodeContent::Text(text) => text.text.as_str().into(),
+            NodeContent::List(items) => items.iter().map(Node::to_json).collect(),
+            NodeContent::Object(members) => {
                 members.iter().map(|member| (member.name.clone(), member.value.to_json())).collect()
             }
         }
@@ -203,12 +205,12 @@ impl Node {
     /// What it is, without repeating it: it may be a secret.
     pub(crate) fn in_words(&self) -> &'static str {
         match &self.content {
-            Content::Null => "null",
-            Content::Bool(_) => "true or false",
-            Content::Number(_) => "a number",
-            Content::Text(_) => "a text",
-            Content::List(_) => "a list",
-            Content::Object(_) => "a map",
+            NodeContent::Null => "null",
+            NodeContent::Bool(_) => "true or false",
+            NodeContent::Number(_) => "a number",
+            NodeContent::Text(_) => "a text",
+            NodeContent::List(_) => "a list",
+            NodeContent::Object(_) => "a map",
         }
     }
 }

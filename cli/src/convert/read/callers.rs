@@ -4,15 +4,15 @@ use jwt_auth_filter::config::Config;
 
 use super::{
     super::{
-        entities::{Entity, Kind},
-        gateway::{Consumer, Credential},
-        policy,
-        yaml::{Yaml, map},
+        entities::{Entity, EntityKind},
+        gateway::{KongConsumer, KongCredential},
+        route_policy,
+        yaml_output::{Yaml, map},
     },
-    Reader, Reference, push,
+    KongReader, Reference, push,
 };
 
-impl<'s> Reader<'s, '_> {
+impl<'s> KongReader<'s, '_> {
     pub(super) fn consumer(&mut self, entity: &'s Entity<'s>) -> Option<usize> {
         let mut fields = self.fields(entity);
         let (username, id) = (fields.name("username"), fields.name("id"));
@@ -22,7 +22,7 @@ impl<'s> Reader<'s, '_> {
         let at = entity.node.at;
         let credentials = Vec::new();
         let consumer =
-            Consumer { at, username, id, custom_id, tags, groups: Vec::new(), credentials, is_barred: false };
+            KongConsumer { at, username, id, custom_id, tags, groups: Vec::new(), credentials, is_barred: false };
         if consumer.username.is_none() && consumer.id.is_none() && consumer.custom_id.is_none() {
             self.report.fault(at, &entity.path, "a consumer without a username, an id and a custom_id");
             return None;
@@ -31,7 +31,7 @@ impl<'s> Reader<'s, '_> {
     }
 
     pub(super) fn jwt_secret(&mut self, entity: &'s Entity<'s>) -> Option<usize> {
-        let consumer = self.reference(entity, Kind::Consumer);
+        let consumer = self.reference(entity, EntityKind::Consumer);
         let mut fields = self.fields(entity);
         let key = fields.name("key");
         let algorithm = fields.name("algorithm").unwrap_or_else(|| "HS256".to_owned());
@@ -44,7 +44,7 @@ impl<'s> Reader<'s, '_> {
             self.report.note(entity.node.at, &entity.path, message);
             return None;
         };
-        let credential = Credential { key, algorithm, verification_key };
+        let credential = KongCredential { key, algorithm, verification_key };
         if let Some(why) = refused(&credential) {
             self.report.note(entity.node.at, &entity.path, format!("is left out: {why}"));
             return None;
@@ -54,7 +54,7 @@ impl<'s> Reader<'s, '_> {
     }
 
     pub(super) fn acl(&mut self, entity: &'s Entity<'s>) -> Option<usize> {
-        let consumer = self.reference(entity, Kind::Consumer);
+        let consumer = self.reference(entity, EntityKind::Consumer);
         let mut fields = self.fields(entity);
         let group = fields.name("group");
         fields.finish(&["consumer"], &[]);
@@ -71,7 +71,7 @@ impl<'s> Reader<'s, '_> {
         None
     }
 
-    fn owner(&mut self, entity: &'s Entity<'s>, consumer: Reference) -> Option<&mut Consumer> {
+    fn owner(&mut self, entity: &'s Entity<'s>, consumer: Reference) -> Option<&mut KongConsumer> {
         match consumer {
             Reference::To(index) => self.gateway.consumers.get_mut(index),
             Reference::Lost => None,
@@ -84,13 +84,15 @@ impl<'s> Reader<'s, '_> {
 }
 
 /// Why the filter would not take a credential, if it would not.
-fn refused(credential: &Credential) -> Option<String> {
+fn refused(credential: &KongCredential) -> Option<String> {
     let is_reference = |text: &str| text.starts_with("{vault://") || text.contains("${{");
     if is_reference(&credential.key) || is_reference(&credential.verification_key) {
         return Some("it is only named here, and stands elsewhere".to_owned());
     }
-    let consumer =
-        map([("username", Some("x".into())), ("jwt_secrets", Some(Yaml::List(vec![policy::credential(credential)])))]);
+    let consumer = map([
+        ("username", Some("x".into())),
+        ("jwt_secrets", Some(Yaml::List(vec![route_policy::credential(credential)]))),
+    ]);
     let config = map([("consumers", Some(Yaml::List(vec![consumer])))]).to_json().to_string();
     let faults = Config::parse(config.as_bytes()).err()?;
     Some(faults.first().map_or_else(String::new, |fault| format!("{}; expected {}", fault.found, fault.expected)))

@@ -1,12 +1,12 @@
 //! The configurations of the plugins.
 
 use super::super::{
-    fields::{Fields, texts_of},
+    entity_fields::{EntityFields, texts_of},
     gateway::{Acl, Jwt, PluginKind},
     report::Report,
-    yaml::Yaml,
+    yaml_output::Yaml,
 };
-use crate::document::{Content, Member, Node, Position};
+use crate::document::{Node, NodeContent, NodeMember, Position};
 
 /// Plugins that come with the gateway and decide nothing about who may call.
 pub(super) const LETS_ALL_IN: &[&str] = &[
@@ -99,21 +99,21 @@ fn configured<'s>(configs: Configs<'s>, names: &[&str]) -> Option<&'s Node> {
 
 fn finish(path: &str, configs: Configs, read: &[&str], defaults: &[(&str, &str)], report: &mut Report) {
     for config in configs.into_iter().flatten() {
-        Fields::of(path, config, report).finish(read, defaults);
+        EntityFields::of(path, config, report).finish(read, defaults);
     }
 }
 
 /// A value of the source as it is.
 fn as_yaml(node: &Node) -> Yaml {
     match &node.content {
-        Content::Bool(flag) => (*flag).into(),
-        Content::Number(number) if number.fract() == 0.0 && *number >= 0.0 => (*number as u64).into(),
-        Content::Number(number) => number.to_string().into(),
-        Content::Text(text) => text.text.as_str().into(),
-        Content::List(items) => Yaml::List(items.iter().map(as_yaml).collect()),
-        Content::Object(members) => {
-            Yaml::Map(members.iter().map(|Member { name, value, .. }| (name.clone(), as_yaml(value))).collect())
+        NodeContent::Bool(flag) => (*flag).into(),
+        NodeContent::Number(number) if number.fract() == 0.0 && *number >= 0.0 => (*number as u64).into(),
+        NodeContent::Number(number) => number.to_string().into(),
+        NodeContent::Text(text) => text.text.as_str().into(),
+        NodeContent::List(items) => Yaml::List(items.iter().map(as_yaml).collect()),
+        NodeContent::Object(members) => {
+            Yaml::Map(members.iter().map(|NodeMember { name, value, .. }| (name.clone(), as_yaml(value))).collect())
         }
-        Content::Null => "".into(),
+        NodeContent::Null => "".into(),
     }
 }

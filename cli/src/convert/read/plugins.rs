@@ -4,27 +4,27 @@ use std::collections::HashSet;
 
 use super::{
     super::{
-        entities::{Entity, Kind},
-        gateway::{Plugin, PluginKind},
+        entities::{Entity, EntityKind},
+        gateway::{KongPlugin, PluginKind},
     },
-    Reader, Reference, Scope,
+    KongReader, Reference, Scope,
     plugin_configs::{Configs, LETS_ALL_IN, acl, jwt},
     push,
 };
-use crate::document::{Content, Node};
+use crate::document::{Node, NodeContent};
 
-impl<'s> Reader<'s, '_> {
+impl<'s> KongReader<'s, '_> {
     pub(super) fn plugin(&mut self, entity: &'s Entity<'s>) -> Option<usize> {
-        let service = self.reference(entity, Kind::Service);
-        let route = self.reference(entity, Kind::Route);
-        let consumer = self.reference(entity, Kind::Consumer);
+        let service = self.reference(entity, EntityKind::Service);
+        let route = self.reference(entity, EntityKind::Route);
+        let consumer = self.reference(entity, EntityKind::Consumer);
         let shared = self.shared_config(entity);
         let mut fields = self.fields(entity);
         let name = fields.name("name").unwrap_or_default();
         let enabled = fields.flag("enabled").unwrap_or(true);
         let names_group = fields.take("consumer_group").is_some();
         let config = fields.take("config").filter(|node| !node.is_empty()).and_then(|node| {
-            let map = Some(node).filter(|node| matches!(node.content, Content::Object(_)));
+            let map = Some(node).filter(|node| matches!(node.content, NodeContent::Object(_)));
             fields.expect("config", node, map, "a map")
         });
         let scopes = ["service", "route", "consumer", "protocols", "_config", "instance_name"];
@@ -36,7 +36,7 @@ impl<'s> Reader<'s, '_> {
             self.plugin_of_consumer(entity, &name, consumer);
             return None;
         }
-        let is_of_group = names_group || self.entities.is_within(entity, Kind::ConsumerGroup);
+        let is_of_group = names_group || self.entities.is_within(entity, EntityKind::ConsumerGroup);
         let (service, route) = scope(service, route)?;
         if let ("jwt" | "acl", false) = (name.as_str(), is_of_group) {
             self.claim_scope(entity, &name, (service, route));
@@ -56,7 +56,7 @@ impl<'s> Reader<'s, '_> {
                 PluginKind::Guard(plugin)
             }
         };
-        Some(push(&mut self.gateway.plugins, Plugin { kind, service, route }))
+        Some(push(&mut self.gateway.plugins, KongPlugin { kind, service, route }))
     }
 
     /// The configuration that the plugin shares with others, if it does.
@@ -93,15 +93,15 @@ impl<'s> Reader<'s, '_> {
 
     /// Filters for WebAssembly; any of them may keep people out.
     pub(super) fn filter_chain(&mut self, entity: &'s Entity<'s>) -> Option<usize> {
-        let service = self.reference(entity, Kind::Service);
-        let route = self.reference(entity, Kind::Route);
+        let service = self.reference(entity, EntityKind::Service);
+        let route = self.reference(entity, EntityKind::Route);
         if !self.fields(entity).flag("enabled").unwrap_or(true) {
             return None;
         }
         let (service, route) = scope(service, route)?;
         self.report.note(entity.node.at, &entity.path, "the filter chain has no counterpart");
         let kind = PluginKind::Guard("the filter chain".to_owned());
-        Some(push(&mut self.gateway.plugins, Plugin { kind, service, route }))
+        Some(push(&mut self.gateway.plugins, KongPlugin { kind, service, route }))
     }
 
     /// Without a plugin that may have kept a consumer out, the consumer must not come in.

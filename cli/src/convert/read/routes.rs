@@ -2,17 +2,17 @@
 
 use super::{
     super::{
-        entities::{Entity, Kind},
-        gateway::Route,
+        entities::{Entity, EntityKind},
+        gateway::KongRoute,
     },
-    Reader, Reference,
+    KongReader, Reference,
     conditions::{Protocols, headers, paths, protocols},
     push,
 };
 
-impl<'s> Reader<'s, '_> {
+impl<'s> KongReader<'s, '_> {
     pub(super) fn route(&mut self, entity: &'s Entity<'s>) -> Option<usize> {
-        let service = self.reference(entity, Kind::Service);
+        let service = self.reference(entity, EntityKind::Service);
         let is_regex = self.entities.regex_test(entity);
         let may_be_old = entity.path.starts_with("data[");
         let mut lacks = Vec::new();
@@ -57,7 +57,7 @@ impl<'s> Reader<'s, '_> {
         }
         let at = entity.node.at;
         let (Protocols { grpc_only, without_tls }, paths, headers) = (protocols?, paths?, headers?);
-        let route = Route {
+        let route = KongRoute {
             at,
             name: self.unique_name(entity, name)?,
             service,

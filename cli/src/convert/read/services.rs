@@ -3,14 +3,14 @@
 use super::{
     super::{
         entities::Entity,
-        gateway::{Scheme, Service},
+        gateway::{KongService, Scheme},
     },
-    Reader,
+    KongReader,
     address::Url,
     push,
 };
 
-impl<'s> Reader<'s, '_> {
+impl<'s> KongReader<'s, '_> {
     pub(super) fn service(&mut self, entity: &'s Entity<'s>) -> Option<usize> {
         let mut fields = self.fields(entity);
         let name = fields.name("name").or_else(|| fields.name("id"));
@@ -47,7 +47,7 @@ impl<'s> Reader<'s, '_> {
             self.report.fault(entity.node.at, &entity.path, "a service without a host");
             return None;
         };
-        let service = Service {
+        let service = KongService {
             name: self.unique_name(entity, name)?,
             enabled,
             scheme,

@@ -2,16 +2,16 @@
 
 use super::{
     super::{
-        entities::{Entity, Kind},
-        gateway::{Balancing, Target, Upstream},
+        entities::{Entity, EntityKind},
+        gateway::{Balancing, KongUpstream, Target},
     },
-    Reader, Reference,
+    KongReader, Reference,
     address::host_and_port,
     push,
 };
-use crate::document::{Content, Node};
+use crate::document::{Node, NodeContent};
 
-impl<'s> Reader<'s, '_> {
+impl<'s> KongReader<'s, '_> {
     pub(super) fn upstream(&mut self, entity: &'s Entity<'s>) -> Option<usize> {
         let mut fields = self.fields(entity);
         let name = fields.name("name");
@@ -41,11 +41,11 @@ impl<'s> Reader<'s, '_> {
             self.report.fault(entity.node.at, &entity.path, "an upstream without a name");
             return None;
         };
-        Some(push(&mut self.gateway.upstreams, Upstream { name, balancing, host_header, targets: Vec::new() }))
+        Some(push(&mut self.gateway.upstreams, KongUpstream { name, balancing, host_header, targets: Vec::new() }))
     }
 
     pub(super) fn target(&mut self, entity: &'s Entity<'s>) -> Option<usize> {
-        let upstream = self.reference(entity, Kind::Upstream);
+        let upstream = self.reference(entity, EntityKind::Upstream);
         let mut fields = self.fields(entity);
         let target = fields.name("target");
         let weight = fields.number("weight", 65_535).unwrap_or(100);
@@ -64,7 +64,7 @@ impl<'s> Reader<'s, '_> {
 /// Whether somewhere in it a member of this name is a number above 0.
 fn any_positive(node: &Node, name: &str) -> bool {
     node.members().iter().any(|member| {
-        let is_positive = matches!(member.value.content, Content::Number(number) if number > 0.0);
+        let is_positive = matches!(member.value.content, NodeContent::Number(number) if number > 0.0);
         (member.name == name && is_positive) || any_positive(&member.value, name)
     })
 }

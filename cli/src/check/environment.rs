@@ -3,7 +3,7 @@
 use jwt_auth_filter::{config::Config, policy::Policy};
 
 use crate::{
-    configurations::{OnFailure, Route, Surroundings},
+    configurations::{ListedRoute, OnFailure, Surroundings},
     diagnostics::Diagnostic,
     document::Position,
 };
@@ -39,7 +39,7 @@ fn on_failure(on_failure: OnFailure) -> Option<Diagnostic> {
 
 /// Faults where a route matches on what the filter changes, and rules go by the route. Envoy chooses the route again after
 /// the changes, and no rule is asked about that one.
-fn chosen_by_changes<'r>(route: &'r Route, config: &'r Config) -> impl Iterator<Item = Diagnostic> + 'r {
+fn chosen_by_changes<'r>(route: &'r ListedRoute, config: &'r Config) -> impl Iterator<Item = Diagnostic> + 'r {
     let is_changed_header =
         |name: &str| config.own_headers().chain(config.hidden_headers()).any(|own| own.eq_ignore_ascii_case(name));
     let is_hidden_parameter = |name: &String| {
@@ -58,7 +58,7 @@ fn chosen_by_changes<'r>(route: &'r Route, config: &'r Config) -> impl Iterator<
 }
 
 /// A request that Envoy redirects by itself comes to the filter again, with what the filter made of it.
-fn internal_redirects(route: &Route, config: &Config) -> Option<Diagnostic> {
+fn internal_redirects(route: &ListedRoute, config: &Config) -> Option<Diagnostic> {
     let at = route.internal_redirects?;
     let text = if !config.rules.is_empty() {
         "a request that is redirected comes with the filter's own headers, which rules refuse with 403"

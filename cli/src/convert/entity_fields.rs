@@ -3,17 +3,17 @@
 use super::report::{self, Report};
 use crate::{
     diagnostics::Diagnostic,
-    document::{Content, Node, Position},
+    document::{Node, NodeContent, Position},
 };
 
 /// The fields of a thing that are still to be read. `null` is the same as no field.
-pub(super) struct Fields<'s, 'r> {
+pub(super) struct EntityFields<'s, 'r> {
     path: &'s str,
     members: Vec<(&'s str, &'s Node)>,
     pub report: &'r mut Report,
 }
 
-impl<'s, 'r> Fields<'s, 'r> {
+impl<'s, 'r> EntityFields<'s, 'r> {
     pub(super) fn of(path: &'s str, node: &'s Node, report: &'r mut Report) -> Self {
         let members = node.members().iter().map(|member| (member.name.as_str(), &member.value));
         Self { path, members: members.filter(|(_, node)| !node.is_null()).collect(), report }
@@ -41,7 +41,7 @@ impl<'s, 'r> Fields<'s, 'r> {
 
     pub(super) fn flag(&mut self, name: &str) -> Option<bool> {
         let node = self.take(name)?;
-        let flag = if let Content::Bool(flag) = node.content { Some(flag) } else { None };
+        let flag = if let NodeContent::Bool(flag) = node.content { Some(flag) } else { None };
         self.expect(name, node, flag, "true or false")
     }
 
@@ -49,7 +49,7 @@ impl<'s, 'r> Fields<'s, 'r> {
     pub(super) fn number(&mut self, name: &str, maximum: u32) -> Option<u64> {
         let node = self.take(name)?;
         let number = match node.content {
-            Content::Number(number) if number.fract() == 0.0 && (0.0..=f64::from(maximum)).contains(&number) => {
+            NodeContent::Number(number) if number.fract() == 0.0 && (0.0..=f64::from(maximum)).contains(&number) => {
                 Some(number as u64)
             }
             _ => None,
@@ -102,6 +102,6 @@ impl<'s, 'r> Fields<'s, 'r> {
 
 /// The items of a list of texts.
 pub(super) fn texts_of(node: &Node) -> Option<Vec<String>> {
-    let Content::List(items) = &node.content else { return None };
+    let NodeContent::List(items) = &node.content else { return None };
     items.iter().map(|item| item.text().map(str::to_owned)).collect()
 }
