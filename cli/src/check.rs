@@ -1,41 +1,31 @@
 //! `jwt-auth check`: what is wrong with configurations, and what is worth a second look, each at its place in its file.
 
-mod surroundings;
+mod environment;
 mod warnings;
 
-use std::process::ExitCode;
+use std::{
+    io::{self, IsTerminal},
+    process::ExitCode,
+    slice,
+};
 
 use jwt_auth_filter::config::{Config, Fault, Step, UNKNOWN_FIELD};
 use serde_json::{Value, json};
 
 use crate::{
-    cli::{CheckArguments, Format},
-    configurations::{self, Configuration, Findings},
-    document::{Node, Position, Unreadable},
+    cli::{CheckArguments, Format, ShowSource},
+    configurations::{self, Configuration, Discovered, Findings},
+    diagnostics::{Diagnostic, Excerpts, SourceFile, leads_to_harmless},
+    document::{Node, Position},
     input::Input,
     output,
 };
 
-/// A line of the report.
-pub(crate) struct Finding {
-    pub at: Position,
-    /// The field; for a fault in the file itself, none.
-    pub path: Option<String>,
-    pub message: Message,
-}
-
-pub(crate) enum Message {
-    /// The filter refuses the configuration, or does not keep what it promises in this file.
-    Fault { found: String, expected: Option<String> },
-    /// The filter takes it.
-    Warning(String),
-}
-
 /// What was found in a file.
-struct Report {
-    file: String,
+struct FileReport {
+    source: SourceFile,
     configurations: usize,
-    findings: Vec<Finding>,
+    diagnostics: Vec<Diagnostic>,
 }
 
 /// Checks the files, and prints the findings of each.
@@ -45,16 +35,17 @@ pub(crate) fn run(arguments: &CheckArguments) -> ExitCode {
     for file in &arguments.files {
         let input = Input::new(file);
         match input.read() {
-            Ok(text) => reports.push(check(&input, &text)),
+            Ok(text) => reports.push(check(&input, text)),
             Err(problem) => {
                 output::complain(&problem);
                 unread = true;
             }
         }
     }
+    let excerpts = excerpts(arguments.source);
     let text = match arguments.format {
-        Format::Text => reports.iter().map(Report::text).collect(),
-        Format::Json => format!("{:#}\n", Value::Array(reports.iter().map(Report::json).collect())),
+        Format::Text => reports.iter().map(|report| report.text(excerpts)).collect(),
+        Format::Json => format!("{:#}\n", Value::Array(reports.iter().map(FileReport::json).collect())),
     };
     let has_faults = reports.iter().any(|report| report.count(true) > 0);
     match (unread, has_faults) {
@@ -64,35 +55,41 @@ pub(crate) fn run(arguments: &CheckArguments) -> ExitCode {
     }
 }
 
-fn check(input: &Input, text: &str) -> Report {
-    let mut report = Report { file: input.to_string(), configurations: 0, findings: Vec::new() };
-    let kind = if input.is_json() { "no JSON" } else { "neither YAML nor JSON" };
-    match configurations::find(text, input.is_json()) {
-        Err(Unreadable { at, problem }) => report.findings.push(Finding {
-            at,
-            path: None,
-            message: Message::Fault { found: format!("{kind}: {problem}"), expected: None },
-        }),
-        Ok(found) => {
-            report.configurations = found.configurations.len();
-            if found.configurations.is_empty() && found.discovered.is_empty() {
-                report.findings.push(nothing_found(&found));
-            }
-            for configuration in &found.configurations {
-                report.findings.extend(findings(configuration));
-            }
-            report.findings.extend(found.discovered.iter().map(|discovered| Finding {
-                at: discovered.at,
-                path: None,
-                message: Message::Warning(format!("{discovered}; check that too")),
-            }));
-        }
-    }
-    report.findings.sort_by_key(|finding| (!finding.is_fault(), finding.at));
-    report
+fn excerpts(wanted: ShowSource) -> Excerpts {
+    let is_wanted = match wanted {
+        ShowSource::Auto => io::stdout().is_terminal(),
+        ShowSource::Always => true,
+        ShowSource::Never => false,
+    };
+    Excerpts::of(is_wanted, &io::stdout())
 }
 
-fn nothing_found(Findings { others, of_gateway, .. }: &Findings) -> Finding {
+fn check(input: &Input, text: String) -> FileReport {
+    let source = SourceFile { name: input.to_string(), text };
+    let (configurations, mut diagnostics) = match configurations::find(&source.text, input.is_json()) {
+        Ok(found) => (found.configurations.len(), diagnostics(&found)),
+        Err(unreadable) => {
+            let what = if input.is_json() { "no JSON: " } else { "neither YAML nor JSON: " };
+            (0, vec![Diagnostic::unreadable(what, unreadable)])
+        }
+    };
+    diagnostics.sort_by_key(|diagnostic| (diagnostic.severity, diagnostic.at));
+    FileReport { source, configurations, diagnostics }
+}
+
+fn diagnostics(found: &Findings) -> Vec<Diagnostic> {
+    let mut diagnostics = Vec::new();
+    if found.configurations.is_empty() && found.discovered.is_empty() {
+        diagnostics.push(nothing_found(found));
+    }
+    diagnostics.extend(found.configurations.iter().flat_map(of_configuration));
+    let elsewhere =
+        |discovered: &Discovered| Diagnostic::warning(discovered.at, format!("{discovered}; check that too"));
+    diagnostics.extend(found.discovered.iter().map(elsewhere));
+    diagnostics
+}
+
+fn nothing_found(Findings { others, of_gateway, .. }: &Findings) -> Diagnostic {
     let names: Vec<String> = others.iter().map(|(name, at)| format!("{name} (line {})", at.line)).collect();
     let seen = match names.as_slice() {
         [] if *of_gateway => ", but the gateway's own, of which `jwt-auth convert` makes one".to_owned(),
@@ -100,37 +97,32 @@ fn nothing_found(Findings { others, of_gateway, .. }: &Findings) -> Finding {
         names => format!(", only the Wasm filters {}", names.join(", ")),
     };
     let expected = "a plugin configuration, or a Wasm filter with jwt-auth or jwt_auth in its name, root_id or module";
-    Finding {
-        at: Position::START,
-        path: None,
-        message: Message::Fault {
-            found: format!("no configuration of the filter{seen}"),
-            expected: Some(expected.to_owned()),
-        },
-    }
+    Diagnostic::fault(Position::START, format!("no configuration of the filter{seen}")).expecting(expected)
 }
 
 /// What there is to say about a configuration: its faults, or, when it has none, its warnings.
-fn findings(configuration: &Configuration) -> Vec<Finding> {
-    let fault = |at, Fault { path, found, expected }: Fault| Finding {
-        at,
-        path: Some(path.to_string()),
-        message: Message::Fault { found, expected: Some(expected) },
+fn of_configuration(configuration: &Configuration) -> Vec<Diagnostic> {
+    let root = &configuration.root;
+    let fault = |at, Fault { path, found, expected }: Fault| {
+        let is_harmless = is_harmless(root, &path.0);
+        Diagnostic::fault(at, found).about(path.to_string()).expecting(expected).if_harmless(is_harmless)
     };
     if !configuration.broken.is_empty() {
         return configuration.broken.iter().map(|broken| fault(configuration.at, broken.clone())).collect();
     }
     match Config::of(configuration.root.to_value()) {
         Ok(config) => {
-            let mut findings = warnings::of(configuration, &config);
-            findings.extend(surroundings::findings(&configuration.surroundings, &config));
-            findings
+            let mut warnings = warnings::of(configuration, &config);
+            warnings.extend(environment::diagnostics(&configuration.surroundings, &config));
+            warnings
         }
-        Err(faults) => {
-            let root = &configuration.root;
-            faults.into_iter().map(|found| fault(place(root, &found), explained(root, found))).collect()
-        }
+        Err(faults) => faults.into_iter().map(|found| fault(place(root, &found), explained(root, found))).collect(),
     }
+}
+
+/// Whether a value is there, of a kind that holds no secrets.
+fn is_harmless(root: &Node, path: &[Step]) -> bool {
+    leads_to_harmless(path) && root.find(path).is_some()
 }
 
 /// Where a fault stands: a field that should not be there, at its name.
@@ -151,16 +143,18 @@ fn explained(root: &Node, mut fault: Fault) -> Fault {
     fault
 }
 
-impl Report {
+impl FileReport {
     fn count(&self, faults: bool) -> usize {
-        self.findings.iter().filter(|finding| finding.is_fault() == faults).count()
+        self.diagnostics.iter().filter(|diagnostic| diagnostic.is_fault() == faults).count()
     }
 
-    fn text(&self) -> String {
-        let mut lines: Vec<String> = self.findings.iter().map(|finding| finding.text(&self.file)).collect();
+    fn text(&self, excerpts: Excerpts) -> String {
+        let sources = slice::from_ref(&self.source);
+        let mut lines: Vec<String> =
+            self.diagnostics.iter().map(|diagnostic| diagnostic.text(sources, excerpts)).collect();
         let verdict = format!(
             "{}: {}, {}, {}",
-            self.file,
+            self.source.name,
             output::counted(self.configurations, "configuration"),
             output::counted(self.count(true), "fault"),
             output::counted(self.count(false), "warning"),
@@ -170,41 +164,15 @@ impl Report {
     }
 
     fn json(&self) -> Value {
+        let of = |faults: bool| {
+            let wanted = self.diagnostics.iter().filter(|diagnostic| diagnostic.is_fault() == faults);
+            wanted.map(Diagnostic::json).collect::<Vec<_>>()
+        };
         json!({
-            "file": self.file,
+            "file": self.source.name,
             "configurations": self.configurations,
-            "faults": self.findings.iter().filter(|it| it.is_fault()).map(Finding::json).collect::<Vec<_>>(),
-            "warnings": self.findings.iter().filter(|it| !it.is_fault()).map(Finding::json).collect::<Vec<_>>(),
+            "faults": of(true),
+            "warnings": of(false),
         })
-    }
-}
-
-impl Finding {
-    fn is_fault(&self) -> bool {
-        matches!(self.message, Message::Fault { .. })
-    }
-
-    fn text(&self, file: &str) -> String {
-        let place = format!("{file}:{}", self.at);
-        let path = self.path.as_deref().map(|path| format!("{path}: ")).unwrap_or_default();
-        match &self.message {
-            Message::Fault { found, expected: Some(expected) } => {
-                format!("{place}: {path}{found}; expected {expected}")
-            }
-            Message::Fault { found, expected: None } => format!("{place}: {path}{found}"),
-            Message::Warning(text) => format!("{place}: warning: {path}{text}"),
-        }
-    }
-
-    fn json(&self) -> Value {
-        let Self { at, path, message } = self;
-        match message {
-            Message::Fault { found, expected } => {
-                json!({ "line": at.line, "column": at.column, "path": path, "found": found, "expected": expected })
-            }
-            Message::Warning(text) => {
-                json!({ "line": at.line, "column": at.column, "path": path, "message": text })
-            }
-        }
     }
 }

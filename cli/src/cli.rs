@@ -7,7 +7,7 @@ use clap_complete::Shell;
 use jwt_auth_filter::crypto::Algorithm;
 use serde_json::Value;
 
-use crate::signing_key::Kind;
+use crate::signing_key::KeyKind;
 
 /// Checks configurations of the JWT filter, explains its decisions, and makes tokens to try it with. Works offline.
 #[derive(Debug, Parser)]
@@ -106,6 +106,10 @@ pub(crate) struct CheckArguments {
     /// How to print what was found
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+
+    /// Whether to show the line of the file below each fault and warning; never one that may hold a secret
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
+    pub source: ShowSource,
 }
 
 /// What `convert` is asked for.
@@ -220,7 +224,7 @@ pub(crate) struct TokenArguments {
 pub(crate) struct KeygenArguments {
     /// The algorithm that the key is for; Ed25519 and Ed448 are the two curves of EdDSA
     #[arg(value_name = "ALG", value_parser = key_kind)]
-    pub algorithm: Kind,
+    pub algorithm: KeyKind,
 
     /// The length of an RSA key, 2048 to 8192; without it, 2048
     #[arg(long, value_parser = clap::value_parser!(u16).range(2048..=8192))]
@@ -241,11 +245,11 @@ fn algorithm(name: &str) -> Result<Algorithm, String> {
     name.parse().map_err(|_| format!("expected one of {}", Algorithm::ALL.map(Algorithm::name).join(", ")))
 }
 
-fn key_kind(name: &str) -> Result<Kind, String> {
+fn key_kind(name: &str) -> Result<KeyKind, String> {
     match name {
-        "Ed25519" => Ok(Kind::For(Algorithm::EdDSA)),
-        "Ed448" => Ok(Kind::Ed448),
-        name => algorithm(name).map(Kind::For).map_err(|expected| expected + ", Ed25519, Ed448"),
+        "Ed25519" => Ok(KeyKind::For(Algorithm::EdDSA)),
+        "Ed448" => Ok(KeyKind::Ed448),
+        name => algorithm(name).map(KeyKind::For).map_err(|expected| expected + ", Ed25519, Ed448"),
     }
 }
 
@@ -264,6 +268,18 @@ pub(crate) enum Format {
     Text,
     /// For programs
     Json,
+}
+
+/// When the line of the file is shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ShowSource {
+    /// On a terminal
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
 }
 
 /// The completions of a shell.

@@ -16,9 +16,9 @@ use jwt_auth_filter::config::{Config, FIELDS, Fault};
 use self::surroundings::{Around, Form};
 pub(crate) use self::{
     credentials::CredentialPlace,
-    surroundings::{OnFailure, Route, Surroundings},
+    surroundings::{ListedRoute, OnFailure, Surroundings},
 };
-use crate::document::{self, Content, Dialect, Node, Position, Text, Unreadable};
+use crate::document::{self, Dialect, Node, NodeContent, NodeText, Position, Unreadable};
 
 const WASM: &str = "envoy.extensions.filters.http.wasm.v3.Wasm";
 const TYPED_STRUCTS: [&str; 2] = ["udpa.type.v1.TypedStruct", "xds.type.v3.TypedStruct"];
@@ -116,7 +116,7 @@ fn is_config_map(document: &Node) -> bool {
 /// Looks at the files of a ConfigMap that Envoy would read and that hold a Wasm filter.
 fn walk_files(files: &Node, findings: &mut Findings) -> Result<(), Unreadable> {
     for file in files.members() {
-        let Content::Text(text) = &file.value.content else { continue };
+        let NodeContent::Text(text) = &file.value.content else { continue };
         if !text.text.contains(WASM) {
             continue;
         }
@@ -136,7 +136,8 @@ fn is_other(document: &Node) -> bool {
     let begins = |name: &str, field: &str| field.get(..4).is_some_and(|beginning| name.starts_with(beginning));
     let is_ours = |name: &str| FIELDS.iter().any(|field| field.name == name || begins(name, field.name));
     let members = document.members();
-    document.content == Content::Null || (!members.is_empty() && !members.iter().any(|member| is_ours(&member.name)))
+    document.content == NodeContent::Null
+        || (!members.is_empty() && !members.iter().any(|member| is_ours(&member.name)))
 }
 
 fn bare(document: &Node) -> Configuration {
@@ -222,11 +223,11 @@ fn consider(
 ) {
     let mut names: Vec<String> = names.into_iter().map(str::to_owned).collect();
     names.dedup();
-    let fields =
-        configuration.map_or(Fields::Tree(Node { at: filter.at, content: Content::Object(Vec::new()) }), fields);
-    let (root, broken) = match fields {
-        Fields::Tree(root) => (root, Vec::new()),
-        Fields::Broken(at, faults) => (Node { at, content: Content::Null }, faults),
+    let config =
+        configuration.map_or(Unpacked::Tree(Node { at: filter.at, content: NodeContent::Object(Vec::new()) }), unpack);
+    let (root, broken) = match config {
+        Unpacked::Tree(root) => (root, Vec::new()),
+        Unpacked::Broken(at, faults) => (Node { at, content: NodeContent::Null }, faults),
     };
     let is_named = |name: &str| ["jwt-auth", "jwt_auth"].iter().any(|ours| name.to_ascii_lowercase().contains(ours));
     if names.iter().any(|name| is_named(name))
@@ -250,37 +251,37 @@ fn module(filter: &Node) -> Option<&str> {
 }
 
 /// The plugin's fields.
-enum Fields {
+enum Unpacked {
     Tree(Node),
     Broken(Position, Vec<Fault>),
 }
 
 /// Takes a configuration out of its `google.protobuf.Any`, if it is in one.
-fn fields(node: &Node) -> Fields {
-    let Some(type_url) = node.get("@type").and_then(Node::text) else { return Fields::Tree(node.clone()) };
-    let empty = Node { at: node.at, content: Content::Object(Vec::new()) };
+fn unpack(node: &Node) -> Unpacked {
+    let Some(type_url) = node.get("@type").and_then(Node::text) else { return Unpacked::Tree(node.clone()) };
+    let empty = Node { at: node.at, content: NodeContent::Object(Vec::new()) };
     match (type_url.rsplit('/').next(), node.get("value")) {
-        (Some(STRUCT | STRING_VALUE), None) => Fields::Tree(empty),
-        (Some(STRUCT), Some(value)) => Fields::Tree(value.clone()),
-        (Some(STRING_VALUE), Some(Node { at, content: Content::Text(text) })) => embedded(text, *at),
+        (Some(STRUCT | STRING_VALUE), None) => Unpacked::Tree(empty),
+        (Some(STRUCT), Some(value)) => Unpacked::Tree(value.clone()),
+        (Some(STRING_VALUE), Some(Node { at, content: NodeContent::Text(text) })) => embedded(text, *at),
         _ => {
             let expected = format!("{STRUCT}, or {STRING_VALUE} that holds JSON");
             let fault = Fault { path: Default::default(), found: "another message".to_owned(), expected };
-            Fields::Broken(node.at, vec![fault])
+            Unpacked::Broken(node.at, vec![fault])
         }
     }
 }
 
 /// Reads JSON that stands in a text of the file.
-fn embedded(text: &Text, at: Position) -> Fields {
+fn embedded(text: &NodeText, at: Position) -> Unpacked {
     match document::read_json(&text.text) {
-        Ok(node) => Fields::Tree(node.relocated(text.first, at)),
+        Ok(node) => Unpacked::Tree(node.relocated(text.first, at)),
         Err(unreadable) => {
             let place = text.first.map_or(at, |first| first.of_inner(unreadable.at));
             match Config::parse(text.text.as_bytes()) {
                 // Nothing at all is a configuration too.
-                Ok(_) => Fields::Tree(Node { at, content: Content::Object(Vec::new()) }),
-                Err(faults) => Fields::Broken(place, faults),
+                Ok(_) => Unpacked::Tree(Node { at, content: NodeContent::Object(Vec::new()) }),
+                Err(faults) => Unpacked::Broken(place, faults),
             }
         }
     }

@@ -1,51 +1,43 @@
 //! `jwt-auth convert`: an Envoy configuration out of the gateway's.
 
 mod entities;
+mod entity_fields;
 mod envoy;
-mod fields;
+mod envoy_routes;
 mod gateway;
-mod policy;
 mod read;
 mod report;
-mod routes;
-mod source;
-mod yaml;
+mod route_policy;
+mod yaml_output;
 
-use std::{fmt::Write, process::ExitCode};
+use std::{
+    fmt::Write,
+    io::{self, IsTerminal},
+    process::ExitCode,
+    slice,
+};
 
 use jwt_auth_filter::config::{Config, Step};
 
-use self::{
-    envoy::Surroundings,
-    gateway::Gateway,
-    policy::Policies,
-    report::{Line, Remark, Report},
-    source::{Node, Place},
-    yaml::Yaml,
-};
+use self::{envoy::EnvoySetup, gateway::Gateway, report::Report, route_policy::Policies, yaml_output::Yaml};
 use crate::{
     cli::ConvertArguments,
-    document::{self, Dialect},
+    diagnostics::{Diagnostic, Excerpts, SourceFile},
+    document::{self, Dialect, Node, NodeContent, NodeMember, Position},
     input::Input,
     output,
 };
 
 /// Prints the Envoy configuration, and at its end what could not be converted.
 pub(crate) fn run(arguments: &ConvertArguments) -> ExitCode {
-    let inputs: Vec<Input> = arguments.files.iter().map(Input::new).collect();
-    let names: Vec<String> = inputs.iter().map(Input::to_string).collect();
-    let files = match inputs.iter().enumerate().map(|(file, input)| source(file, input)).collect::<Result<Vec<_>, _>>()
-    {
-        Ok(files) => files,
+    let (sources, trees) = match read_files(arguments) {
+        Ok(read) => read,
         Err(problem) => return output::fail(&problem),
     };
     let mut report = Report::default();
-    let converted = convert(&files, arguments, &mut report);
-    for remarks in [&mut report.notes, &mut report.faults] {
-        remarks.sort();
-        remarks.dedup();
-    }
-    let lines = |remarks: &[Remark]| remarks.iter().map(|remark| Line(remark, &names).to_string()).collect::<Vec<_>>();
+    let converted = convert(&trees, arguments, &mut report);
+    let report = report.sorted();
+    let lines = |all: &[Diagnostic]| all.iter().map(|diagnostic| diagnostic.line(&sources)).collect::<Vec<_>>();
     let (notes, faults) = (lines(&report.notes), lines(&report.faults));
     if !faults.is_empty() {
         return refuse(&faults, "not converted: the gateway or the filter would refuse it");
@@ -58,7 +50,7 @@ pub(crate) fn run(arguments: &ConvertArguments) -> ExitCode {
         1 => eprintln!("1 setting has no counterpart; it is listed at the end of the output"),
         several => eprintln!("{several} settings have no counterpart; they are listed at the end of the output"),
     }
-    output::print(&text(&converted, &names, &notes))
+    output::print(&text(&converted, &sources, &notes))
 }
 
 fn convert(files: &[Node], arguments: &ConvertArguments, report: &mut Report) -> Yaml {
@@ -67,8 +59,8 @@ fn convert(files: &[Node], arguments: &ConvertArguments, report: &mut Report) ->
     let policies = Policies::of(&gateway, &no_route, report);
     refuse_faulty(&policies.plugin, &gateway, report);
     let ConvertArguments { listen, admin, module, .. } = arguments;
-    let surroundings = Surroundings { listen: *listen, admin: *admin, module: module.clone() };
-    envoy::bootstrap(&gateway, policies, &no_route, &surroundings)
+    let setup = EnvoySetup { listen: *listen, admin: *admin, module: module.clone() };
+    envoy::bootstrap(&gateway, policies, &no_route, &setup)
 }
 
 /// A name that no route has.
@@ -88,27 +80,46 @@ fn refuse_faulty(plugin: &Yaml, gateway: &Gateway, report: &mut Report) {
             [Step::Field(list), Step::Item(index), ..] if list == "consumers" => gateway.consumers.get(*index),
             _ => None,
         };
-        let place = consumer.map_or(Place { file: 0, line: 1, column: 1 }, |consumer| consumer.place);
-        report.fault(place, &fault.path.to_string(), format!("{}; expected {}", fault.found, fault.expected));
+        let at = consumer.map_or(Position::START, |consumer| consumer.at);
+        let diagnostic = Diagnostic::fault(at, fault.found).about(fault.path.to_string()).expecting(fault.expected);
+        report.faults.push(diagnostic);
     }
 }
 
-fn source(file: usize, input: &Input) -> Result<Node, String> {
-    let text = input.read()?;
-    let unreadable = |error: document::Unreadable| format!("{input}:{}: {}", error.at, error.problem);
-    let documents = document::read(&text, Dialect::Go).map_err(unreadable)?;
+/// The files, and what stands in each.
+fn read_files(arguments: &ConvertArguments) -> Result<(Vec<SourceFile>, Vec<Node>), String> {
+    let mut sources = Vec::new();
+    let mut trees = Vec::new();
+    for (file, path) in arguments.files.iter().enumerate() {
+        let input = Input::new(path);
+        let source = SourceFile { name: input.to_string(), text: input.read()? };
+        trees.push(tree(&source)?.in_file(file));
+        sources.push(source);
+    }
+    Ok((sources, trees))
+}
+
+fn tree(source: &SourceFile) -> Result<Node, String> {
+    let name = &source.name;
+    let sources = slice::from_ref(source);
+    let documents = document::read(&source.text, Dialect::Go).map_err(|error| {
+        let excerpts = Excerpts::of(io::stderr().is_terminal(), &io::stderr());
+        Diagnostic::unreadable("", error).text(sources, excerpts)
+    })?;
     let [document] = <[_; 1]>::try_from(documents)
-        .map_err(|documents| format!("{input}: {} documents; expected one", documents.len()))?;
-    let node = Node::of(file, document);
+        .map_err(|documents| format!("{name}: {} documents; expected one", documents.len()))?;
     // `GET /config` of the Admin API: a text, and in it the configuration.
-    match node.members() {
-        [(name, config)] if name == "config" && config.text().is_some() => {
-            let documents = document::read(config.text().unwrap_or_default(), Dialect::Go).map_err(unreadable)?;
+    match document.members() {
+        [NodeMember { name: member, value: Node { content: NodeContent::Text(config), .. }, .. }]
+            if member == "config" =>
+        {
+            let documents = document::read(&config.text, Dialect::Go)
+                .map_err(|error| Diagnostic::unreadable("", error).line(sources))?;
             let [document] = <[_; 1]>::try_from(documents)
-                .map_err(|documents| format!("{input}: {} documents in config; expected one", documents.len()))?;
-            Ok(Node::of(file, document))
+                .map_err(|documents| format!("{name}: {} documents in config; expected one", documents.len()))?;
+            Ok(document)
         }
-        _ => Ok(node),
+        _ => Ok(document),
     }
 }
 
@@ -120,7 +131,8 @@ fn refuse(lines: &[String], why: &str) -> ExitCode {
     ExitCode::from(output::FAULTS)
 }
 
-fn text(converted: &Yaml, names: &[String], notes: &[String]) -> String {
+fn text(converted: &Yaml, sources: &[SourceFile], notes: &[String]) -> String {
+    let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
     let one_line = |text: &str| text.replace(['\n', '\r'], " ");
     let mut text = format!("# Converted from {}.\n\n{converted}", one_line(&names.join(", ")));
     if notes.is_empty() {

@@ -6,12 +6,14 @@ mod check;
 mod cli;
 mod configurations;
 mod convert;
+mod diagnostics;
 mod document;
 mod explain;
 mod input;
+mod json_schema;
 mod keygen;
 mod output;
-mod schema;
+
 mod signing_key;
 mod time;
 mod token;
@@ -29,7 +31,7 @@ fn main() -> ExitCode {
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Token(arguments) => token::run(&arguments),
         Command::Keygen(arguments) => keygen::run(&arguments),
-        Command::Schema => output::print(&schema::text()),
+        Command::Schema => output::print(&json_schema::text()),
         Command::Completions { shell } => output::print(&cli::completions(shell)),
         Command::Man { command } => match cli::manual(command.as_deref()) {
             Some(page) => output::print(&page),

@@ -1,7 +1,8 @@
 //! What a command prints, and how it ends.
 
 use std::{
-    io::{self, ErrorKind, Write},
+    env,
+    io::{self, ErrorKind, IsTerminal, Write},
     process::ExitCode,
 };
 
@@ -39,6 +40,13 @@ pub(crate) fn complain(problem: &str) {
 /// Tells something that is worth knowing and no problem.
 pub(crate) fn note(text: &str) {
     _ = writeln!(io::stderr(), "note: {text}");
+}
+
+/// Colours are for terminals that have them, and for people who have not asked for none (https://no-color.org).
+pub(crate) fn has_colours(stream: &impl IsTerminal) -> bool {
+    let is_plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+        || env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
+    stream.is_terminal() && !is_plain
 }
 
 /// A number of things: `1 fault`, `2 faults`.

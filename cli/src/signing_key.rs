@@ -32,7 +32,7 @@ pub(crate) trait SigningKey {
 
 /// What a key can be made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum KeyKind {
     /// The usual key of an algorithm; Ed25519 for EdDSA.
     For(Algorithm),
     /// The other curve of EdDSA.
@@ -40,10 +40,10 @@ pub(crate) enum Kind {
 }
 
 /// Makes a key. `bits` are the length of an RSA modulus.
-pub(crate) fn generate(kind: Kind, bits: u16) -> Option<Box<dyn SigningKey>> {
+pub(crate) fn generate(kind: KeyKind, bits: u16) -> Option<Box<dyn SigningKey>> {
     let algorithm = match kind {
-        Kind::For(algorithm) => algorithm,
-        Kind::Ed448 => return Some(Box::new(ed448_goldilocks::SigningKey::generate())),
+        KeyKind::For(algorithm) => algorithm,
+        KeyKind::Ed448 => return Some(Box::new(ed448_goldilocks::SigningKey::generate())),
     };
     Some(match algorithm {
         HS256 => Box::new(Secret::random(<[u8; 32]>::generate())),

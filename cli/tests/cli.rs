@@ -281,6 +281,106 @@ fn every_fault_is_printed_at_its_line_and_column() {
     );
 }
 
+/// What `check` shows of a file below its messages.
+fn shown(name: &str, content: &str) -> Vec<String> {
+    let path = file(name, content);
+    let Run { out, .. } = run(&["check", "--source", "always", &path]);
+    let messages = run(&["check", &path]).out;
+    // Without the option, a pipe gets the messages alone.
+    let (shown, told): (Vec<&str>, Vec<&str>) = out.lines().partition(|line| {
+        line.trim_start_matches([' ', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']).starts_with('|')
+    });
+    assert_eq!(told, messages.lines().collect::<Vec<_>>());
+    assert_eq!(messages, run(&["check", "--source", "never", &path]).out);
+    shown.into_iter().map(str::to_owned).collect()
+}
+
+#[test]
+fn the_line_of_a_fault_is_shown_below_it_on_demand() {
+    let yaml = "realm: a\nclaims_to_verify: [exp, iat] # not only\nanonymous: 'nobody'\nclock_skew_seconds: 400\n";
+    assert_eq!(
+        shown("excerpts.yaml", yaml),
+        [
+            "  |",
+            "2 | claims_to_verify: [exp, iat]",
+            "  |                         ^^^",
+            "  |",
+            "3 | anonymous: 'nobody'",
+            "  |            ^^^^^^^^",
+            "  |",
+            "4 | clock_skew_seconds: 400",
+            "  |                     ^^^",
+        ]
+    );
+    assert_eq!(
+        shown("excerpts-broken.yaml", "claims_to_verify: [exp\nhost_crypto: off\n"),
+        ["  |", "2 | host_crypto: off", "  |            ^"]
+    );
+    let warned = shown("excerpts-warned.yaml", "uri_param_names: []\nconsumers: []\nclaims_to_verify: [nbf]\n");
+    assert_eq!(warned[4..], ["3 | claims_to_verify: [nbf]", "  | ^^^^^^^^^^^^^^^^"]);
+    // What is not there has no line of its own.
+    assert_eq!(shown("excerpts-absent.yaml", "uri_param_names: []\n"), [""; 0]);
+}
+
+/// Every field of a table, with a text in the place of its value, and in that of every value within it.
+fn filled_with(text: &str, fields: &[Field]) -> Value {
+    fn value(text: &str, shape: Shape) -> Value {
+        match shape {
+            Shape::Object(fields) => filled_with(text, fields),
+            Shape::List(item) => json!([value(text, *item)]),
+            _ => text.into(),
+        }
+    }
+    fields.iter().map(|field| (field.name.to_owned(), value(text, field.about.shape))).collect()
+}
+
+/// As [`filled_with`], with one line for each value, in YAML.
+fn block_yaml(value: &Value, indent: usize) -> String {
+    match value {
+        Value::Object(members) => {
+            let line =
+                |(name, value): (&String, &Value)| format!("\n{:indent$}{name}:{}", "", block_yaml(value, indent + 2));
+            members.iter().map(line).collect()
+        }
+        Value::Array(items) => {
+            items.iter().map(|item| format!("\n{:indent$}-{}", "", block_yaml(item, indent + 2))).collect()
+        }
+        other => format!(" {other}"),
+    }
+}
+
+#[test]
+fn no_line_is_shown_that_may_hold_a_secret() {
+    for secret in [
+        "8Zz5tw0Ionm3XPZZfN0NOml3z9FMfmpgXwovR9fp6ryDIoGRM8EPHAB6iHsc0fb",
+        "correct horse battery staple",
+        "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ\n-----END PRIVATE KEY-----\n",
+        "eyJhbGciOiJub25lIn0.e30.",
+        "4711471147114711",
+    ] {
+        let everywhere = filled_with(secret, FIELDS);
+        let mut forms = vec![
+            everywhere.to_string(),
+            format!("{everywhere:#}"),
+            block_yaml(&everywhere, 0),
+            block_yaml(&everywhere, 0).replace('"', "'"),
+            format!("claims_to_verify: [exp, iat, {secret}]\nrealm: [{secret}]\nanonymous: # {secret}\n  - {secret}\n"),
+            format!("{secret}: exp\n\"{secret}\":\n- auto\n"),
+            format!("host_crypto: [auto, {secret}\nrealm: {secret}\n"),
+            format!("claims_to_verify:\n  {secret}\nhost_crypto: |\n  {secret}\n   off\n"),
+            format!("host_crypto: auto: {secret}\n"),
+            format!("consumers:\n- username: a\n  jwt_secrets:\n  - {{algorithm: HS256, secrt: {secret}}}\n"),
+        ];
+        forms.extend(everywhere.as_object().unwrap().keys().map(|name| format!("{name}: {secret}\nx: [\n")));
+        for (number, form) in forms.iter().enumerate() {
+            let lines = shown("secrets.yaml", form);
+            for word in secret.split_whitespace().filter(|word| word.len() > 3) {
+                assert!(!lines.iter().any(|line| line.contains(word)), "form {number}: {lines:#?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_file_that_is_json_by_its_name_is_read_as_json() {
     for content in ["{\"realm\": \"x\",}", "realm: x\n", "{\"realm\": \"x\"} // end"] {

@@ -7,21 +7,21 @@ use jwt_auth_filter::{
     policy::{Credential, Policy},
 };
 
-use super::{Finding, Message};
+use super::is_harmless;
 use crate::{
     configurations::{Configuration, CredentialPlace},
+    diagnostics::Diagnostic,
     document::Node,
 };
 
 /// The warnings about a configuration without faults.
-pub(super) fn of(configuration: &Configuration, config: &Config) -> Vec<Finding> {
-    let warn = |path: Vec<Step>, text: &str| Finding {
-        at: configuration.root.place(&path),
-        path: Some(Path(path).to_string()),
-        message: Message::Warning(text.to_owned()),
+pub(super) fn of(configuration: &Configuration, config: &Config) -> Vec<Diagnostic> {
+    let warn = |path: Vec<Step>, text: &str| {
+        let (at, is_harmless) = (configuration.root.place(&path), is_harmless(&configuration.root, &path));
+        Diagnostic::warning(at, text).about(Path(path).to_string()).if_harmless(is_harmless)
     };
     let field = |name: &str| vec![Step::Field(name.to_owned())];
-    let mut warnings: Vec<Finding> =
+    let mut warnings: Vec<Diagnostic> =
         config.warnings.iter().map(|warning| warn(warning.path.0.clone(), &warning.text)).collect();
 
     if config.credentials.is_empty() {

@@ -1,6 +1,6 @@
 //! What stands around a filter in its file, as far as it matters to what the filter promises.
 
-use crate::document::{Content, Node, Position};
+use crate::document::{Node, NodeContent, Position};
 
 const MANAGER: &str = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
 
@@ -14,7 +14,7 @@ pub(crate) struct Surroundings {
     /// The listener, if it buffers as much of a request that waits as Envoy's default lets it.
     pub unlimited_buffer: Option<Position>,
     /// The routes that the file lists.
-    pub routes: Vec<Route>,
+    pub routes: Vec<ListedRoute>,
 }
 
 /// What a file says of requests that come when the module has failed.
@@ -31,7 +31,7 @@ pub(crate) enum OnFailure {
 
 /// A route, as far as the filter's changes to a request matter to it.
 #[derive(Debug)]
-pub(crate) struct Route {
+pub(crate) struct ListedRoute {
     /// The headers that it matches on, in lower case.
     pub headers: Vec<(String, Position)>,
     /// The parameters of the query that it matches on.
@@ -86,7 +86,7 @@ fn on_failure(filter: &Node, form: Form) -> OnFailure {
         filter.get(name).filter(|node| node.text() == Some(value)).map(|node| (node.at, name))
     };
     let is_true = |name: &'static str| {
-        filter.get(name).filter(|node| node.content == Content::Bool(true)).map(|node| (node.at, name))
+        filter.get(name).filter(|node| node.content == NodeContent::Bool(true)).map(|node| (node.at, name))
     };
     let unless_set = |name: &'static str| filter.get(name).is_none().then_some((filter.at, name));
     let open = match form {
@@ -108,20 +108,20 @@ fn on_failure(filter: &Node, form: Form) -> OnFailure {
     }
 }
 
-fn routes(manager: &Node) -> Vec<Route> {
+fn routes(manager: &Node) -> Vec<ListedRoute> {
     let hosts = manager.get("route_config").and_then(|config| config.get("virtual_hosts")).map(Node::items);
     let routes = hosts.unwrap_or_default().iter().filter_map(|host| host.get("routes")).flat_map(Node::items);
     routes.map(route).collect()
 }
 
-fn route(node: &Node) -> Route {
+fn route(node: &Node) -> ListedRoute {
     let names = |kind: &str| {
         let matchers = node.get("match").and_then(|matching| matching.get(kind)).map(Node::items).unwrap_or_default();
         let named = |matcher: &Node| matcher.get("name").and_then(|name| Some((name.text()?.to_owned(), name.at)));
         matchers.iter().filter_map(named).collect::<Vec<_>>()
     };
     let redirects = node.get("route").and_then(|action| action.get("internal_redirect_policy"));
-    Route {
+    ListedRoute {
         headers: names("headers").into_iter().map(|(name, at)| (name.to_ascii_lowercase(), at)).collect(),
         query_parameters: names("query_parameters"),
         internal_redirects: redirects.map(|policy| policy.at),

@@ -1,14 +1,12 @@
 //! The things in the gateway's configuration, wherever they stand: nested in what they belong to, in lists of their own
 //! at the top, or in the answers of the Admin API.
 
-use super::{
-    report::Report,
-    source::{Node, Value},
-};
+use super::report::Report;
+use crate::document::{Node, NodeContent, NodeMember};
 
 /// A kind of thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Kind {
+pub(super) enum EntityKind {
     Service,
     Route,
     Plugin,
@@ -21,7 +19,7 @@ pub(super) enum Kind {
     FilterChain,
 }
 
-impl Kind {
+impl EntityKind {
     const ALL: [(Self, &str, &str); 10] = [
         (Self::Service, "services", "service"),
         (Self::Route, "routes", "route"),
@@ -58,8 +56,8 @@ impl Kind {
 
     /// The kind of an item of an answer of the Admin API, which does not say it.
     fn of_item(item: &Node) -> Option<Self> {
-        let has = |name: &str| item.member(name).is_some();
-        let names = |name: &str| item.members().iter().any(|(key, _)| key == name);
+        let has = |name: &str| item.given(name).is_some();
+        let names = |name: &str| item.member(name).is_some();
         let is = [
             (Self::JwtSecret, has("key") && (has("algorithm") || names("rsa_public_key"))),
             (Self::Target, has("target")),
@@ -78,13 +76,13 @@ impl Kind {
 
 /// Whether a field of this name lists things.
 pub(super) fn is_list(name: &str) -> bool {
-    Kind::of_list(name).is_some()
+    EntityKind::of_list(name).is_some()
 }
 
 /// One thing.
 #[derive(Debug)]
 pub(super) struct Entity<'s> {
-    pub kind: Kind,
+    pub kind: EntityKind,
     /// How it is called in messages, such as `services[0].routes[1]`.
     pub path: String,
     pub node: &'s Node,
@@ -99,7 +97,7 @@ const NAMES: [&str; 3] = ["id", "name", "username"];
 
 impl Entity<'_> {
     fn is_named(&self, name: &str) -> bool {
-        NAMES.iter().any(|field| self.node.member(field).and_then(Node::text) == Some(name))
+        NAMES.iter().any(|field| self.node.given(field).and_then(Node::text) == Some(name))
     }
 }
 
@@ -127,18 +125,18 @@ impl<'s> Entities<'s> {
 
     /// With a page, or all plugins, not there, routes would be open that are not.
     fn look_for_pages(&self, files: &[Node], report: &mut Report) {
-        let kind = |file: &Node| answer_of(file).and_then(|items| Kind::of_item(items.items().first()?));
+        let kind = |file: &Node| answer_of(file).and_then(|items| EntityKind::of_item(items.items().first()?));
         for (index, file) in files.iter().enumerate() {
-            let Some(next) = file.member("next") else { continue };
+            let Some(next) = file.given("next") else { continue };
             if !files.iter().skip(index.saturating_add(1)).any(|other| kind(other) == kind(file)) {
-                report.fault(next.place, "next", "the answer has more pages; expected them behind it");
+                report.fault(next.at, "next", "the answer has more pages; expected them behind it");
             }
         }
         let answer = files.iter().find(|file| answer_of(file).is_some());
-        if let Some(file) =
-            answer.filter(|_| self.of(Kind::Route).next().is_some() && self.of(Kind::Plugin).next().is_none())
+        if let Some(file) = answer
+            .filter(|_| self.of(EntityKind::Route).next().is_some() && self.of(EntityKind::Plugin).next().is_none())
         {
-            report.note(file.place, "plugins", "no answer has any: without them, everybody may use the routes");
+            report.note(file.at, "plugins", "no answer has any: without them, everybody may use the routes");
         }
     }
 
@@ -147,32 +145,32 @@ impl<'s> Entities<'s> {
         let Some((node, text)) = name.and_then(|node| Some((node, node.text()?))) else { return };
         let Some(workspace) = self.workspace.get_mut(by) else { return };
         if *workspace.get_or_insert(text) != text {
-            report.fault(node.place, "the workspace", "another than before; expected the files of one workspace");
+            report.fault(node.at, "the workspace", "another than before; expected the files of one workspace");
         }
     }
 
-    pub(super) fn of(&self, kind: Kind) -> impl Iterator<Item = (usize, &Entity<'s>)> {
+    pub(super) fn of(&self, kind: EntityKind) -> impl Iterator<Item = (usize, &Entity<'s>)> {
         self.all.iter().enumerate().filter(move |(_, entity)| entity.kind == kind)
     }
 
-    pub(super) fn kind(&self, number: usize) -> Option<Kind> {
+    pub(super) fn kind(&self, number: usize) -> Option<EntityKind> {
         self.all.get(number).map(|entity| entity.kind)
     }
 
     /// Whether it stands in one of the kind.
-    pub(super) fn is_within(&self, entity: &Entity, kind: Kind) -> bool {
+    pub(super) fn is_within(&self, entity: &Entity, kind: EntityKind) -> bool {
         entity.within.is_some_and(|number| self.kind(number) == Some(kind))
     }
 
     /// What a reference means: a name, an id, or a map with one of them.
-    pub(super) fn find(&self, kind: Kind, reference: &Node) -> Option<usize> {
-        let names = NAMES.iter().filter_map(|field| reference.member(field)?.text());
+    pub(super) fn find(&self, kind: EntityKind, reference: &Node) -> Option<usize> {
+        let names = NAMES.iter().filter_map(|field| reference.given(field)?.text());
         let name = reference.text().or_else(|| names.into_iter().next())?;
         self.of(kind).find(|(_, entity)| entity.is_named(name)).map(|(number, _)| number)
     }
 
     /// Whether one of the kind has the name or id.
-    pub(super) fn has(&self, kind: Kind, name: &str) -> bool {
+    pub(super) fn has(&self, kind: EntityKind, name: &str) -> bool {
         self.of(kind).any(|(_, entity)| entity.is_named(name))
     }
 
@@ -194,40 +192,41 @@ impl<'s> Entities<'s> {
     }
 
     fn file(&mut self, file: &'s Node, report: &mut Report) {
-        if matches!(file.value, Value::List(_)) {
+        if matches!(file.content, NodeContent::List(_)) {
             return self.answer(file, report);
         }
-        if !matches!(file.value, Value::Map(_)) {
-            return report.fault(file.place, "the file", format!("{}; expected a map", file.in_words()));
+        if !matches!(file.content, NodeContent::Object(_)) {
+            return report.fault(file.at, "the file", format!("{}; expected a map", file.in_words()));
         }
         let tilde = has_tilde(file, report);
-        for (name, node) in file.members().iter().filter(|(name, node)| !about(name, node) && !node.is_empty()) {
-            match Kind::of_list(name) {
+        let says_something = |member: &&NodeMember| !about(member) && !member.value.is_empty();
+        for NodeMember { name, value: node, .. } in file.members().iter().filter(says_something) {
+            match EntityKind::of_list(name) {
                 Some(kind) => self.list(kind, name, node, None, tilde, report),
                 None if name == "data" => self.answer(node, report),
                 None if name == "_plugin_configs" => {
-                    self.shared_configs.extend(node.members().iter().map(|(name, node)| (name.as_str(), node)));
+                    self.shared_configs.extend(node.members().iter().map(|it| (it.name.as_str(), &it.value)));
                 }
-                None => report.note(node.place, name, "has no counterpart"),
+                None => report.note(node.at, name, "has no counterpart"),
             }
         }
-        self.refuse_other_workspace(0, file.member("_workspace"), report);
+        self.refuse_other_workspace(0, file.given("_workspace"), report);
     }
 
     /// The items of an answer of the Admin API.
     fn answer(&mut self, node: &'s Node, report: &mut Report) {
         for (index, item) in node.items().iter().enumerate() {
             let path = format!("data[{index}]");
-            match Kind::of_item(item) {
+            match EntityKind::of_item(item) {
                 Some(kind) => self.add(kind, path, item, None, true, report),
-                None => report.note(item.place, &path, "has no counterpart"),
+                None => report.note(item.at, &path, "has no counterpart"),
             }
         }
     }
 
     fn list(
         &mut self,
-        kind: Kind,
+        kind: EntityKind,
         path: &str,
         node: &'s Node,
         within: Option<usize>,
@@ -235,12 +234,12 @@ impl<'s> Entities<'s> {
         report: &mut Report,
     ) {
         // The Admin API wraps its lists.
-        let items = node.member("data").unwrap_or(node);
-        if let Some(next) = node.member("next") {
-            report.fault(next.place, &format!("{path}.next"), "the answer has more pages; expected all in one list");
+        let items = node.given("data").unwrap_or(node);
+        if let Some(next) = node.given("next") {
+            report.fault(next.at, &format!("{path}.next"), "the answer has more pages; expected all in one list");
         }
-        if !matches!(items.value, Value::List(_)) {
-            return report.fault(node.place, path, format!("{}; expected a list", node.in_words()));
+        if !matches!(items.content, NodeContent::List(_)) {
+            return report.fault(node.at, path, format!("{}; expected a list", node.in_words()));
         }
         for (index, item) in items.items().iter().enumerate() {
             self.add(kind, format!("{path}[{index}]"), item, within, tilde, report);
@@ -249,21 +248,21 @@ impl<'s> Entities<'s> {
 
     fn add(
         &mut self,
-        kind: Kind,
+        kind: EntityKind,
         path: String,
         node: &'s Node,
         within: Option<usize>,
         tilde: bool,
         report: &mut Report,
     ) {
-        if !matches!(node.value, Value::Map(_)) {
-            return report.fault(node.place, &path, format!("{}; expected a map", node.in_words()));
+        if !matches!(node.content, NodeContent::Object(_)) {
+            return report.fault(node.at, &path, format!("{}; expected a map", node.in_words()));
         }
-        self.refuse_other_workspace(1, node.member("ws_id"), report);
+        self.refuse_other_workspace(1, node.given("ws_id"), report);
         let number = self.all.len();
         self.all.push(Entity { kind, path: path.clone(), node, within, tilde });
-        for (name, inner) in node.members().iter().filter(|(_, inner)| !inner.is_null()) {
-            if let Some(of) = Kind::of_list(name).filter(|of| kind.may_hold(*of)) {
+        for NodeMember { name, value: inner, .. } in node.members().iter().filter(|member| !member.value.is_null()) {
+            if let Some(of) = EntityKind::of_list(name).filter(|of| kind.may_hold(*of)) {
                 self.list(of, &format!("{path}.{name}"), inner, Some(number), tilde, report);
             }
         }
@@ -272,23 +271,23 @@ impl<'s> Entities<'s> {
 
 /// The items of an answer of the Admin API.
 fn answer_of(file: &Node) -> Option<&Node> {
-    if matches!(file.value, Value::List(_)) { Some(file) } else { file.member("data") }
+    if matches!(file.content, NodeContent::List(_)) { Some(file) } else { file.given("data") }
 }
 
 /// Whether it only says something about the file. Defaults that `deck` would fill in are more than that.
-fn about(name: &str, node: &Node) -> bool {
-    ABOUT.contains(&name) && node.member("defaults").is_none_or(Node::is_empty)
+fn about(member: &NodeMember) -> bool {
+    ABOUT.contains(&member.name.as_str()) && member.value.given("defaults").is_none_or(Node::is_empty)
 }
 
 /// Whether regular expressions are marked with `~`: from format 3.0 on, and in answers of the Admin API.
 fn has_tilde(file: &Node, report: &mut Report) -> bool {
-    let Some(version) = file.member("_format_version") else { return true };
+    let Some(version) = file.given("_format_version") else { return true };
     let text = version.to_json().to_string();
     match text.trim_matches('"') {
         "1.1" | "2.1" => false,
         "3.0" | "3" => true,
         _ => {
-            report.fault(version.place, "_format_version", "an unknown format; expected 1.1, 2.1 or 3.0");
+            report.fault(version.at, "_format_version", "an unknown format; expected 1.1, 2.1 or 3.0");
             true
         }
     }

@@ -3,30 +3,30 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::{
-    gateway::{Balancing, Gateway, Service, Target},
-    policy::Policies,
-    routes::{otherwise, routes, seconds},
-    yaml::{Yaml, map, some, texts},
+    envoy_routes::{otherwise, routes, seconds},
+    gateway::{Balancing, Gateway, KongService, Target},
+    route_policy::Policies,
+    yaml_output::{Yaml, map, some, texts},
 };
 
 /// Where Envoy listens, and where the module is.
-pub(super) struct Surroundings {
+pub(super) struct EnvoySetup {
     pub listen: SocketAddr,
     pub admin: SocketAddr,
     pub module: String,
 }
 
 /// The configuration that Envoy starts with.
-pub(super) fn bootstrap(gateway: &Gateway, policies: Policies, no_route: &str, surroundings: &Surroundings) -> Yaml {
+pub(super) fn bootstrap(gateway: &Gateway, policies: Policies, no_route: &str, setup: &EnvoySetup) -> Yaml {
     let mut routes = routes(gateway, &policies.access, no_route);
     routes.push(otherwise(no_route));
     let clusters = gateway.services.iter().filter(|service| service.enabled);
     map([
-        ("admin", Some(map([("address", Some(socket(surroundings.admin)))]))),
+        ("admin", Some(map([("address", Some(socket(setup.admin)))]))),
         (
             "static_resources",
             Some(map([
-                ("listeners", some(vec![listener(routes, policies.plugin, surroundings)])),
+                ("listeners", some(vec![listener(routes, policies.plugin, setup)])),
                 ("clusters", some(clusters.map(|service| cluster(gateway, service)).collect::<Vec<_>>())),
             ])),
         ),
@@ -48,7 +48,7 @@ fn typed(kind: &str, members: Yaml) -> Yaml {
     Yaml::Map([kind].into_iter().chain(members).collect())
 }
 
-fn listener(routes: Vec<Yaml>, plugin: Yaml, surroundings: &Surroundings) -> Yaml {
+fn listener(routes: Vec<Yaml>, plugin: Yaml, setup: &EnvoySetup) -> Yaml {
     let virtual_host =
         map([("name", some("gateway")), ("domains", Some(texts(["*"]))), ("routes", Some(Yaml::List(routes)))]);
     let router = map([
@@ -64,14 +64,14 @@ fn listener(routes: Vec<Yaml>, plugin: Yaml, surroundings: &Surroundings) -> Yam
         ("common_http_protocol_options", Some(map([("headers_with_underscores_action", some("REJECT_REQUEST"))]))),
         ("upgrade_configs", some(vec![map([("upgrade_type", some("websocket"))])])),
         ("route_config", Some(map([("virtual_hosts", some(vec![virtual_host]))]))),
-        ("http_filters", some(vec![filter(plugin, &surroundings.module), router])),
+        ("http_filters", some(vec![filter(plugin, &setup.module), router])),
     ]);
     let manager = typed("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager", manager);
     let manager =
         map([("name", some("envoy.filters.network.http_connection_manager")), ("typed_config", Some(manager))]);
     map([
         ("name", some("http")),
-        ("address", Some(socket(surroundings.listen))),
+        ("address", Some(socket(setup.listen))),
         // What Envoy keeps of a body whose request waits for a key set, or whose service is slow.
         ("per_connection_buffer_limit_bytes", some(32768_u64)),
         ("filter_chains", some(vec![map([("filters", some(vec![manager]))])])),
@@ -99,7 +99,7 @@ fn filter(plugin: Yaml, module: &str) -> Yaml {
     map([("name", some("jwt_auth")), ("typed_config", Some(wasm))])
 }
 
-fn cluster(gateway: &Gateway, service: &Service) -> Yaml {
+fn cluster(gateway: &Gateway, service: &KongService) -> Yaml {
     let upstream = gateway.upstream_of(service);
     let own = [Target { host: service.host.clone(), port: service.port, weight: 1 }];
     let targets = upstream.map_or(own.as_slice(), |upstream| upstream.targets.as_slice());
@@ -136,7 +136,7 @@ fn endpoint(target: &Target, is_one_of_several: bool) -> Yaml {
 }
 
 /// HTTP/2 for gRPC; and with TLS the name that is asked for is the request's `Host`, as the gateway does it.
-fn protocol(service: &Service) -> Option<Yaml> {
+fn protocol(service: &KongService) -> Option<Yaml> {
     const NAME: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
     let scheme = service.scheme;
@@ -152,7 +152,7 @@ fn protocol(service: &Service) -> Option<Yaml> {
     Some(map([(NAME, Some(typed(NAME, options)))]))
 }
 
-fn transport(service: &Service) -> Yaml {
+fn transport(service: &KongService) -> Yaml {
     let roots = map([("validation_context", Some(map([("system_root_certs", Some(map([])))])))]);
     let context = map([("common_tls_context", service.tls_verify.then_some(roots))]);
     let context = typed("envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext", context);

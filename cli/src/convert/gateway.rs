@@ -1,10 +1,10 @@
 //! What the gateway's configuration says, whatever form it came in.
 
-use super::{report::Remark, source::Place};
+use crate::{diagnostics::Diagnostic, document::Position};
 
 /// A service: where requests are sent.
 #[derive(Debug)]
-pub(super) struct Service {
+pub(super) struct KongService {
     pub name: String,
     pub enabled: bool,
     pub scheme: Scheme,
@@ -30,8 +30,8 @@ pub(super) struct Scheme {
 
 /// A route: which requests a service gets.
 #[derive(Debug)]
-pub(super) struct Route {
-    pub place: Place,
+pub(super) struct KongRoute {
+    pub at: Position,
     pub name: String,
     /// The service's index.
     pub service: Option<usize>,
@@ -52,7 +52,7 @@ pub(super) struct Route {
     /// Whether an expression decides what matches.
     pub by_expression: bool,
     /// The conditions and paths that cannot be matched.
-    pub lacks: Vec<Remark>,
+    pub lacks: Vec<Diagnostic>,
 }
 
 /// How a path is matched; always from its start.
@@ -64,7 +64,7 @@ pub(super) enum PathMatch {
     Beyond(String),
 }
 
-impl Route {
+impl KongRoute {
     /// Whether the route as a whole matches less than what can be said of it here.
     pub(super) fn is_narrower(&self) -> bool {
         self.foreign_conditions > 0 || self.by_expression
@@ -73,7 +73,7 @@ impl Route {
 
 /// A plugin, and for what it is there.
 #[derive(Debug)]
-pub(super) struct Plugin {
+pub(super) struct KongPlugin {
     pub kind: PluginKind,
     /// The indices of the service and the route; for all requests without them.
     pub service: Option<usize>,
@@ -90,7 +90,7 @@ pub(super) enum PluginKind {
 
 /// The fields of the `jwt` plugin under the names that the filter has for them too, without those at their defaults.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Jwt(pub Vec<(String, super::yaml::Yaml)>);
+pub(super) struct Jwt(pub Vec<(String, super::yaml_output::Yaml)>);
 
 /// The `acl` plugin: the groups that may come in, or those that may not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,21 +101,21 @@ pub(super) struct Acl {
 
 /// A consumer and its credentials.
 #[derive(Debug)]
-pub(super) struct Consumer {
-    pub place: Place,
+pub(super) struct KongConsumer {
+    pub at: Position,
     pub username: Option<String>,
     pub id: Option<String>,
     pub custom_id: Option<String>,
     pub tags: Vec<String>,
     pub groups: Vec<String>,
-    pub credentials: Vec<Credential>,
+    pub credentials: Vec<KongCredential>,
     /// Whether a plugin without a counterpart may have kept it out, so that nothing may let it in.
     pub is_barred: bool,
 }
 
 /// A credential of the `jwt` plugin.
 #[derive(Debug)]
-pub(super) struct Credential {
+pub(super) struct KongCredential {
     pub key: String,
     pub algorithm: String,
     /// The secret of HS256, HS384 and HS512, else the public key.
@@ -124,7 +124,7 @@ pub(super) struct Credential {
 
 /// Several addresses under one name that services can have as their host.
 #[derive(Debug)]
-pub(super) struct Upstream {
+pub(super) struct KongUpstream {
     pub name: String,
     pub balancing: Balancing,
     pub host_header: Option<String>,
@@ -147,16 +147,16 @@ pub(super) struct Target {
 /// A whole configuration. Everything refers to what is in it, by index.
 #[derive(Debug, Default)]
 pub(super) struct Gateway {
-    pub services: Vec<Service>,
-    pub routes: Vec<Route>,
-    pub plugins: Vec<Plugin>,
-    pub consumers: Vec<Consumer>,
-    pub upstreams: Vec<Upstream>,
+    pub services: Vec<KongService>,
+    pub routes: Vec<KongRoute>,
+    pub plugins: Vec<KongPlugin>,
+    pub consumers: Vec<KongConsumer>,
+    pub upstreams: Vec<KongUpstream>,
 }
 
 impl Gateway {
     /// The upstream that a service has as its host.
-    pub(super) fn upstream_of(&self, service: &Service) -> Option<&Upstream> {
+    pub(super) fn upstream_of(&self, service: &KongService) -> Option<&KongUpstream> {
         self.upstreams.iter().find(|upstream| upstream.name == service.host)
     }
 }

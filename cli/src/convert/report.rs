@@ -1,43 +1,39 @@
 //! What could not be converted, and where it stands in the source.
 
-use std::fmt;
+use crate::{
+    diagnostics::{Diagnostic, Severity},
+    document::Position,
+};
 
-use super::source::Place;
-
-/// A place in the source, the name of what stands there, and what about it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Remark {
-    pub place: Place,
-    pub subject: String,
-    pub message: String,
-}
-
-/// Remarks of two kinds, collected while reading.
+/// Diagnostics of two kinds, collected while reading.
 #[derive(Debug, Default)]
 pub(super) struct Report {
     /// What has no counterpart.
-    pub notes: Vec<Remark>,
+    pub notes: Vec<Diagnostic>,
     /// What the gateway itself would not take, so that nothing can be made of it.
-    pub faults: Vec<Remark>,
+    pub faults: Vec<Diagnostic>,
 }
 
 impl Report {
-    pub(super) fn note(&mut self, place: Place, subject: &str, message: impl Into<String>) {
-        self.notes.push(Remark { place, subject: subject.to_owned(), message: message.into() });
+    pub(super) fn note(&mut self, at: Position, subject: &str, message: impl Into<String>) {
+        self.notes.push(note(at, subject, message));
     }
 
-    pub(super) fn fault(&mut self, place: Place, subject: &str, message: impl Into<String>) {
-        self.faults.push(Remark { place, subject: subject.to_owned(), message: message.into() });
+    pub(super) fn fault(&mut self, at: Position, subject: &str, message: impl Into<String>) {
+        self.faults.push(Diagnostic::fault(at, message).about(subject));
+    }
+
+    /// The same in the order of the files, each once.
+    pub(super) fn sorted(mut self) -> Self {
+        for diagnostics in [&mut self.notes, &mut self.faults] {
+            diagnostics.sort();
+            diagnostics.dedup();
+        }
+        self
     }
 }
 
-/// `file:line:column: subject: message`, with the names of the files given.
-pub(super) struct Line<'r>(pub &'r Remark, pub &'r [String]);
-
-impl fmt::Display for Line<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-        let Self(Remark { place: Place { file, line, column }, subject, message }, files) = self;
-        let file = files.get(*file).map_or("?", String::as_str);
-        write!(formatter, "{file}:{line}:{column}: {subject}: {message}")
-    }
+/// That something has no counterpart.
+pub(super) fn note(at: Position, subject: &str, message: impl Into<String>) -> Diagnostic {
+    Diagnostic::new(Severity::Note, at, message).about(subject)
 }

@@ -8,60 +8,62 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use super::{Content, MAX_DEPTH, Member, Node, Position, Text, Unreadable, position::Lines, refuse_repeated};
+use super::{
+    MAX_DEPTH, Node, NodeContent, NodeMember, NodeText, Position, Unreadable, position::Lines, refuse_repeated,
+};
 
 /// Reads a whole document.
 pub(super) fn read(text: &str) -> Result<Node, Unreadable> {
-    let reader = Reader { text, lines: Lines::of(text) };
+    let reader = JsonReader { text, lines: Lines::of(text) };
     reader.node(parse(text, Position::START)?, MAX_DEPTH)
 }
 
-struct Reader<'t> {
+struct JsonReader<'t> {
     text: &'t str,
     lines: Lines<'t>,
 }
 
-impl<'t> Reader<'t> {
+impl<'t> JsonReader<'t> {
     fn node(&self, raw: &'t RawValue, depth: usize) -> Result<Node, Unreadable> {
         let text = raw.get();
         let at = self.position(text);
         let refuse = |problem: &str| Unreadable { at, problem: problem.to_owned() };
         let depth = depth.checked_sub(1).ok_or_else(|| refuse("nesting beyond 127 levels"))?;
         let content = match text.as_bytes().first() {
-            Some(b'{') => Content::Object(self.members(parse(text, at)?, depth)?),
+            Some(b'{') => NodeContent::Object(self.members(parse(text, at)?, depth)?),
             Some(b'[') => {
                 let items: Vec<&RawValue> = parse(text, at)?;
-                Content::List(items.into_iter().map(|item| self.node(item, depth)).collect::<Result<_, _>>()?)
+                NodeContent::List(items.into_iter().map(|item| self.node(item, depth)).collect::<Result<_, _>>()?)
             }
-            Some(b'"') => Content::Text(self.string(text, at)?),
-            Some(b't') => Content::Bool(true),
-            Some(b'f') => Content::Bool(false),
-            Some(b'n') => Content::Null,
+            Some(b'"') => NodeContent::Text(self.string(text, at)?),
+            Some(b't') => NodeContent::Bool(true),
+            Some(b'f') => NodeContent::Bool(false),
+            Some(b'n') => NodeContent::Null,
             _ => {
                 let number = text.parse().ok().filter(|number: &f64| number.is_finite());
-                Content::Number(number.ok_or_else(|| refuse("a number beyond the range of a double"))?)
+                NodeContent::Number(number.ok_or_else(|| refuse("a number beyond the range of a double"))?)
             }
         };
         Ok(Node { at, content })
     }
 
-    fn members(&self, Members(members): Members<'t>, depth: usize) -> Result<Vec<Member>, Unreadable> {
-        let members: Vec<Member> = members
+    fn members(&self, RawMembers(members): RawMembers<'t>, depth: usize) -> Result<Vec<NodeMember>, Unreadable> {
+        let members: Vec<NodeMember> = members
             .into_iter()
             .map(|(name, value)| {
                 let at = self.position(name.get());
-                Ok(Member { name: parse(name.get(), at)?, at, value: self.node(value, depth)? })
+                Ok(NodeMember { name: parse(name.get(), at)?, at, value: self.node(value, depth)? })
             })
             .collect::<Result<_, _>>()?;
         refuse_repeated(&members)?;
         Ok(members)
     }
 
-    fn string(&self, raw: &'t str, at: Position) -> Result<Text, Unreadable> {
+    fn string(&self, raw: &'t str, at: Position) -> Result<NodeText, Unreadable> {
         let text: String = parse(raw, at)?;
         let is_literal = raw.get(1..raw.len().saturating_sub(1)) == Some(&text);
-        let first = is_literal.then(|| at.of_inner(Position { line: 1, column: 2 }));
-        Ok(Text { text, first })
+        let first = is_literal.then(|| at.of_inner(Position::new(1, 2)));
+        Ok(NodeText { text, first })
     }
 
     /// Where a part of the document stands in it.
@@ -81,14 +83,14 @@ fn parse<'t, T: Deserialize<'t>>(text: &'t str, at: Position) -> Result<T, Unrea
 }
 
 /// The members of an object, names and values as they stand in the document.
-struct Members<'t>(Vec<(&'t RawValue, &'t RawValue)>);
+struct RawMembers<'t>(Vec<(&'t RawValue, &'t RawValue)>);
 
-impl<'de: 't, 't> Deserialize<'de> for Members<'t> {
+impl<'de: 't, 't> Deserialize<'de> for RawMembers<'t> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct MembersVisitor;
+        struct RawMembersVisitor;
 
-        impl<'de> Visitor<'de> for MembersVisitor {
-            type Value = Members<'de>;
+        impl<'de> Visitor<'de> for RawMembersVisitor {
+            type Value = RawMembers<'de>;
 
             fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
                 formatter.write_str("an object")
@@ -99,10 +101,10 @@ impl<'de: 't, 't> Deserialize<'de> for Members<'t> {
                 while let Some(member) = map.next_entry()? {
                     members.push(member);
                 }
-                Ok(Members(members))
+                Ok(RawMembers(members))
             }
         }
 
-        deserializer.deserialize_map(MembersVisitor)
+        deserializer.deserialize_map(RawMembersVisitor)
     }
 }

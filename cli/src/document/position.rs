@@ -5,17 +5,25 @@ use std::fmt;
 /// A place in a file. Lines and columns (in characters) are counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Position {
+    /// The number of the file among those that are read together, counted from 0.
+    pub file: usize,
     pub line: usize,
     pub column: usize,
 }
 
 impl Position {
     /// The beginning of a file.
-    pub(crate) const START: Self = Self { line: 1, column: 1 };
+    pub(crate) const START: Self = Self::new(1, 1);
+
+    /// A place in the first file, or in the only one.
+    pub(crate) const fn new(line: usize, column: usize) -> Self {
+        Self { file: 0, line, column }
+    }
 
     /// The place in a file of a place in a text whose lines all begin in the column of this one.
     pub(crate) fn of_inner(self, inner: Self) -> Self {
         Self {
+            file: self.file,
             line: self.line.saturating_add(inner.line).saturating_sub(1),
             column: self.column.saturating_add(inner.column).saturating_sub(1),
         }
@@ -47,7 +55,7 @@ impl<'t> Lines<'t> {
         let line = self.starts.partition_point(|start| *start <= offset);
         let start = self.starts.get(line.saturating_sub(1)).copied().unwrap_or_default();
         let before = self.text.get(start..offset).unwrap_or_default();
-        Position { line, column: before.chars().count().saturating_add(1) }
+        Position::new(line, before.chars().count().saturating_add(1))
     }
 
     /// The position of a byte by its line and the number of its byte there, both counted from 1.

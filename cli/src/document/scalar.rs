@@ -1,20 +1,20 @@
 //! What a plain word of YAML means: a matter of who reads it.
 
-use super::{Content, Dialect, Text};
+use super::{Dialect, NodeContent, NodeText};
 
 /// The value of a word that is not quoted.
-pub(super) fn resolve(word: &str, dialect: Dialect) -> Content {
+pub(super) fn resolve(word: &str, dialect: Dialect) -> NodeContent {
     if matches!(word, "" | "~" | "null" | "Null" | "NULL") {
-        return Content::Null;
+        return NodeContent::Null;
     }
     if let Some(flag) = flag(word, dialect) {
-        return Content::Bool(flag);
+        return NodeContent::Bool(flag);
     }
     match dialect {
         Dialect::Envoy => envoy_number(word),
         Dialect::Go => go_number(word),
     }
-    .unwrap_or_else(|| Content::Text(Text { text: word.to_owned(), first: None }))
+    .unwrap_or_else(|| NodeContent::Text(NodeText { text: word.to_owned(), first: None }))
 }
 
 fn flag(word: &str, dialect: Dialect) -> Option<bool> {
@@ -32,7 +32,7 @@ fn flag(word: &str, dialect: Dialect) -> Option<bool> {
 
 /// Whole numbers in decimal, octal (`010`) and hexadecimal. Those that a 64-bit integer holds and a 32-bit one does not
 /// are text, in decimal; everything else is text as it stands.
-fn envoy_number(word: &str) -> Option<Content> {
+fn envoy_number(word: &str) -> Option<NodeContent> {
     let (negative, digits) = sign(word);
     let magnitude = if let Some(hex) = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
         radix(hex, 16)
@@ -43,13 +43,13 @@ fn envoy_number(word: &str) -> Option<Content> {
     }?;
     let number = signed(negative, magnitude)?;
     Some(match i32::try_from(number) {
-        Ok(number) => Content::Number(f64::from(number)),
-        Err(_) => Content::Text(Text { text: number.to_string(), first: None }),
+        Ok(number) => NodeContent::Number(f64::from(number)),
+        Err(_) => NodeContent::Text(NodeText { text: number.to_string(), first: None }),
     })
 }
 
 /// As go-yaml resolves numbers: integers with underscores and the prefixes `0x`, `0o`, `0b` and `0`, then fractions.
-fn go_number(word: &str) -> Option<Content> {
+fn go_number(word: &str) -> Option<NodeContent> {
     let plain = word.replace('_', "");
     let (negative, digits) = sign(&plain);
     let integer = if let Some(hex) = digits.strip_prefix("0x") {
@@ -64,12 +64,12 @@ fn go_number(word: &str) -> Option<Content> {
         radix(digits, 10)
     };
     if let Some(number) = integer.and_then(|magnitude| signed(negative, magnitude)) {
-        return Some(Content::Number(number as f64));
+        return Some(NodeContent::Number(number as f64));
     }
     // `inf`, `nan` and `infinity`, which Rust would read, are words; `.inf` and `.nan` no JSON can say.
     let is_decimal = digits.starts_with(|first: char| first == '.' || first.is_ascii_digit());
     let number: f64 = is_decimal.then(|| plain.parse().ok()).flatten()?;
-    number.is_finite().then_some(Content::Number(number))
+    number.is_finite().then_some(NodeContent::Number(number))
 }
 
 fn sign(word: &str) -> (bool, &str) {

@@ -1,3 +1,5 @@
+use jwt_auth_filter::encoding::json::Value;
+
 use super::*;
 
 fn one(text: &str) -> Node {
@@ -12,16 +14,16 @@ fn refused(text: &str) -> String {
 }
 
 fn at(line: usize, column: usize) -> Position {
-    Position { line, column }
+    Position::new(line, column)
 }
 
 /// What plain words are to a reader, as JSON.
 fn resolved(words: &[&str], dialect: Dialect) -> Vec<String> {
     let show = |word: &&str| match scalar::resolve(word, dialect) {
-        Content::Null => "null".to_owned(),
-        Content::Bool(flag) => flag.to_string(),
-        Content::Number(number) => number.to_string(),
-        Content::Text(text) => format!("{:?}", text.text),
+        NodeContent::Null => "null".to_owned(),
+        NodeContent::Bool(flag) => flag.to_string(),
+        NodeContent::Number(number) => number.to_string(),
+        NodeContent::Text(text) => format!("{:?}", text.text),
         other => panic!("{other:?}"),
     };
     words.iter().map(show).collect()
@@ -46,7 +48,7 @@ fn yaml_and_json_give_the_same_tree_with_the_places_of_keys_and_values() {
 #[test]
 fn a_text_knows_where_its_first_character_stands_when_its_lines_are_the_file_s() {
     let first = |text: &str| match &one(text).get("a").unwrap().content {
-        Content::Text(text) => text.first,
+        NodeContent::Text(text) => text.first,
         other => panic!("{other:?}"),
     };
     assert_eq!(first("a: |\n\n    {\n      x}\n"), Some(at(2, 5)));
@@ -119,7 +121,7 @@ fn a_file_may_hold_several_documents_and_aliases() {
     let documents = read("a: 1\n---\n- &x {b: c}\n- *x\n---\n", Dialect::Envoy).unwrap();
     assert_eq!(documents.len(), 3);
     assert_eq!(documents[1].items()[0], documents[1].items()[1]);
-    assert_eq!(documents[2].content, Content::Null);
+    assert_eq!(documents[2].content, NodeContent::Null);
     assert_eq!(read("# nothing\n", Dialect::Envoy), Ok(vec![]));
     assert_eq!(one("!ignore x: &y [1]\na: *y\n").to_value(), Value::parse(r#"{"a":[1]}"#).unwrap());
 }

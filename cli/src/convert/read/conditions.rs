@@ -3,11 +3,10 @@
 use std::fmt::Write;
 
 use super::super::{
-    fields::{Fields, texts_of},
+    entity_fields::{EntityFields, texts_of},
     gateway::PathMatch,
-    report::Remark,
-    source::Value,
 };
+use crate::{diagnostics::Diagnostic, document::NodeContent};
 
 /// What a route takes of what Envoy's listener speaks.
 #[derive(Debug, Clone, Copy)]
@@ -18,7 +17,7 @@ pub(super) struct Protocols {
 }
 
 /// `None` if the route takes nothing that Envoy's listener speaks. A request without TLS may get the status `redirect`.
-pub(super) fn protocols(fields: &mut Fields, redirect: u16) -> Option<Protocols> {
+pub(super) fn protocols(fields: &mut EntityFields, redirect: u16) -> Option<Protocols> {
     let place = fields.place_of("protocols");
     let protocols = fields.texts("protocols");
     let Some(place) = place.filter(|_| !protocols.is_empty()) else {
@@ -40,10 +39,10 @@ pub(super) fn protocols(fields: &mut Fields, redirect: u16) -> Option<Protocols>
 
 /// The paths; `None` if they are no list of texts.
 pub(super) fn paths(
-    fields: &mut Fields,
+    fields: &mut EntityFields,
     is_regex: fn(&str) -> bool,
     may_be_old: bool,
-    lacks: &mut Vec<Remark>,
+    lacks: &mut Vec<Diagnostic>,
 ) -> Option<Vec<PathMatch>> {
     let Some(node) = fields.take("paths") else { return Some(Vec::new()) };
     let texts = texts_of(node);
@@ -58,7 +57,7 @@ pub(super) fn paths(
             if may_be_old && text.contains(['(', '*', '+']) {
                 let message =
                     "is taken as it stands; a regular expression of a gateway before 3.0 is to begin with ~ here";
-                fields.note("paths", item.place, message);
+                fields.note("paths", item.at, message);
             }
             paths.push(PathMatch::Prefix(as_in_requests(text)));
             continue;
@@ -69,7 +68,7 @@ pub(super) fn paths(
         if is_plain && regex_syntax::parse(&regex).is_ok() {
             paths.push(PathMatch::Regex(encoded_in_any_case(&regex)));
         } else {
-            lacks.push(fields.remark("paths", item.place, "a regular expression that Envoy cannot run"));
+            lacks.push(fields.remark("paths", item.at, "a regular expression that Envoy cannot run"));
             paths.push(PathMatch::Beyond(literal_start(&regex)));
         }
     }
@@ -133,11 +132,11 @@ fn decoded(digits: [u8; 2]) -> Option<u8> {
 }
 
 /// The headers; `None` if they are no map of lists of texts.
-pub(super) fn headers(fields: &mut Fields) -> Option<Vec<(String, Vec<String>)>> {
+pub(super) fn headers(fields: &mut EntityFields) -> Option<Vec<(String, Vec<String>)>> {
     let Some(node) = fields.take("headers") else { return Some(Vec::new()) };
     // For the gateway an underscore in the name is the same as a dash.
     let name = |name: &str| name.to_ascii_lowercase().replace('_', "-");
-    let headers = node.members().iter().map(|(header, values)| Some((name(header), texts_of(values)?)));
-    let headers = headers.collect::<Option<Vec<_>>>().filter(|_| matches!(node.value, Value::Map(_)));
+    let headers = node.members().iter().map(|member| Some((name(&member.name), texts_of(&member.value)?)));
+    let headers = headers.collect::<Option<Vec<_>>>().filter(|_| matches!(node.content, NodeContent::Object(_)));
     fields.expect("headers", node, headers, "a map of lists of texts")
 }

@@ -1,117 +1,130 @@
-//! The configurations of the plugins.
+//! Plugins and filter chains, and for which requests they are there.
 
-use super::super::{
-    fields::{Fields, texts_of},
-    gateway::{Acl, Jwt, PluginKind},
-    report::Report,
-    source::{Node, Place, Value},
-    yaml::Yaml,
+use std::collections::HashSet;
+
+use super::{
+    super::{
+        entities::{Entity, EntityKind},
+        gateway::{KongPlugin, PluginKind},
+    },
+    KongReader, Reference, Scope,
+    plugin_configs::{Configs, LETS_ALL_IN, acl, jwt},
+    push,
 };
+use crate::document::{Node, NodeContent};
 
-/// Plugins that come with the gateway and decide nothing about who may call.
-pub(super) const LETS_ALL_IN: &[&str] = &[
-    "aws-lambda",
-    "azure-functions",
-    "correlation-id",
-    "cors",
-    "datadog",
-    "file-log",
-    "grpc-gateway",
-    "grpc-web",
-    "http-log",
-    "loggly",
-    "opentelemetry",
-    "prometheus",
-    "proxy-cache",
-    "rate-limiting",
-    "rate-limiting-advanced",
-    "request-size-limiting",
-    "request-transformer",
-    "request-transformer-advanced",
-    "response-ratelimiting",
-    "response-transformer",
-    "response-transformer-advanced",
-    "statsd",
-    "syslog",
-    "tcp-log",
-    "udp-log",
-    "zipkin",
-];
+impl<'s> KongReader<'s, '_> {
+    pub(super) fn plugin(&mut self, entity: &'s Entity<'s>) -> Option<usize> {
+        let service = self.reference(entity, EntityKind::Service);
+        let route = self.reference(entity, EntityKind::Route);
+        let consumer = self.reference(entity, EntityKind::Consumer);
+        let shared = self.shared_config(entity);
+        let mut fields = self.fields(entity);
+        let name = fields.name("name").unwrap_or_default();
+        let enabled = fields.flag("enabled").unwrap_or(true);
+        let names_group = fields.take("consumer_group").is_some();
+        let config = fields.take("config").filter(|node| !node.is_empty()).and_then(|node| {
+            let map = Some(node).filter(|node| matches!(node.content, NodeContent::Object(_)));
+            fields.expect("config", node, map, "a map")
+        });
+        let scopes = ["service", "route", "consumer", "protocols", "_config", "instance_name"];
+        fields.finish(&scopes, &[]);
+        if !enabled {
+            return None;
+        }
+        if !matches!(consumer, Reference::Nothing) {
+            self.plugin_of_consumer(entity, &name, consumer);
+            return None;
+        }
+        let is_of_group = names_group || self.entities.is_within(entity, EntityKind::ConsumerGroup);
+        let (service, route) = scope(service, route)?;
+        if let ("jwt" | "acl", false) = (name.as_str(), is_of_group) {
+            self.claim_scope(entity, &name, (service, route));
+        }
+        let subject = format!("{}.config", entity.path);
+        let configs = [config, shared];
+        let kind = match name.as_str() {
+            "jwt" if !is_of_group => PluginKind::Jwt(jwt(&subject, configs, self.report)),
+            "acl" if !is_of_group => self.acl_plugin(entity, &subject, configs),
+            _ => {
+                let whose = if is_of_group { " of a consumer group" } else { "" };
+                let plugin = format!("the plugin {name}{whose}");
+                self.report.note(entity.node.at, &entity.path, format!("{plugin} has no counterpart"));
+                if LETS_ALL_IN.contains(&name.as_str()) {
+                    return None;
+                }
+                PluginKind::Guard(plugin)
+            }
+        };
+        Some(push(&mut self.gateway.plugins, KongPlugin { kind, service, route }))
+    }
 
-/// A plugin's configuration: its own, and behind it the one that it shares with others.
-pub(super) type Configs<'s> = [Option<&'s Node>; 2];
+    /// The configuration that the plugin shares with others, if it does.
+    fn shared_config(&mut self, entity: &Entity) -> Option<&'s Node> {
+        let name = entity.node.given("_config")?;
+        let shared = self.entities.shared_config(name);
+        if shared.is_none() {
+            let message = "names none of the _plugin_configs that are there";
+            self.report.fault(name.at, &format!("{}._config", entity.path), message);
+        }
+        shared
+    }
 
-const JWT_FIELDS: [(&str, &str); 10] = [
-    ("uri_param_names", r#"["jwt"]"#),
-    ("cookie_names", "[]"),
-    ("header_names", r#"["authorization"]"#),
-    ("key_claim_name", r#""iss""#),
-    ("secret_is_base64", "false"),
-    ("claims_to_verify", "[]"),
-    ("maximum_expiration", "0"),
-    ("anonymous", r#""""#),
-    ("run_on_preflight", "true"),
-    ("realm", r#""""#),
-];
-
-pub(super) fn jwt(path: &str, configs: Configs, report: &mut Report) -> Jwt {
-    let mut members = Vec::new();
-    for (name, default) in JWT_FIELDS {
-        let node = configured(configs, &[name]);
-        if let Some(node) = node.filter(|node| !node.is(default)) {
-            members.push((name.to_owned(), as_yaml(node)));
+    /// Which of two would count, the gateway does not say.
+    fn claim_scope(&mut self, entity: &Entity, name: &str, scope: Scope) {
+        if !self.scopes.insert((name.to_owned(), scope)) {
+            let message = format!("the plugin {name} is there twice for the same requests");
+            self.report.fault(entity.node.at, &entity.path, message);
         }
     }
-    finish(path, configs, &JWT_FIELDS.map(|(name, _)| name), &[], report);
-    Jwt(members)
+
+    fn acl_plugin(&mut self, entity: &'s Entity<'s>, subject: &str, configs: Configs) -> PluginKind {
+        let kind = acl(entity.node.at, subject, configs, self.report);
+        if let PluginKind::Acl(acl) = &kind {
+            let groups: HashSet<&String> =
+                self.gateway.consumers.iter().flat_map(|consumer| &consumer.groups).collect();
+            for group in acl.allow.iter().chain(&acl.deny).filter(|group| !groups.contains(group)) {
+                let message = format!("the group {group:?} is left out, because no consumer is in it");
+                self.report.note(entity.node.at, subject, message);
+            }
+        }
+        kind
+    }
+
+    /// Filters for WebAssembly; any of them may keep people out.
+    pub(super) fn filter_chain(&mut self, entity: &'s Entity<'s>) -> Option<usize> {
+        let service = self.reference(entity, EntityKind::Service);
+        let route = self.reference(entity, EntityKind::Route);
+        if !self.fields(entity).flag("enabled").unwrap_or(true) {
+            return None;
+        }
+        let (service, route) = scope(service, route)?;
+        self.report.note(entity.node.at, &entity.path, "the filter chain has no counterpart");
+        let kind = PluginKind::Guard("the filter chain".to_owned());
+        Some(push(&mut self.gateway.plugins, KongPlugin { kind, service, route }))
+    }
+
+    /// Without a plugin that may have kept a consumer out, the consumer must not come in.
+    fn plugin_of_consumer(&mut self, entity: &'s Entity<'s>, name: &str, consumer: Reference) {
+        let mut message = format!("the plugin {name} of a consumer has no counterpart");
+        if let Reference::To(index) = consumer
+            && !LETS_ALL_IN.contains(&name)
+            && let Some(consumer) = self.gateway.consumers.get_mut(index)
+        {
+            consumer.credentials.clear();
+            consumer.is_barred = true;
+            message.push_str("; nobody passes as this consumer");
+        }
+        self.report.note(entity.node.at, &entity.path, message);
+    }
 }
 
-const BY_CONSUMER_GROUP: &str = "include_consumer_groups";
-
-pub(super) fn acl(place: Place, path: &str, configs: Configs, report: &mut Report) -> PluginKind {
-    let mut list = |names: [&str; 2]| {
-        let Some(node) = configured(configs, &names) else { return Vec::new() };
-        texts_of(node).unwrap_or_else(|| {
-            report.fault(node.place, &format!("{path}.{}", names[0]), "expected a list of texts");
-            Vec::new()
-        })
+/// For what something is; `None` if that was left out, and it with that.
+fn scope(service: Reference, route: Reference) -> Option<Scope> {
+    let index = |reference| match reference {
+        Reference::Nothing => Some(None),
+        Reference::To(index) => Some(Some(index)),
+        Reference::Lost => None,
     };
-    let acl = Acl { allow: list(["allow", "whitelist"]), deny: list(["deny", "blacklist"]) };
-    let by_consumer_group = configured(configs, &[BY_CONSUMER_GROUP]);
-    let defaults =
-        [("hide_groups_header", "false"), ("always_use_authenticated_groups", "false"), (BY_CONSUMER_GROUP, "false")];
-    finish(path, configs, &["allow", "whitelist", "deny", "blacklist"], &defaults, report);
-    if by_consumer_group.is_some_and(|node| !node.is("false")) {
-        return PluginKind::Guard(format!("the plugin acl with {BY_CONSUMER_GROUP}"));
-    }
-    if acl.allow.is_empty() && acl.deny.is_empty() {
-        report.fault(place, path, "neither allow nor deny; expected one of them");
-    }
-    PluginKind::Acl(acl)
-}
-
-/// A field under one of its names. What a plugin says itself counts, be it null; what it shares fills in the rest.
-fn configured<'s>(configs: Configs<'s>, names: &[&str]) -> Option<&'s Node> {
-    let named = |config: &'s Node| config.members().iter().filter(|(key, _)| names.contains(&key.as_str()));
-    let config = configs.into_iter().flatten().find(|config| named(config).next().is_some())?;
-    named(config).map(|(_, node)| node).find(|node| !node.is_null())
-}
-
-fn finish(path: &str, configs: Configs, read: &[&str], defaults: &[(&str, &str)], report: &mut Report) {
-    for config in configs.into_iter().flatten() {
-        Fields::of(path, config, report).finish(read, defaults);
-    }
-}
-
-/// A value of the source as it is.
-fn as_yaml(node: &Node) -> Yaml {
-    match &node.value {
-        Value::Flag(flag) => (*flag).into(),
-        Value::Number(number) if number.fract() == 0.0 && *number >= 0.0 => (*number as u64).into(),
-        Value::Number(number) => number.to_string().into(),
-        Value::Text(text) => text.as_str().into(),
-        Value::List(items) => Yaml::List(items.iter().map(as_yaml).collect()),
-        Value::Map(members) => Yaml::Map(members.iter().map(|(name, node)| (name.clone(), as_yaml(node))).collect()),
-        Value::Null => "".into(),
-    }
+    Some((index(service)?, index(route)?))
 }

@@ -2,14 +2,14 @@
 
 use jwt_auth_filter::{config::Config, policy::Policy};
 
-use super::{Finding, Message};
 use crate::{
-    configurations::{OnFailure, Route, Surroundings},
+    configurations::{ListedRoute, OnFailure, Surroundings},
+    diagnostics::Diagnostic,
     document::Position,
 };
 
 /// The faults and warnings about what stands around a configuration without faults.
-pub(super) fn findings(surroundings: &Surroundings, config: &Config) -> Vec<Finding> {
+pub(super) fn diagnostics(surroundings: &Surroundings, config: &Config) -> Vec<Diagnostic> {
     let is_fetching = config.credentials.remote().next().is_some();
     let shares_memory = surroundings.shares_memory.filter(|_| is_fetching).map(|at| {
         let text = "not set: every plugin without one can replace the fetched keys of issuers with keys of its own";
@@ -19,14 +19,14 @@ pub(super) fn findings(surroundings: &Surroundings, config: &Config) -> Vec<Find
         let text = "not set: a request that waits for a key set may hold 1 MiB of its body in memory; 32768 is usual";
         warning(at, "per_connection_buffer_limit_bytes", text)
     });
-    let mut findings: Vec<Finding> =
+    let mut diagnostics: Vec<Diagnostic> =
         [on_failure(surroundings.on_failure), shares_memory, unlimited_buffer].into_iter().flatten().collect();
-    findings.extend(surroundings.routes.iter().flat_map(|route| chosen_by_changes(route, config)));
-    findings.extend(surroundings.routes.iter().filter_map(|route| internal_redirects(route, config)));
-    findings
+    diagnostics.extend(surroundings.routes.iter().flat_map(|route| chosen_by_changes(route, config)));
+    diagnostics.extend(surroundings.routes.iter().filter_map(|route| internal_redirects(route, config)));
+    diagnostics
 }
 
-fn on_failure(on_failure: OnFailure) -> Option<Finding> {
+fn on_failure(on_failure: OnFailure) -> Option<Diagnostic> {
     let (at, name, text) = match on_failure {
         OnFailure::Settled => return None,
         OnFailure::Closed(at, name) => {
@@ -39,7 +39,7 @@ fn on_failure(on_failure: OnFailure) -> Option<Finding> {
 
 /// Faults where a route matches on what the filter changes, and rules go by the route. Envoy chooses the route again after
 /// the changes, and no rule is asked about that one.
-fn chosen_by_changes<'r>(route: &'r Route, config: &'r Config) -> impl Iterator<Item = Finding> + 'r {
+fn chosen_by_changes<'r>(route: &'r ListedRoute, config: &'r Config) -> impl Iterator<Item = Diagnostic> + 'r {
     let is_changed_header =
         |name: &str| config.own_headers().chain(config.hidden_headers()).any(|own| own.eq_ignore_ascii_case(name));
     let is_hidden_parameter = |name: &String| {
@@ -48,21 +48,17 @@ fn chosen_by_changes<'r>(route: &'r Route, config: &'r Config) -> impl Iterator<
     };
     let headers = route.headers.iter().filter(move |(name, _)| is_changed_header(name));
     let parameters = route.query_parameters.iter().filter(move |(name, _)| is_hidden_parameter(name));
-    headers.chain(parameters).filter(|_| !config.rules.is_empty()).map(|(name, at)| Finding {
-        at: *at,
-        path: None,
-        message: Message::Fault {
-            found: format!(
-                "a route that matches on {name}, which the filter changes: Envoy then chooses the route again, and a \
-                 request may end on one whose rule it was never asked"
-            ),
-            expected: Some("routes that match on other things, or no rules".to_owned()),
-        },
+    headers.chain(parameters).filter(|_| !config.rules.is_empty()).map(|(name, at)| {
+        let found = format!(
+            "a route that matches on {name}, which the filter changes: Envoy then chooses the route again, and a request \
+             may end on one whose rule it was never asked"
+        );
+        Diagnostic::fault(*at, found).expecting("routes that match on other things, or no rules")
     })
 }
 
 /// A request that Envoy redirects by itself comes to the filter again, with what the filter made of it.
-fn internal_redirects(route: &Route, config: &Config) -> Option<Finding> {
+fn internal_redirects(route: &ListedRoute, config: &Config) -> Option<Diagnostic> {
     let at = route.internal_redirects?;
     let text = if !config.rules.is_empty() {
         "a request that is redirected comes with the filter's own headers, which rules refuse with 403"
@@ -74,6 +70,6 @@ fn internal_redirects(route: &Route, config: &Config) -> Option<Finding> {
     Some(warning(at, "internal_redirect_policy", text))
 }
 
-fn warning(at: Position, path: &str, text: &str) -> Finding {
-    Finding { at, path: Some(path.to_owned()), message: Message::Warning(text.to_owned()) }
+fn warning(at: Position, path: &str, text: &str) -> Diagnostic {
+    Diagnostic::warning(at, text).about(path).if_harmless(true)
 }

@@ -11,13 +11,13 @@ use regex_syntax::{
 };
 
 use super::{
-    gateway::{Gateway, PathMatch, Route, Service},
-    policy::{Access, Closed},
-    yaml::{Yaml, map, some},
+    gateway::{Gateway, KongRoute, KongService, PathMatch},
+    route_policy::{Closed, RouteAccess},
+    yaml_output::{Yaml, map, some},
 };
 
 /// The routes of Envoy. `access` says who may use a route, by index; `no_route` is a name whose requests need no token.
-pub(super) fn routes(gateway: &Gateway, access: &[Access], no_route: &str) -> Vec<Yaml> {
+pub(super) fn routes(gateway: &Gateway, access: &[RouteAccess], no_route: &str) -> Vec<Yaml> {
     let candidates = gateway.routes.iter().zip(access).flat_map(Candidate::of);
     let mut candidates: Vec<Candidate> = candidates.filter(|candidate| !candidate.is_left_out()).collect();
     candidates.sort_by_key(|candidate| Reverse(candidate.priority()));
@@ -32,8 +32,8 @@ pub(super) fn otherwise(name: &str) -> Yaml {
 
 /// A route with one of its paths: the gateway ranks each path by itself.
 struct Candidate<'g> {
-    route: &'g Route,
-    access: &'g Access,
+    route: &'g KongRoute,
+    access: &'g RouteAccess,
     path: Option<&'g PathMatch>,
 }
 
@@ -44,7 +44,7 @@ struct Candidate<'g> {
 type Priority = (bool, usize, bool, usize, bool, u64, usize, bool);
 
 impl<'g> Candidate<'g> {
-    fn of((route, access): (&'g Route, &'g Access)) -> Vec<Self> {
+    fn of((route, access): (&'g KongRoute, &'g RouteAccess)) -> Vec<Self> {
         if route.paths.is_empty() {
             return vec![Self { route, access, path: None }];
         }
@@ -117,7 +117,7 @@ impl<'g> Candidate<'g> {
         vec![answered(&self.route.name, self.matching(self.any_path(), self.route.grpc_only), closed)]
     }
 
-    fn to_service(&self, gateway: &Gateway, service: &Service) -> Vec<Yaml> {
+    fn to_service(&self, gateway: &Gateway, service: &KongService) -> Vec<Yaml> {
         let route = |path: PathCondition, rewrite: Option<Rewrite>| {
             map([
                 ("name", some(self.route.name.as_str())),
@@ -252,7 +252,7 @@ fn answered(name: &str, matching: Yaml, closed: &Closed) -> Yaml {
     ])
 }
 
-fn action(gateway: &Gateway, route: &Route, service: &Service, rewrite: Option<Rewrite>) -> Yaml {
+fn action(gateway: &Gateway, route: &KongRoute, service: &KongService, rewrite: Option<Rewrite>) -> Yaml {
     let upstream = gateway.upstream_of(service);
     let host = match upstream {
         Some(upstream) => upstream.host_header.clone(),
@@ -274,7 +274,7 @@ fn action(gateway: &Gateway, route: &Route, service: &Service, rewrite: Option<R
 }
 
 /// The `Host` that the service gets: with its port where that is not the one of its scheme.
-fn authority(service: &Service) -> String {
+fn authority(service: &KongService) -> String {
     let default = if service.scheme.tls { 443 } else { 80 };
     if service.port == default { service.host.clone() } else { format!("{}:{}", service.host, service.port) }
 }

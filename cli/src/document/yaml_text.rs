@@ -7,7 +7,9 @@ use std::{
 
 use granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
 
-use super::{Content, Dialect, MAX_DEPTH, Member, Node, Position, Text, Unreadable, refuse_repeated, scalar};
+use super::{
+    Dialect, MAX_DEPTH, Node, NodeContent, NodeMember, NodeText, Position, Unreadable, refuse_repeated, scalar,
+};
 
 /// How many values aliases may add to a file: more than any configuration needs, and no trap for memory.
 const MAX_ALIASED: usize = 1_000_000;
@@ -16,7 +18,7 @@ const MAX_ALIASED: usize = 1_000_000;
 pub(super) fn read(text: &str, dialect: Dialect) -> Result<Vec<Node>, Unreadable> {
     // libyaml and yaml-cpp add no line feed to a block that the file ends in.
     let options = granit_parser::options! { block_scalar_eof_without_line_feed: true, emit_comments: false };
-    let mut reader = Reader {
+    let mut reader = YamlReader {
         events: Parser::new_from_str_with_options(text, options),
         text,
         dialect,
@@ -37,7 +39,7 @@ pub(super) fn read(text: &str, dialect: Dialect) -> Result<Vec<Node>, Unreadable
     }
 }
 
-struct Reader<'t> {
+struct YamlReader<'t> {
     events: Parser<'t, StrInput<'t>>,
     text: &'t str,
     dialect: Dialect,
@@ -46,7 +48,7 @@ struct Reader<'t> {
     aliased: usize,
 }
 
-impl<'t> Reader<'t> {
+impl<'t> YamlReader<'t> {
     fn next(&mut self) -> Result<(Event<'t>, Span), Unreadable> {
         match self.events.next_event() {
             Some(Ok(event)) => Ok(event),
@@ -62,8 +64,8 @@ impl<'t> Reader<'t> {
         let (anchor, content) = match event {
             Event::Alias(anchor) => return self.alias(anchor, at),
             Event::Scalar(word, style, anchor, tag) => (anchor, self.scalar(word, style, tag.as_deref(), &span)),
-            Event::SequenceStart(_, anchor, _) => (anchor, Content::List(self.items(depth)?)),
-            Event::MappingStart(_, anchor, _) => (anchor, Content::Object(self.members(depth)?)),
+            Event::SequenceStart(_, anchor, _) => (anchor, NodeContent::List(self.items(depth)?)),
+            Event::MappingStart(_, anchor, _) => (anchor, NodeContent::Object(self.members(depth)?)),
             _ => return Err(refuse("no value")),
         };
         let node = Node { at, content };
@@ -96,7 +98,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    fn members(&mut self, depth: usize) -> Result<Vec<Member>, Unreadable> {
+    fn members(&mut self, depth: usize) -> Result<Vec<NodeMember>, Unreadable> {
         let mut members = Vec::new();
         loop {
             let (event, span) = self.next()?;
@@ -109,7 +111,7 @@ impl<'t> Reader<'t> {
             let (event, span) = self.next()?;
             let value = self.node(event, span, depth)?;
             if !is_ignored {
-                members.push(Member { name, at, value });
+                members.push(NodeMember { name, at, value });
             }
         }
         refuse_repeated(&members)?;
@@ -117,7 +119,7 @@ impl<'t> Reader<'t> {
         Ok(if self.dialect == Dialect::Go { merged(members) } else { members })
     }
 
-    fn scalar(&self, word: Cow<'t, str>, style: ScalarStyle, tag: Option<&Tag>, span: &Span) -> Content {
+    fn scalar(&self, word: Cow<'t, str>, style: ScalarStyle, tag: Option<&Tag>, span: &Span) -> NodeContent {
         let is_plain = style == ScalarStyle::Plain;
         let is_text = match (tag, self.dialect) {
             (None, _) => !is_plain,
@@ -126,11 +128,11 @@ impl<'t> Reader<'t> {
             (Some(tag), Dialect::Go) => tag.original() == "!" || tag.is_yaml_core_schema_tag("str"),
         };
         match if is_text { None } else { Some(scalar::resolve(&word, self.dialect)) } {
-            Some(Content::Text(Text { text, .. })) => {
-                Content::Text(Text { first: self.first(&text, style, span), text })
+            Some(NodeContent::Text(NodeText { text, .. })) => {
+                NodeContent::Text(NodeText { first: self.first(&text, style, span), text })
             }
             Some(other) => other,
-            None => Content::Text(Text { first: self.first(&word, style, span), text: word.into_owned() }),
+            None => NodeContent::Text(NodeText { first: self.first(&word, style, span), text: word.into_owned() }),
         }
     }
 
@@ -145,16 +147,15 @@ impl<'t> Reader<'t> {
         let source = span.slice(self.text)?;
         let quotes = usize::from(style != ScalarStyle::Plain);
         let inner = source.get(quotes..source.len().saturating_sub(quotes))?;
-        (inner == text && !inner.contains('\n'))
-            .then(|| start.of_inner(Position { line: 1, column: quotes.saturating_add(1) }))
+        (inner == text && !inner.contains('\n')).then(|| start.of_inner(Position::new(1, quotes.saturating_add(1))))
     }
 }
 
 /// The members with those of the objects under the merge key `<<`, of which the object's own count, and else the first.
-fn merged(mut members: Vec<Member>) -> Vec<Member> {
+fn merged(mut members: Vec<NodeMember>) -> Vec<NodeMember> {
     let holds_objects = |node: &Node| match &node.content {
-        Content::Object(_) => true,
-        Content::List(items) => items.iter().all(|item| matches!(item.content, Content::Object(_))),
+        NodeContent::Object(_) => true,
+        NodeContent::List(items) => items.iter().all(|item| matches!(item.content, NodeContent::Object(_))),
         _ => false,
     };
     let Some(at) = members.iter().position(|it| it.name == "<<" && holds_objects(&it.value)) else { return members };
@@ -172,15 +173,15 @@ fn is_ignored(tag: Option<&Tag>, dialect: Dialect) -> bool {
 
 fn size(node: &Node) -> usize {
     let inner: usize = match &node.content {
-        Content::List(items) => items.iter().map(size).sum(),
-        Content::Object(members) => members.iter().map(|member| size(&member.value)).sum(),
+        NodeContent::List(items) => items.iter().map(size).sum(),
+        NodeContent::Object(members) => members.iter().map(|member| size(&member.value)).sum(),
         _ => 0,
     };
     inner.saturating_add(1)
 }
 
 fn position(marker: &Marker) -> Position {
-    Position { line: marker.line(), column: marker.col().saturating_add(1) }
+    Position::new(marker.line(), marker.col().saturating_add(1))
 }
 
 fn unreadable(error: &ScanError) -> Unreadable {

@@ -3,16 +3,16 @@
 use std::collections::HashSet;
 
 use super::{
-    gateway::{Acl, Consumer, Credential, Gateway, Jwt, Plugin, PluginKind, Route},
+    gateway::{Acl, Gateway, Jwt, KongConsumer, KongCredential, KongPlugin, KongRoute, PluginKind},
     report::Report,
-    yaml::{Yaml, map, some, texts},
+    yaml_output::{Yaml, map, some, texts},
 };
 
 /// What becomes of the plugins: the filter's configuration, and the routes that must not reach their services.
 pub(super) struct Policies {
     pub plugin: Yaml,
     /// By the index of the route.
-    pub access: Vec<Access>,
+    pub access: Vec<RouteAccess>,
 }
 
 /// What stands in the place of a service that requests of a route must not reach.
@@ -23,29 +23,29 @@ pub(super) struct Closed {
 }
 
 /// Who may use a route.
-pub(super) struct Access {
+pub(super) struct RouteAccess {
     /// What answers in place of the service, if nobody may.
     pub closed: Option<Closed>,
     /// Whether not everybody may.
     pub is_guarded: bool,
 }
 
-/// Plugin fields.
-type Fields = Vec<(String, Yaml)>;
+/// Fields of the filter's configuration.
+type PluginFields = Vec<(String, Yaml)>;
 
 /// What is demanded of a request. `None` if nothing is.
-type Demand = Option<Fields>;
+type Demand = Option<PluginFields>;
 
 impl Policies {
     /// `no_route` is the name of the route that takes what no other does.
     pub(super) fn of(gateway: &Gateway, no_route: &str, report: &mut Report) -> Self {
-        let groups = Groups::of(gateway, report);
+        let groups = GroupNames::of(gateway, report);
         let judged = gateway.routes.iter().enumerate().map(|(index, route)| judge(gateway, index, route, &groups));
-        let (demands, access): (Vec<Demand>, Vec<Access>) = judged.unzip();
+        let (demands, access): (Vec<Demand>, Vec<RouteAccess>) = judged.unzip();
         for (route, access) in gateway.routes.iter().zip(&access) {
             note(route, access, report);
         }
-        let is_there = |route: &Route, access: &Access| access.is_guarded || !route.is_narrower();
+        let is_there = |route: &KongRoute, access: &RouteAccess| access.is_guarded || !route.is_narrower();
         let demands =
             gateway.routes.iter().zip(&access).zip(demands).filter_map(|((route, access), demand)| {
                 is_there(route, access).then_some((route.name.as_str(), demand))
@@ -61,10 +61,10 @@ impl Policies {
 
 /// Says what becomes of a route that is closed, or that cannot be matched as the gateway does. Where not everybody may
 /// use it, the requests that it might match must not go to a route that is more open.
-fn note(route: &Route, access: &Access, report: &mut Report) {
+fn note(route: &KongRoute, access: &RouteAccess, report: &mut Report) {
     if let Some(Closed { status: 503, message }) = &access.closed {
         let message = format!("the route answers 503 until that is decided: {message}");
-        report.note(route.place, &route.name, message);
+        report.note(route.at, &route.name, message);
     }
     let outcome = match (access.is_guarded, route.is_narrower()) {
         (true, true) => "what the rest of the route matches gets 503 until that is decided",
@@ -73,19 +73,20 @@ fn note(route: &Route, access: &Access, report: &mut Report) {
         (false, false) => "the path is left out",
     };
     for lack in &route.lacks {
-        report.note(lack.place, &lack.subject, format!("{}; {outcome}", lack.message));
+        let message = format!("{}; {outcome}", lack.message);
+        report.notes.push(lack.clone().saying(message));
     }
 }
 
 /// What the plugins of a route demand, and whether the route has to be closed.
-fn judge(gateway: &Gateway, index: usize, route: &Route, groups: &Groups) -> (Demand, Access) {
+fn judge(gateway: &Gateway, index: usize, route: &KongRoute, groups: &GroupNames) -> (Demand, RouteAccess) {
     let (demand, closed) = demand_of(gateway, index, route, groups);
     let is_guarded = demand.is_some() || closed.is_some();
-    (demand, Access { closed, is_guarded })
+    (demand, RouteAccess { closed, is_guarded })
 }
 
-fn demand_of(gateway: &Gateway, index: usize, route: &Route, groups: &Groups) -> (Demand, Option<Closed>) {
-    let mut plugins: Vec<&Plugin> = gateway.plugins.iter().filter(|plugin| applies(plugin, index, route)).collect();
+fn demand_of(gateway: &Gateway, index: usize, route: &KongRoute, groups: &GroupNames) -> (Demand, Option<Closed>) {
+    let mut plugins: Vec<&KongPlugin> = gateway.plugins.iter().filter(|plugin| applies(plugin, index, route)).collect();
     // The most specific one of a kind counts: for a route before for a service before for everything.
     plugins.sort_by_key(|plugin| (plugin.route.is_none(), plugin.service.is_none()));
     let jwt = plugins.iter().find_map(|plugin| match &plugin.kind {
@@ -111,13 +112,13 @@ fn demand_of(gateway: &Gateway, index: usize, route: &Route, groups: &Groups) ->
     (demand, guard.map(|message| Closed { status: 503, message }).or(nobody))
 }
 
-fn applies(plugin: &Plugin, index: usize, route: &Route) -> bool {
+fn applies(plugin: &KongPlugin, index: usize, route: &KongRoute) -> bool {
     let to_route = plugin.route.is_none_or(|of| of == index);
     let to_service = plugin.service.is_none_or(|of| Some(of) == route.service);
     to_route && to_service
 }
 
-fn demand(Jwt(fields): &Jwt, acl: Option<&Acl>, gateway: &Gateway, groups: &Groups) -> (Demand, Option<Closed>) {
+fn demand(Jwt(fields): &Jwt, acl: Option<&Acl>, gateway: &Gateway, groups: &GroupNames) -> (Demand, Option<Closed>) {
     let mut fields = fields.clone();
     fields.retain(|(name, value)| name != "anonymous" || !is_barred(value, gateway));
     let Some(acl) = acl else { return (Some(fields), None) };
@@ -144,14 +145,14 @@ fn is_barred(name: &Yaml, gateway: &Gateway) -> bool {
 
 /// The demands as top level and rules.
 struct Rules {
-    top: Fields,
+    top: PluginFields,
     rules: Vec<Yaml>,
 }
 
 impl Rules {
     fn of<'r>(demands: impl Iterator<Item = (&'r str, Demand)>, no_route: &str) -> Self {
         let mut open = Vec::new();
-        let mut distinct: Vec<(Fields, Vec<&str>)> = Vec::new();
+        let mut distinct: Vec<(PluginFields, Vec<&str>)> = Vec::new();
         for (route, demand) in demands {
             let Some(fields) = demand else {
                 open.push(route);
@@ -180,12 +181,12 @@ impl Rules {
 
 /// The groups of the consumers, under the names that they have for the filter: for it a name in `allow` may be a
 /// consumer's too, and a group of that name would let the consumer in.
-struct Groups {
+struct GroupNames {
     known: HashSet<String>,
     taken: HashSet<String>,
 }
 
-impl Groups {
+impl GroupNames {
     fn of(gateway: &Gateway, report: &mut Report) -> Self {
         let names = gateway.consumers.iter().flat_map(|consumer| [&consumer.username, &consumer.id]);
         let taken = names.flatten().cloned().collect();
@@ -195,7 +196,7 @@ impl Groups {
             for group in consumer.groups.iter().filter(|group| groups.taken.contains(*group)) {
                 let name = groups.name(group);
                 let message = format!("the group {group} is called {name}, because a consumer has its name");
-                report.note(consumer.place, "acls", message);
+                report.note(consumer.at, "acls", message);
             }
         }
         groups
@@ -214,7 +215,7 @@ impl Groups {
         groups.iter().filter(|group| self.known.contains(*group)).map(|group| self.name(group)).collect()
     }
 
-    fn consumer(&self, consumer: &Consumer) -> Yaml {
+    fn consumer(&self, consumer: &KongConsumer) -> Yaml {
         let list = |items: &[String]| (!items.is_empty()).then(|| texts(items));
         let groups: Vec<String> = consumer.groups.iter().map(|group| self.name(group)).collect();
         let credentials: Vec<Yaml> = consumer.credentials.iter().map(credential).collect();
@@ -230,7 +231,7 @@ impl Groups {
 }
 
 /// A credential as the filter's configuration has it.
-pub(super) fn credential(credential: &Credential) -> Yaml {
+pub(super) fn credential(credential: &KongCredential) -> Yaml {
     let key = if credential.algorithm.starts_with("HS") { "secret" } else { "rsa_public_key" };
     map([
         ("key", some(credential.key.as_str())),

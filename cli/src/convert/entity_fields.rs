@@ -1,20 +1,21 @@
 //! Reading the fields of one thing in the source: what is left over in the end is reported.
 
-use super::{
-    report::{Remark, Report},
-    source::{Node, Place, Value},
+use super::report::{self, Report};
+use crate::{
+    diagnostics::Diagnostic,
+    document::{Node, NodeContent, Position},
 };
 
 /// The fields of a thing that are still to be read. `null` is the same as no field.
-pub(super) struct Fields<'s, 'r> {
+pub(super) struct EntityFields<'s, 'r> {
     path: &'s str,
     members: Vec<(&'s str, &'s Node)>,
     pub report: &'r mut Report,
 }
 
-impl<'s, 'r> Fields<'s, 'r> {
+impl<'s, 'r> EntityFields<'s, 'r> {
     pub(super) fn of(path: &'s str, node: &'s Node, report: &'r mut Report) -> Self {
-        let members = node.members().iter().map(|(name, node)| (name.as_str(), node));
+        let members = node.members().iter().map(|member| (member.name.as_str(), &member.value));
         Self { path, members: members.filter(|(_, node)| !node.is_null()).collect(), report }
     }
 
@@ -23,8 +24,8 @@ impl<'s, 'r> Fields<'s, 'r> {
         Some(self.members.swap_remove(at).1)
     }
 
-    pub(super) fn place_of(&self, name: &str) -> Option<Place> {
-        self.members.iter().find(|(key, _)| *key == name).map(|(_, node)| node.place)
+    pub(super) fn place_of(&self, name: &str) -> Option<Position> {
+        self.members.iter().find(|(key, _)| *key == name).map(|(_, node)| node.at)
     }
 
     pub(super) fn text(&mut self, name: &str) -> Option<String> {
@@ -40,15 +41,15 @@ impl<'s, 'r> Fields<'s, 'r> {
 
     pub(super) fn flag(&mut self, name: &str) -> Option<bool> {
         let node = self.take(name)?;
-        let flag = if let Value::Flag(flag) = node.value { Some(flag) } else { None };
+        let flag = if let NodeContent::Bool(flag) = node.content { Some(flag) } else { None };
         self.expect(name, node, flag, "true or false")
     }
 
     /// A whole number from 0 to a maximum.
     pub(super) fn number(&mut self, name: &str, maximum: u32) -> Option<u64> {
         let node = self.take(name)?;
-        let number = match node.value {
-            Value::Number(number) if number.fract() == 0.0 && (0.0..=f64::from(maximum)).contains(&number) => {
+        let number = match node.content {
+            NodeContent::Number(number) if number.fract() == 0.0 && (0.0..=f64::from(maximum)).contains(&number) => {
                 Some(number as u64)
             }
             _ => None,
@@ -70,19 +71,19 @@ impl<'s, 'r> Fields<'s, 'r> {
     pub(super) fn expect<T>(&mut self, name: &str, node: &Node, value: Option<T>, expected: &str) -> Option<T> {
         if value.is_none() {
             let message = format!("{}; expected {expected}", node.in_words());
-            self.report.fault(node.place, &format!("{}.{name}", self.path), message);
+            self.report.fault(node.at, &format!("{}.{name}", self.path), message);
         }
         value
     }
 
     /// Reports a field whose value has no counterpart.
-    pub(super) fn note(&mut self, name: &str, place: Place, message: &str) {
-        self.report.note(place, &format!("{}.{name}", self.path), message);
+    pub(super) fn note(&mut self, name: &str, at: Position, message: &str) {
+        self.report.note(at, &format!("{}.{name}", self.path), message);
     }
 
     /// What is to be said of a field later, when more is known.
-    pub(super) fn remark(&self, name: &str, place: Place, message: &str) -> Remark {
-        Remark { place, subject: format!("{}.{name}", self.path), message: message.to_owned() }
+    pub(super) fn remark(&self, name: &str, at: Position, message: &str) -> Diagnostic {
+        report::note(at, &format!("{}.{name}", self.path), message)
     }
 
     /// Notes what is left, but for the fields without a meaning for requests, and those at their defaults.
@@ -94,13 +95,13 @@ impl<'s, 'r> Fields<'s, 'r> {
             if ALWAYS.contains(&name) || without_meaning.contains(&name) || node.is_empty() || at_default() {
                 continue;
             }
-            self.report.note(node.place, &format!("{}.{name}", self.path), "has no counterpart");
+            self.report.note(node.at, &format!("{}.{name}", self.path), "has no counterpart");
         }
     }
 }
 
 /// The items of a list of texts.
 pub(super) fn texts_of(node: &Node) -> Option<Vec<String>> {
-    let Value::List(items) = &node.value else { return None };
+    let NodeContent::List(items) = &node.content else { return None };
     items.iter().map(|item| item.text().map(str::to_owned)).collect()
 }

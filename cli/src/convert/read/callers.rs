@@ -1,0 +1,99 @@
+//! Consumers, their credentials and their groups.
+
+use jwt_auth_filter::config::Config;
+
+use super::{
+    super::{
+        entities::{Entity, EntityKind},
+        gateway::{KongConsumer, KongCredential},
+        route_policy,
+        yaml_output::{Yaml, map},
+    },
+    KongReader, Reference, push,
+};
+
+impl<'s> KongReader<'s, '_> {
+    pub(super) fn consumer(&mut self, entity: &'s Entity<'s>) -> Option<usize> {
+        let mut fields = self.fields(entity);
+        let (username, id) = (fields.name("username"), fields.name("id"));
+        let custom_id = fields.name("custom_id");
+        let tags = fields.texts("tags");
+        fields.finish(&["jwt_secrets", "acls", "plugins"], &[("type", "0")]);
+        let at = entity.node.at;
+        let credentials = Vec::new();
+        let consumer =
+            KongConsumer { at, username, id, custom_id, tags, groups: Vec::new(), credentials, is_barred: false };
+        if consumer.username.is_none() && consumer.id.is_none() && consumer.custom_id.is_none() {
+            self.report.fault(at, &entity.path, "a consumer without a username, an id and a custom_id");
+            return None;
+        }
+        Some(push(&mut self.gateway.consumers, consumer))
+    }
+
+    pub(super) fn jwt_secret(&mut self, entity: &'s Entity<'s>) -> Option<usize> {
+        let consumer = self.reference(entity, EntityKind::Consumer);
+        let mut fields = self.fields(entity);
+        let key = fields.name("key");
+        let algorithm = fields.name("algorithm").unwrap_or_else(|| "HS256".to_owned());
+        let (secret, public_key) = (fields.name("secret"), fields.name("rsa_public_key"));
+        fields.finish(&["consumer"], &[]);
+
+        let verification_key = if algorithm.starts_with("HS") { secret } else { public_key };
+        let (Some(key), Some(verification_key)) = (key, verification_key) else {
+            let message = "is left out: the gateway made up its key or secret, which is nowhere in this file";
+            self.report.note(entity.node.at, &entity.path, message);
+            return None;
+        };
+        let credential = KongCredential { key, algorithm, verification_key };
+        if let Some(why) = refused(&credential) {
+            self.report.note(entity.node.at, &entity.path, format!("is left out: {why}"));
+            return None;
+        }
+        let consumer = self.owner(entity, consumer)?;
+        Some(push(&mut consumer.credentials, credential))
+    }
+
+    pub(super) fn acl(&mut self, entity: &'s Entity<'s>) -> Option<usize> {
+        let consumer = self.reference(entity, EntityKind::Consumer);
+        let mut fields = self.fields(entity);
+        let group = fields.name("group");
+        fields.finish(&["consumer"], &[]);
+        let Some(group) = group else {
+            self.report.fault(entity.node.at, &entity.path, "an acl without a group");
+            return None;
+        };
+        let consumer = self.owner(entity, consumer)?;
+        Some(push(&mut consumer.groups, group))
+    }
+
+    pub(super) fn consumer_group(&mut self, entity: &'s Entity<'s>) -> Option<usize> {
+        self.report.note(entity.node.at, &entity.path, "has no counterpart");
+        None
+    }
+
+    fn owner(&mut self, entity: &'s Entity<'s>, consumer: Reference) -> Option<&mut KongConsumer> {
+        match consumer {
+            Reference::To(index) => self.gateway.consumers.get_mut(index),
+            Reference::Lost => None,
+            Reference::Nothing => {
+                self.report.fault(entity.node.at, &entity.path, "belongs to no consumer");
+                None
+            }
+        }
+    }
+}
+
+/// Why the filter would not take a credential, if it would not.
+fn refused(credential: &KongCredential) -> Option<String> {
+    let is_reference = |text: &str| text.starts_with("{vault://") || text.contains("${{");
+    if is_reference(&credential.key) || is_reference(&credential.verification_key) {
+        return Some("it is only named here, and stands elsewhere".to_owned());
+    }
+    let consumer = map([
+        ("username", Some("x".into())),
+        ("jwt_secrets", Some(Yaml::List(vec![route_policy::credential(credential)]))),
+    ]);
+    let config = map([("consumers", Some(Yaml::List(vec![consumer])))]).to_json().to_string();
+    let faults = Config::parse(config.as_bytes()).err()?;
+    Some(faults.first().map_or_else(String::new, |fault| format!("{}; expected {}", fault.found, fault.expected)))
+}

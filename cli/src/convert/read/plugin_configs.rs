@@ -1,0 +1,119 @@
+//! The configurations of the plugins.
+
+use super::super::{
+    entity_fields::{EntityFields, texts_of},
+    gateway::{Acl, Jwt, PluginKind},
+    report::Report,
+    yaml_output::Yaml,
+};
+use crate::document::{Node, NodeContent, NodeMember, Position};
+
+/// Plugins that come with the gateway and decide nothing about who may call.
+pub(super) const LETS_ALL_IN: &[&str] = &[
+    "aws-lambda",
+    "azure-functions",
+    "correlation-id",
+    "cors",
+    "datadog",
+    "file-log",
+    "grpc-gateway",
+    "grpc-web",
+    "http-log",
+    "loggly",
+    "opentelemetry",
+    "prometheus",
+    "proxy-cache",
+    "rate-limiting",
+    "rate-limiting-advanced",
+    "request-size-limiting",
+    "request-transformer",
+    "request-transformer-advanced",
+    "response-ratelimiting",
+    "response-transformer",
+    "response-transformer-advanced",
+    "statsd",
+    "syslog",
+    "tcp-log",
+    "udp-log",
+    "zipkin",
+];
+
+/// A plugin's configuration: its own, and behind it the one that it shares with others.
+pub(super) type Configs<'s> = [Option<&'s Node>; 2];
+
+const JWT_FIELDS: [(&str, &str); 10] = [
+    ("uri_param_names", r#"["jwt"]"#),
+    ("cookie_names", "[]"),
+    ("header_names", r#"["authorization"]"#),
+    ("key_claim_name", r#""iss""#),
+    ("secret_is_base64", "false"),
+    ("claims_to_verify", "[]"),
+    ("maximum_expiration", "0"),
+    ("anonymous", r#""""#),
+    ("run_on_preflight", "true"),
+    ("realm", r#""""#),
+];
+
+pub(super) fn jwt(path: &str, configs: Configs, report: &mut Report) -> Jwt {
+    let mut members = Vec::new();
+    for (name, default) in JWT_FIELDS {
+        let node = configured(configs, &[name]);
+        if let Some(node) = node.filter(|node| !node.is(default)) {
+            members.push((name.to_owned(), as_yaml(node)));
+        }
+    }
+    finish(path, configs, &JWT_FIELDS.map(|(name, _)| name), &[], report);
+    Jwt(members)
+}
+
+const BY_CONSUMER_GROUP: &str = "include_consumer_groups";
+
+pub(super) fn acl(place: Position, path: &str, configs: Configs, report: &mut Report) -> PluginKind {
+    let mut list = |names: [&str; 2]| {
+        let Some(node) = configured(configs, &names) else { return Vec::new() };
+        texts_of(node).unwrap_or_else(|| {
+            report.fault(node.at, &format!("{path}.{}", names[0]), "expected a list of texts");
+            Vec::new()
+        })
+    };
+    let acl = Acl { allow: list(["allow", "whitelist"]), deny: list(["deny", "blacklist"]) };
+    let by_consumer_group = configured(configs, &[BY_CONSUMER_GROUP]);
+    let defaults =
+        [("hide_groups_header", "false"), ("always_use_authenticated_groups", "false"), (BY_CONSUMER_GROUP, "false")];
+    finish(path, configs, &["allow", "whitelist", "deny", "blacklist"], &defaults, report);
+    if by_consumer_group.is_some_and(|node| !node.is("false")) {
+        return PluginKind::Guard(format!("the plugin acl with {BY_CONSUMER_GROUP}"));
+    }
+    if acl.allow.is_empty() && acl.deny.is_empty() {
+        report.fault(place, path, "neither allow nor deny; expected one of them");
+    }
+    PluginKind::Acl(acl)
+}
+
+/// A field under one of its names. What a plugin says itself counts, be it null; what it shares fills in the rest.
+fn configured<'s>(configs: Configs<'s>, names: &[&str]) -> Option<&'s Node> {
+    let named = |config: &'s Node| config.members().iter().filter(|member| names.contains(&member.name.as_str()));
+    let config = configs.into_iter().flatten().find(|config| named(config).next().is_some())?;
+    named(config).map(|member| &member.value).find(|node| !node.is_null())
+}
+
+fn finish(path: &str, configs: Configs, read: &[&str], defaults: &[(&str, &str)], report: &mut Report) {
+    for config in configs.into_iter().flatten() {
+        EntityFields::of(path, config, report).finish(read, defaults);
+    }
+}
+
+/// A value of the source as it is.
+fn as_yaml(node: &Node) -> Yaml {
+    match &node.content {
+        NodeContent::Bool(flag) => (*flag).into(),
+        NodeContent::Number(number) if number.fract() == 0.0 && *number >= 0.0 => (*number as u64).into(),
+        NodeContent::Number(number) => number.to_string().into(),
+        NodeContent::Text(text) => text.text.as_str().into(),
+        NodeContent::List(items) => Yaml::List(items.iter().map(as_yaml).collect()),
+        NodeContent::Object(members) => {
+            Yaml::Map(members.iter().map(|NodeMember { name, value, .. }| (name.clone(), as_yaml(value))).collect())
+        }
+        NodeContent::Null => "".into(),
+    }
+}
