@@ -6,6 +6,8 @@ mod hints;
 mod reading;
 mod request;
 mod steps;
+#[cfg(test)]
+mod tests;
 mod view;
 
 use std::{
