@@ -1,16 +1,17 @@
-//! `jwt-auth explain`: what the filter does with a request, and why. The verdict is the filter's own; the steps that lead
-//! to it are asked of the same parts of the core, one by one.
+//! `jwt-auth explain`: what the filter does with a request, and why. The filter's core decides; here its decision is told.
 
 mod curl;
+mod facts;
 mod hints;
 mod reading;
 mod request;
 mod steps;
+#[cfg(test)]
+mod tests;
 mod view;
 
 use std::{
     collections::{BTreeSet, HashSet},
-    fmt::Display,
     io::{self, IsTerminal},
     process::ExitCode,
 };
@@ -20,7 +21,7 @@ use jwt_auth_filter::{
     config::Config,
     crypto::BuiltIn,
     encoding::json,
-    jwks::{KeySet, Origin},
+    jwks::{Answer, FetchError, MAX_BYTES},
     reply::Reply,
     request::{Request, TokenPlaces},
     upstream,
@@ -93,17 +94,21 @@ fn explain(arguments: &ExplainArguments) -> Result<Explanation, String> {
         supply_key_set(&config, &Input::new(file))?;
     }
 
-    let authenticator = Authenticator::new(config, BuiltIn);
+    let place = format!("{input}:{}", configuration.at);
+    explanation(place, &configuration, &Authenticator::new(config, BuiltIn), request, at)
+}
+
+/// What the core decides about a request at a time, and what there is to tell of it.
+fn explanation(
+    place: String,
+    configuration: &Configuration,
+    authenticator: &Authenticator<BuiltIn>,
+    request: GivenRequest,
+    at: u64,
+) -> Result<Explanation, String> {
     let decision = authenticator.decide(&request, at);
-    let (token, steps) = steps::of(&authenticator, &configuration, &decision, &request, at);
-    Ok(Explanation {
-        configuration: format!("{input}:{}", configuration.at),
-        at,
-        verdict: verdict(&decision, &request)?,
-        request,
-        token,
-        steps,
-    })
+    let (token, steps) = steps::of(authenticator.config(), configuration, &decision, &request, at);
+    Ok(Explanation { configuration: place, at, verdict: verdict(&decision, &request)?, request, token, steps })
 }
 
 /// The configuration of a file: the one that has the name, or the only one.
@@ -168,22 +173,34 @@ fn with_token(text: &str, places: &TokenPlaces) -> Result<GivenRequest, &'static
     Ok(GivenRequest::with_token(&token, places))
 }
 
-/// Gives every credential whose keys are fetched the key set of a file.
+/// Gives every credential whose keys are fetched the key set of a file, judged as if a server had just sent it.
 fn supply_key_set(config: &Config, input: &Input) -> Result<(), String> {
-    let refused = |problem: &str, error: &dyn Display| {
-        format!("{input}: {problem}: {error}; expected the key set that the issuer publishes, {{\"keys\": […]}}")
-    };
     let text = input.read()?;
-    let value = json::Value::parse(&text).map_err(|error| refused("no JSON", &error))?;
     let mut fetching = config.credentials.remote().chain(config.other_credentials.remote()).peekable();
     if fetching.peek().is_none() {
         output::note("no credential has remote_jwks or discovery, so --jwks changes nothing");
     }
+    let answer = Answer { status: Some(200), cache_control: None, size: text.len(), body: text.into_bytes() };
+    let expected = "expected the key set that the issuer publishes, {\"keys\": […]}";
+    let refused = |error| format!("{input}: {}; {expected}", in_file(error, &answer.body));
+    answer.key_set().map_err(refused)?;
     for keys in fetching {
-        let parsed = KeySet::read(&value, Origin::Fetched).map_err(|error| refused("no key set", &error))?;
-        keys.replace(parsed.set);
+        keys.replace(answer.key_set().map_err(refused)?.set);
     }
     Ok(())
+}
+
+/// Why a file holds no key set.
+fn in_file(error: FetchError, body: &[u8]) -> String {
+    match error {
+        FetchError::NotJson => {
+            let error = str::from_utf8(body).ok().and_then(|text| json::Value::parse(text).err());
+            format!("no JSON: {}", error.map(|error| error.to_string()).unwrap_or_default())
+        }
+        FetchError::NoKeySet(error) => format!("no key set: {error}"),
+        FetchError::TooLarge(bytes) => format!("{bytes} bytes; the filter takes key sets of up to {MAX_BYTES}"),
+        other => other.to_string(),
+    }
 }
 
 fn verdict(decision: &Decision, request: &GivenRequest) -> Result<Verdict, String> {

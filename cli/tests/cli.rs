@@ -73,6 +73,9 @@ fn printed(arguments: &[&str]) -> String {
     out
 }
 
+/// A public key on Ed448 (RFC 8032 section 7.4): to try it costs most.
+const ED448: &str = "X9dEm1m0Yf0s54fsYWrUah2hNCSFpw4fig6nXYDpZ3jt8SR2m0bHBhvWeD3x5Q9s0foavq_oJWGA";
+
 /// A file of one test.
 fn file(name: &str, content: impl AsRef<[u8]>) -> String {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
@@ -593,8 +596,7 @@ fn what_is_taken_and_seldom_meant_is_a_warning_and_no_fault() {
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert!(lines[0].contains("jwt_secrets[0].secret: 63 bytes long; HS512 needs 64"), "{lines:?}");
 
-    let ed448 = json!({"kty": "OKP", "crv": "Ed448",
-        "x": "X9dEm1m0Yf0s54fsYWrUah2hNCSFpw4fig6nXYDpZ3jt8SR2m0bHBhvWeD3x5Q9s0foavq_oJWGA"});
+    let ed448 = json!({"kty": "OKP", "crv": "Ed448", "x": ED448});
     let long_rsa = json!({"kty": "RSA", "e": "AQAB", "n": "_".repeat(1365) + "w"});
     let odd_exponent = json!({"kty": "RSA", "e": "_____w", "n": "_".repeat(341) + "w"});
     let costly = config(json!({"consumers": [{"username": "a", "jwt_secrets": [
@@ -947,6 +949,46 @@ fn what_is_demanded_beside_the_time_is_explained_in_the_filter_s_order() {
     assert_eq!(failed(&explanation), empty);
 }
 
+/// The times that were checked, each with whether it passed and what is said of it.
+fn times(explanation: &Value) -> Vec<(&str, bool, &str)> {
+    let is_time = |step: &&Value| ["exp", "nbf", "maximum"].contains(&step["check"].as_str().unwrap());
+    let all = explanation["checks"].as_array().unwrap().iter().filter(is_time);
+    all.map(|step| {
+        (step["check"].as_str().unwrap(), step["passed"].as_bool().unwrap(), step["detail"].as_str().unwrap())
+    })
+    .collect()
+}
+
+#[test]
+fn the_maximum_is_not_looked_at_when_a_time_claim_has_failed() {
+    let config = config(json!({"claims_to_verify": ["exp", "nbf"], "maximum_expiration": 60}));
+    let no_number = "must be a number (no number)";
+    let off = "2023-11-14 22:15:00 UTC, in 1 minute";
+    let far = format!("exceeds maximum allowed expiration ({off})");
+    for (claims, body, expected) in [
+        (
+            ["sub=x", "nbf=1700000000"],
+            json!({"exp": "must be a number"}),
+            vec![("exp", false, no_number), ("nbf", true, "2023-11-14 22:13:20 UTC, now")],
+        ),
+        (
+            ["exp=\"x\"", "sub=x"],
+            json!({"exp": "must be a number", "nbf": "must be a number"}),
+            vec![("exp", false, no_number), ("nbf", false, no_number)],
+        ),
+        (
+            ["exp=1700000100", "nbf=1700000000"],
+            json!({"exp": "exceeds maximum allowed expiration"}),
+            vec![("exp", true, off), ("nbf", true, "2023-11-14 22:13:20 UTC, now"), ("maximum", false, &far)],
+        ),
+    ] {
+        let token = token(&["--exp", "none", "--claim", claims[0], "--claim", claims[1]]);
+        let (_, explanation) = explain("maximum.json", &config, &["--token", &token, "--at", "1700000000"], "");
+        assert_eq!(explanation["verdict"]["body"], body);
+        assert_eq!(times(&explanation), expected, "{body}");
+    }
+}
+
 #[test]
 fn another_moment_can_be_asked_about() {
     let token = token(&["--claim", "exp=1700003600", "--claim", "nbf=1700000000"]);
@@ -1205,6 +1247,31 @@ fn preflight_and_anonymous_are_explained() {
     assert_eq!(explanation["verdict"]["as"], "as the anonymous consumer \"guest\"");
     assert_eq!(explanation["verdict"]["upstream"]["set"]["X-Anonymous-Consumer"], "true");
     assert_eq!(failed(&explanation), "token: none in the header authorization");
+}
+
+#[test]
+fn an_anonymous_consumer_that_is_refused_is_explained_after_the_check_that_failed() {
+    let config = config(json!({"anonymous": "guest", "deny": ["guest"], "consumers": [{"username": "guest"}]}));
+    let (code, explanation) = explain("denied-guest.json", &config, &[], "GET / HTTP/1.1\n");
+    assert_eq!((code, &explanation["verdict"]["status"]), (1, &json!(403)));
+    let checks = json!([
+        {"check": "token", "passed": false, "detail": "none in the header authorization"},
+        {"check": "access", "passed": false, "detail": "the anonymous consumer \"guest\" is not allowed"},
+    ]);
+    assert_eq!(explanation["checks"], checks);
+}
+
+#[test]
+fn keys_that_cost_too_much_to_try_are_explained_as_the_filter_decides() {
+    let jwk = |kid: &str| json!({"kty": "OKP", "crv": "Ed448", "kid": kid, "x": ED448});
+    let jwks = json!({"keys": [jwk("1"), jwk("2"), jwk("3")]});
+    let config = config(json!({"consumers": [{"username": "a", "jwt_secrets": [{"key": "k", "jwks": jwks}]}]}));
+    let token = format!("{}.{}.AQAB", "eyJhbGciOiJFZERTQSJ9", "eyJpc3MiOiJrIn0");
+    let (code, explanation) = explain("budget.json", &config, &["--token", &token], "");
+    assert_eq!(failed(&explanation), "budget: more keys to try than one request may cost");
+    assert_eq!((code, &explanation["verdict"]["body"]), (1, &json!({"message": "Invalid signature"})));
+    let passed = explanation["checks"].as_array().unwrap().iter().map(|step| step["check"].as_str().unwrap());
+    assert_eq!(passed.collect::<Vec<_>>(), ["token", "form", "alg", "key", "credential", "budget"]);
 }
 
 #[test]
@@ -1547,8 +1614,11 @@ fn a_key_set_is_taken_from_a_file_and_never_fetched() {
     let none = file("no-keys.json", r#"{"keys": []}"#);
     let (_, explanation) = explain("remote.json", &remote, &["--token", &sign("1"), "--jwks", &none], "");
     assert_eq!(failed(&explanation), "algorithm: the credential has no key that it can use, and the token has ES256");
+    assert_eq!(explanation["verdict"]["body"], json!({"message": "Invalid algorithm"}));
     let expected = "expected the key set that the issuer publishes, {\"keys\": […]}";
+    let huge = format!("{{\"keys\": []{}}}", " ".repeat(512 << 10));
     for (content, problem) in [
+        (huge, format!("524300 bytes; the filter takes key sets of up to 524288; {expected}")),
         (jwk.to_string(), format!("no key set: no object with a list 'keys'; {expected}")),
         ("-----BEGIN PUBLIC KEY-----".to_owned(), format!("no JSON: invalid number at line 1 column 2; {expected}")),
     ] {

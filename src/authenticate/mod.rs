@@ -1,6 +1,7 @@
 //! The decision: policy, credentials, request and time give an outcome.
 
 mod cache;
+mod checks;
 mod outcome;
 
 use std::{
@@ -10,6 +11,7 @@ use std::{
 
 pub use self::{
     cache::TokenCache,
+    checks::Check,
     outcome::{Authenticated, Decision, Denial, Outcome, Reason},
 };
 use crate::{
@@ -262,7 +264,7 @@ impl<V: Verifier> Authenticator<V> {
         Ok(verified)
     }
 
-    /// Verifies a token, but for the time. The checks stand in the order in which their answers take precedence.
+    /// Verifies a token, but for the time. The checks stand in the order of [`Check`].
     fn verify(
         &self,
         policy: &Policy,
@@ -402,13 +404,17 @@ fn without_token(policy: &Policy, denial: Denial) -> Outcome<'_> {
     match &policy.anonymous {
         Some(consumer) if !denial.reason.is_of_known_caller() => match check_access(policy, consumer) {
             Ok(()) => Outcome::Anonymous { consumer, denial },
-            Err(reason) => Outcome::Denied(Denial { reason, consumer: Some(Arc::clone(consumer)) }),
+            Err(reason) => Outcome::Denied(Denial {
+                reason,
+                consumer: Some(Arc::clone(consumer)),
+                before_anonymous: Some(Box::new(denial.reason)),
+            }),
         },
         _ => Outcome::Denied(denial),
     }
 }
 
-/// Checks what a policy demands of the claims, and of the consumer, in the order in which the answers take precedence.
+/// Checks what a policy demands of the claims, and of the consumer, in the order of [`Check`].
 fn check_claims(policy: &Policy, consumer: &Consumer, claims: &Members) -> Result<(), Reason> {
     if !policy.audiences.is_empty() && !token::is_for_audience(claims, &policy.audiences) {
         return Err(Reason::Audience);

@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
+use super::Check;
 use crate::{
     encoding::UntrustedText,
     policy::{Consumer, Credential, Header, Policy},
@@ -63,6 +64,16 @@ impl Outcome<'_> {
             Self::Preflight | Self::Disabled | Self::Denied(_) => None,
         }
     }
+
+    /// Why authentication or what follows it failed: the checks before [`Reason::check`] have passed.
+    pub fn failure(&self) -> Option<&Reason> {
+        match self {
+            Self::Denied(denial) | Self::Anonymous { denial, .. } => {
+                Some(denial.before_anonymous.as_deref().unwrap_or(&denial.reason))
+            }
+            Self::Authenticated(_) | Self::Preflight | Self::Disabled => None,
+        }
+    }
 }
 
 /// Proof that a request carried a valid token. Only [`authenticate`](crate::authenticate) makes one.
@@ -95,6 +106,8 @@ pub struct Denial {
     pub reason: Reason,
     /// The consumer that the token named; not proven to be the caller unless [`Reason::is_of_known_caller`].
     pub consumer: Option<Arc<Consumer>>,
+    /// Why authentication failed before, if it is the anonymous consumer that is refused.
+    pub before_anonymous: Option<Box<Reason>>,
 }
 
 /// Why a request is refused, in the order in which it is checked.
@@ -118,14 +131,14 @@ pub enum Reason {
     InvalidKey,
     /// No credential has the token's key.
     UnknownKey(UntrustedText),
-    /// The token's `alg` is that of none of its key's credentials.
-    AlgorithmMismatch,
-    /// A key set that the token may need is not there; in so many seconds it may be.
-    KeySetUnavailable(u32),
-    /// The signature is that of none of its key's credentials.
-    InvalidSignature,
     /// So many keys may have signed the token that trying them all would cost too much.
     VerificationBudget,
+    /// A key set that the token may need is not there; in so many seconds it may be.
+    KeySetUnavailable(u32),
+    /// The token's `alg` is that of none of its key's credentials.
+    AlgorithmMismatch,
+    /// The signature is that of none of its key's credentials.
+    InvalidSignature,
     /// A time claim does not allow it.
     Claims(ClaimFaults),
     /// The token is meant for another audience.
@@ -148,10 +161,10 @@ impl Reason {
         "no_key_claim",
         "invalid_key_claim",
         "unknown_key",
-        "algorithm_mismatch",
-        "key_set_unavailable",
-        "invalid_signature",
         "verification_budget",
+        "key_set_unavailable",
+        "algorithm_mismatch",
+        "invalid_signature",
         "invalid_time_claim",
         "expired",
         "not_valid_yet",
@@ -174,10 +187,10 @@ impl Reason {
             Self::NoKey => "no_key_claim",
             Self::InvalidKey => "invalid_key_claim",
             Self::UnknownKey(_) => "unknown_key",
-            Self::AlgorithmMismatch => "algorithm_mismatch",
-            Self::KeySetUnavailable(_) => "key_set_unavailable",
-            Self::InvalidSignature => "invalid_signature",
             Self::VerificationBudget => "verification_budget",
+            Self::KeySetUnavailable(_) => "key_set_unavailable",
+            Self::AlgorithmMismatch => "algorithm_mismatch",
+            Self::InvalidSignature => "invalid_signature",
             Self::Claims(faults) => match faults.iter().next() {
                 Some((_, ClaimFault::Expired)) => "expired",
                 Some((_, ClaimFault::NotValidYet)) => "not_valid_yet",
@@ -187,6 +200,28 @@ impl Reason {
             Self::Audience => "audience",
             Self::NotAllowed => "not_allowed",
             Self::InsufficientClaims(_) => "insufficient_claims",
+        }
+    }
+
+    /// The check that failed; those before it have passed, and those after it were not made.
+    pub fn check(&self) -> Check {
+        match self {
+            Self::ForbiddenHeader(_) => Check::Headers,
+            Self::NoToken | Self::MultipleTokens => Check::Token,
+            Self::Malformed(_) => Check::Form,
+            Self::UnsupportedAlgorithm => Check::KnownAlgorithm,
+            Self::UnsupportedHeader(_) => Check::Extensions,
+            Self::NoKey | Self::InvalidKey => Check::KeyClaim,
+            Self::UnknownKey(_) => Check::Credential,
+            Self::VerificationBudget => Check::Budget,
+            Self::KeySetUnavailable(_) => Check::KeySet,
+            Self::AlgorithmMismatch => Check::Algorithm,
+            Self::InvalidSignature => Check::Signature,
+            Self::Claims(ClaimFaults { exp: Some(ClaimFault::TooFarOff), .. }) => Check::MaximumExpiration,
+            Self::Claims(_) => Check::Times,
+            Self::Audience => Check::Audience,
+            Self::NotAllowed => Check::Access,
+            Self::InsufficientClaims(_) => Check::RequiredClaims,
         }
     }
 
@@ -208,10 +243,10 @@ impl fmt::Display for Reason {
             Self::NoKey => formatter.write_str("no key claim"),
             Self::InvalidKey => formatter.write_str("the key claim is empty or not a string"),
             Self::UnknownKey(key) => write!(formatter, "No credentials found for {key}"),
-            Self::AlgorithmMismatch => formatter.write_str("Invalid algorithm"),
-            Self::KeySetUnavailable(_) => formatter.write_str("Key set unavailable"),
-            Self::InvalidSignature => formatter.write_str("Invalid signature"),
             Self::VerificationBudget => formatter.write_str("more keys to try than one request may cost"),
+            Self::KeySetUnavailable(_) => formatter.write_str("Key set unavailable"),
+            Self::AlgorithmMismatch => formatter.write_str("Invalid algorithm"),
+            Self::InvalidSignature => formatter.write_str("Invalid signature"),
             Self::Claims(faults) => faults.fmt(formatter),
             Self::Audience => formatter.write_str("aud: not allowed"),
             Self::NotAllowed => formatter.write_str("the consumer is not allowed"),
@@ -223,13 +258,13 @@ impl fmt::Display for Reason {
 impl Denial {
     /// The denial of a token that names a credential's consumer.
     pub(crate) fn of_consumer(credential: &Credential, reason: Reason) -> Self {
-        Self { reason, consumer: Some(Arc::clone(credential.consumer())) }
+        Self { consumer: Some(Arc::clone(credential.consumer())), ..reason.into() }
     }
 }
 
 impl From<Reason> for Denial {
     fn from(reason: Reason) -> Self {
-        Self { reason, consumer: None }
+        Self { reason, consumer: None, before_anonymous: None }
     }
 }
 

@@ -72,7 +72,10 @@ impl Answer {
     }
 
     /// The key set that the answer holds. It may have no key that can be used: an issuer withdraws its keys in this way.
-    pub(super) fn key_set(&self) -> Result<Parsed, FetchError> {
+    ///
+    /// # Errors
+    /// Why it holds none.
+    pub fn key_set(&self) -> Result<Parsed, FetchError> {
         key_set(self.body()?)
     }
 

@@ -1,9 +1,11 @@
 //! Who may call what, without a proxy: audiences, claims, groups, rules, and what the upstream is told.
 
+use std::collections::BTreeSet;
+
 use crate::support::{FakeRequest, answer, ed448_jwk};
 use hmac::{Hmac, KeyInit, Mac};
 use jwt_auth_filter::{
-    authenticate::{Authenticator, CacheUse, Outcome, Reason},
+    authenticate::{Authenticator, CacheUse, Check, Outcome, Reason},
     config::Config,
     crypto::BuiltIn,
     encoding::base64::encode_url,
@@ -156,6 +158,27 @@ fn anonymous_stands_in_for_failed_authentication_and_for_nothing_else() {
     assert_eq!(passed_as(fields(json!({"allow": ["partners"]})), &nobody), Err(403));
     assert_eq!(passed_as(fields(json!({"deny": ["guests"]})), &nobody), Err(403));
     assert_eq!(passed_as(fields(json!({"allow": ["guests"]})), &nobody), Ok("guest".to_owned()));
+}
+
+#[test]
+fn the_failure_is_that_of_the_caller_s_own_token_whatever_becomes_of_the_anonymous_consumer() {
+    let failure = |fields: Json, request: &FakeRequest| {
+        let authenticator = authenticator(fields);
+        let outcome = authenticator.decide(request, NOW).outcome;
+        (outcome.name().into_owned(), outcome.failure().map(Reason::name))
+    };
+    let (nobody, alice) = (FakeRequest::get("/"), bearing(&token(&json!({"iss": "a"}))));
+    let guest = |more: &str, value: Json| json!({"anonymous": "guest", more: value});
+    for (fields, request, name, reason) in [
+        (json!({}), &alice, "authenticated", None),
+        (json!({}), &nobody, "denied.no_token", Some("no_token")),
+        (guest("deny", json!([])), &nobody, "anonymous", Some("no_token")),
+        (guest("deny", json!(["guests"])), &nobody, "denied.not_allowed", Some("no_token")),
+        (guest("audiences", json!(["api"])), &alice, "anonymous", Some("audience")),
+        (guest("deny", json!(["alice"])), &alice, "denied.not_allowed", Some("not_allowed")),
+    ] {
+        assert_eq!(failure(fields.clone(), request), (name.to_owned(), reason), "{fields}");
+    }
 }
 
 #[test]
@@ -404,7 +427,7 @@ fn clocks_may_differ_by_the_skew() {
 }
 
 #[test]
-fn every_reason_has_a_name_of_the_fixed_set() {
+fn every_reason_has_a_name_of_the_fixed_set_and_a_check_in_their_order() {
     let fields = json!({"claims_to_verify": ["exp", "nbf"], "maximum_expiration": 60, "audiences": ["api"], "deny": ["bob"],
         "required_claims": [{"claim": "x", "present": true}], "rules": [{"routes": ["r"], "disabled": true}]});
     let authenticator = authenticator(fields);
@@ -425,10 +448,10 @@ fn every_reason_has_a_name_of_the_fixed_set() {
         header(r#"{"alg":"HS256"}"#),
         with("iss", json!(5)),
         with("iss", json!("?")),
-        bearing(&format!("{}.{}.AQAB", encode_url(r#"{"alg":"RS256"}"#), encode_url(r#"{"iss":"a"}"#))),
-        bearing(&format!("{}.{}.AQAB", encode_url(r#"{"alg":"RS256"}"#), encode_url(r#"{"iss":"r"}"#))),
-        bearing(&signed(&good, b"another")),
         bearing(&format!("{}.{}.AQAB", encode_url(r#"{"alg":"EdDSA"}"#), encode_url(r#"{"iss":"costly"}"#))),
+        bearing(&format!("{}.{}.AQAB", encode_url(r#"{"alg":"RS256"}"#), encode_url(r#"{"iss":"r"}"#))),
+        bearing(&format!("{}.{}.AQAB", encode_url(r#"{"alg":"RS256"}"#), encode_url(r#"{"iss":"a"}"#))),
+        bearing(&signed(&good, b"another")),
         with("exp", json!("x")),
         with("exp", json!(1)),
         with("nbf", json!(NOW + 1)),
@@ -437,11 +460,16 @@ fn every_reason_has_a_name_of_the_fixed_set() {
         with("iss", json!("b")),
         with("x", Json::Null),
     ];
-    let names = requests.map(|request| match authenticator.decide(&request, NOW).outcome {
-        Outcome::Denied(denial) => denial.reason.name(),
+    let reasons = requests.map(|request| match authenticator.decide(&request, NOW).outcome {
+        Outcome::Denied(denial) => denial.reason,
         other => panic!("{other:?}"),
     });
-    assert_eq!(names, Reason::NAMES);
+    assert_eq!(reasons.each_ref().map(Reason::name), Reason::NAMES);
+    let mut checks = reasons.each_ref().map(Reason::check).to_vec();
+    assert!(checks.is_sorted(), "{checks:?}");
+    checks.dedup();
+    assert_eq!(checks, Check::ALL);
+    assert_eq!(Check::ALL.iter().map(|check| check.name()).collect::<BTreeSet<_>>().len(), Check::ALL.len());
     assert_eq!(refusal(&authenticator, &bearing(&token(&good))).0, 200);
 }
 

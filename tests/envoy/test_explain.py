@@ -6,9 +6,12 @@ import shutil
 import subprocess
 
 import client
+import harness
 import pytest
 from consumers import CLIENT_APP, HS256, plugin
+from key_server import KeyServer, key_set
 from samples import ROOT
+from tokens import ISSUER, key
 
 PROGRAM = ROOT / "target" / "debug" / "jwt-auth"
 CONFIGURATION = plugin(
@@ -219,3 +222,51 @@ def test_a_curl_command_line(envoy, explained, command):
         assert int(status) == expected[0]
     else:
         assert outcome(int(status), body) == expected
+
+
+EC = key("ES256")
+KEY_SETS = {
+    "none": {"keys": []},
+    "weak": {"keys": [{"kty": "RSA", "n": "_w", "e": "AQAB", "kid": "1"}]},
+    "secret": {"keys": [{"kty": "oct", "k": "AQAB", "kid": "1"}]},
+    "of another kid": key_set((EC, "2")),
+    "of another kind": key_set((key("Ed25519"), "1")),
+    "good": key_set((EC, "1")),
+    "too long": {**key_set((EC, "1")), "more": "x" * (512 << 10)},
+    "no set": [],
+}
+INVALID_ALGORITHM = (401, {"message": "Invalid algorithm"})
+
+
+def test_what_becomes_of_a_key_set(upstream, tmp_path):
+    def configuration(path):
+        remote = {"uri": f"http://issuer.example.com/{path}", "cluster": "issuer"}
+        return plugin({"username": "App", "jwt_secrets": [{"key": ISSUER, "remote_jwks": remote}]})
+
+    tokens = [EC.token(header={"kid": kid} if kid else None) for kid in (None, "1")]
+    answers = {}
+    with KeyServer() as server:
+        paths = {name: name.replace(" ", "-") for name in KEY_SETS}
+        for name, set_ in KEY_SETS.items():
+            server.set(f"/{paths[name]}", set_)
+        listeners = {name: configuration(path) for name, path in paths.items()}
+        with harness.Envoy(listeners, upstream, tmp_path, clusters={"issuer": server.port}) as envoy:
+            for name in KEY_SETS:
+                answers[name] = [outcome(it.status, it.body) for it in map(envoy[name].bearer, tokens)]
+
+    for name, set_ in KEY_SETS.items():
+        config, file = tmp_path / "plugin.json", tmp_path / "set.json"
+        config.write_text(json.dumps(configuration("set")))
+        file.write_text(json.dumps(set_))
+        for token, answer in zip(tokens, answers[name], strict=True):
+            command = [PROGRAM, "explain", "--config", config, "--jwks", file, "--token", token, "--format", "json"]
+            done = subprocess.run(command, capture_output=True, timeout=60)
+            if name in ("too long", "no set"):
+                # The filter has no set then, and says when to try again.
+                assert (done.returncode, answer) == (2, (503, {"message": "Key set unavailable"})), name
+                continue
+            verdict = json.loads(done.stdout)["verdict"]
+            assert answer == ((200, None) if verdict["passes"] else (verdict["status"], verdict["body"])), name
+    for name in ("none", "weak", "secret", "of another kind"):
+        assert answers[name] == [INVALID_ALGORITHM] * 2, name
+    assert answers["good"] == [(200, None)] * 2

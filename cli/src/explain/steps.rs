@@ -1,18 +1,20 @@
-//! The checks that a request goes through, one by one, in the filter's order.
-
-use std::{fmt::Display, sync::Arc};
+//! The checks that a request went through, as the core has decided them: those before the one that failed have passed. What
+//! is said beside each is [looked up](super::facts).
 
 use jwt_auth_filter::{
-    authenticate::{Authenticator, Decision, Denial, Outcome, Reason},
-    crypto::{Algorithm, BuiltIn},
+    authenticate::{Check, Decision, Denial, Outcome, Reason},
+    config::Config,
+    crypto::Algorithm,
     encoding::json::{Members, Raw},
-    jwks::VerificationKey,
-    policy::{Credential, Keys},
-    request::{Carriers, NotOneToken, TokenPlaces},
-    token::{Compact, Jws, TimeChecks, Times},
+    request::Carriers,
+    token::{ClaimFault, ClaimFaults, Compact},
 };
 
-use super::{hints, request::GivenRequest};
+use super::{
+    facts::{Facts, printable},
+    hints,
+    request::GivenRequest,
+};
 use crate::{configurations::Configuration, time};
 
 /// A check and how it went.
@@ -20,6 +22,16 @@ pub(super) struct Step {
     pub name: &'static str,
     pub passed: bool,
     pub detail: String,
+}
+
+impl Step {
+    fn passed(name: &'static str, detail: impl Into<String>) -> Self {
+        Self { name, passed: true, detail: detail.into() }
+    }
+
+    fn failed(name: &'static str, detail: impl Into<String>) -> Self {
+        Self { name, passed: false, detail: detail.into() }
+    }
 }
 
 /// What stands in a token. Nothing of it is known to be true.
@@ -40,290 +52,169 @@ pub(super) struct Member {
 /// The claims that hold a date (RFC 7519 §4.1, OpenID Connect Core §2 and §5.1).
 const DATES: [&str; 5] = ["exp", "nbf", "iat", "auth_time", "updated_at"];
 
-/// The steps up to the first that fails, and the token if it can be read.
+/// The steps of a decision, and the token if one was looked at and can be read.
 pub(super) fn of(
-    authenticator: &Authenticator<BuiltIn>,
+    config: &Config,
     configuration: &Configuration,
     decision: &Decision,
     request: &GivenRequest,
     at: u64,
 ) -> (Option<TokenView>, Vec<Step>) {
-    let mut checks = Checks { authenticator, configuration, decision, at, token: None, steps: Vec::new() };
-    checks.rule(request);
-    match &decision.outcome {
+    let rule = rule(config, decision, request);
+    let exempt = match &decision.outcome {
         Outcome::Preflight => {
-            checks.pass("preflight", "a preflight request needs no token, because run_on_preflight is false")
+            Step::passed("preflight", "a preflight request needs no token, because run_on_preflight is false")
         }
-        Outcome::Disabled => checks.pass("disabled", "the rule asks for no token"),
+        Outcome::Disabled => Step::passed("disabled", "the rule asks for no token"),
         Outcome::Denied(Denial { reason: reason @ Reason::ForbiddenHeader(_), .. }) => {
-            checks.fail("headers", reason.to_string());
+            Step::failed(reason.check().name(), reason.to_string())
         }
-        _ => _ = checks.token(request),
-    }
-    checks.conclude();
-    (checks.token, checks.steps)
+        _ => {
+            let (token, checks) = checked(config, configuration, decision, request, at);
+            return (token, rule.into_iter().chain(checks).collect());
+        }
+    };
+    (None, rule.into_iter().chain([exempt]).collect())
 }
 
-/// A check has failed, so those after it are not made.
-struct Failed;
+/// Which rule the decision was made by, where there are any.
+fn rule(config: &Config, decision: &Decision, request: &GivenRequest) -> Option<Step> {
+    let named = |name: &Option<String>| name.as_ref().map_or_else(|| "none given".to_owned(), |it| format!("{it:?}"));
+    let places = format!("route {}, service {}", named(&request.route), named(&request.cluster));
+    let is_known = request.route.is_some() || request.cluster.is_some();
+    let how = if is_known { "" } else { "; --route and --service give them" };
+    match config.rules.iter().position(|rule| std::ptr::eq(&rule.policy, decision.policy)) {
+        Some(at) => Some(Step::passed("rule", format!("rules[{at}], for {places}"))),
+        None if config.rules.is_empty() => None,
+        None => Some(Step::passed("rule", format!("none matches, for {places}{how}"))),
+    }
+}
+
+/// The checks of a request whose token was looked at.
+fn checked(
+    config: &Config,
+    configuration: &Configuration,
+    decision: &Decision,
+    request: &GivenRequest,
+    at: u64,
+) -> (Option<TokenView>, Vec<Step>) {
+    let policy = decision.policy;
+    let carriers = Carriers::fetch(request, &policy.token_places);
+    let token = carriers.token(&policy.token_places).unwrap_or_default();
+    let compact = Compact::decode(&token).ok();
+    let jws = compact.as_ref().and_then(|compact| compact.parse().ok());
+    let facts = Facts::of(config, configuration, policy, request, &token, jws.as_ref());
+    let view = |members| self::members(members, at);
+    let token = jws.as_ref().map(|jws| TokenView { header: view(&jws.header), claims: view(&jws.claims) });
+    (token, Checks { facts, at }.of(&decision.outcome))
+}
 
 struct Checks<'a> {
-    authenticator: &'a Authenticator<BuiltIn>,
-    configuration: &'a Configuration,
-    decision: &'a Decision<'a>,
+    facts: Facts<'a>,
     at: u64,
-    token: Option<TokenView>,
-    steps: Vec<Step>,
 }
 
 impl Checks<'_> {
-    fn pass(&mut self, name: &'static str, detail: impl Into<String>) {
-        self.steps.push(Step { name, passed: true, detail: detail.into() });
+    fn of(&self, outcome: &Outcome) -> Vec<Step> {
+        let failure = outcome.failure();
+        let is_passed = |check: &Check| failure.is_none_or(|reason| *check < reason.check());
+        let passed = Check::ALL.into_iter().filter(is_passed).flat_map(|check| self.passed(check));
+        let failed = failure.into_iter().flat_map(|reason| self.failed(reason));
+        passed.chain(failed).chain(anonymous_refused(outcome)).collect()
     }
 
-    fn fail(&mut self, name: &'static str, detail: impl Into<String>) -> Failed {
-        self.steps.push(Step { name, passed: false, detail: detail.into() });
-        Failed
-    }
-
-    /// Which rule the decision was made by, where there are any.
-    fn rule(&mut self, request: &GivenRequest) {
-        let rules = &self.authenticator.config().rules;
-        let named =
-            |name: &Option<String>| name.as_ref().map_or_else(|| "none given".to_owned(), |it| format!("{it:?}"));
-        let places = format!("route {}, service {}", named(&request.route), named(&request.cluster));
-        let is_known = request.route.is_some() || request.cluster.is_some();
-        let how = if is_known { "" } else { "; --route and --service give them" };
-        match rules.iter().position(|rule| std::ptr::eq(&rule.policy, self.decision.policy)) {
-            Some(at) => self.pass("rule", format!("rules[{at}], for {places}")),
-            None if !rules.is_empty() => self.pass("rule", format!("none matches, for {places}{how}")),
-            None => {}
-        }
-    }
-
-    fn token(&mut self, request: &GivenRequest) -> Result<(), Failed> {
-        let places = &self.decision.policy.token_places;
-        let carriers = Carriers::fetch(request, places);
-        let token = match carriers.token(places) {
-            Ok(token) => token,
-            Err(NotOneToken::None) => return Err(self.fail("token", none_in(places))),
-            Err(NotOneToken::Several) => {
-                let found = format!("different ones in {}", places_with_token(request, places).join(" and "));
-                return Err(self.fail("token", found));
+    /// A check that has passed, with what it has found. None is shown that the policy does not ask for, or that finds
+    /// something only when it fails.
+    fn passed(&self, check: Check) -> Vec<Step> {
+        let facts = &self.facts;
+        let policy = facts.policy;
+        let restricts_access = policy.access.allow.is_some() || !policy.access.deny.is_empty();
+        let detail = match check {
+            Check::Headers | Check::Extensions | Check::Budget | Check::KeySet => None,
+            Check::Token => Some(format!("in {}", facts.places())),
+            Check::Form => Some("header, claims and signature, all well-formed".to_owned()),
+            Check::KnownAlgorithm => Some(facts.algorithm_name().to_owned()),
+            Check::KeyClaim => Some(format!("{} is {:?}", policy.key_claim_name, facts.key)),
+            Check::Credential => Some(facts.credential()),
+            Check::Algorithm => Some(format!("the credential takes {}", facts.algorithm_name())),
+            Check::Signature => {
+                Some(format!("verified with {}", facts.algorithm().map(Algorithm::key_in_words).unwrap_or_default()))
             }
+            Check::Times => return self.times(ClaimFaults::default()),
+            Check::MaximumExpiration => policy.time_checks.maximum_expiration.map(|_| self.when("exp")),
+            Check::Audience => (!policy.audiences.is_empty()).then(|| format!("aud is {}", self.audience())),
+            Check::Access => restricts_access.then(|| "allow and deny let the consumer through".to_owned()),
+            Check::RequiredClaims => (!policy.required_claims.is_empty()).then(|| "required_claims are met".to_owned()),
         };
-        self.pass("token", format!("in {}", places_with_token(request, places).join(" and ")));
-
-        let refused = |error: &dyn Display| format!("{error}{}", hints::of_form(&token));
-        let compact = Compact::decode(&token).map_err(|error| self.fail("form", refused(&error)))?;
-        let jws = compact.parse().map_err(|error| self.fail("form", refused(&error)))?;
-        self.token = Some(TokenView { header: members(&jws.header, self.at), claims: members(&jws.claims, self.at) });
-        self.pass("form", "header, claims and signature, all well-formed");
-        self.credential(&jws)?;
-        self.times(&jws.claims)?;
-        self.demands(&jws.claims)
+        detail.map(|detail| Step::passed(check.name(), detail)).into_iter().collect()
     }
 
-    fn credential(&mut self, jws: &Jws) -> Result<(), Failed> {
-        let algorithm = match jws.algorithm() {
-            Some(algorithm) => algorithm,
-            None => {
-                let found = jws.header.get("alg").map_or("missing", Raw::text);
-                return Err(self.fail("alg", format!("{}; no algorithm that the filter knows", printable(found))));
+    /// The check that has failed, and why.
+    fn failed(&self, reason: &Reason) -> Vec<Step> {
+        let facts = &self.facts;
+        let name = &facts.policy.key_claim_name;
+        let detail = match reason {
+            Reason::NoToken => facts.no_place(),
+            Reason::MultipleTokens => format!("different ones in {}", facts.places()),
+            Reason::Malformed(error) => format!("{error}{}", hints::of_form(facts.token)),
+            Reason::UnsupportedAlgorithm => format!("{}; no algorithm that the filter knows", facts.alg()),
+            Reason::UnsupportedHeader(name) => {
+                format!("the header {name} asks for one that the filter does not have")
             }
-        };
-        self.pass("alg", algorithm.name());
-        if let Some(name) = jws.unsupported_header() {
-            return Err(
-                self.fail("extensions", format!("the header {name} asks for one that the filter does not have"))
-            );
-        }
-
-        let name = &self.decision.policy.key_claim_name;
-        let Some(key) = jws.claim_or_header(name) else {
-            return Err(self.fail("key", format!("no {name} in claims or header")));
-        };
-        let Some(key) = key.string().filter(|key| !key.is_empty()) else {
-            return Err(self.fail("key", format!("{name} is empty or not a string")));
-        };
-        self.pass("key", format!("{name} is {key:?}"));
-
-        let config = self.authenticator.config();
-        let credentials = config.credentials_for(self.decision.policy).with_key(&key);
-        let Some(first) = credentials.first() else {
-            let similar = hints::of_key(&key, self.configuration);
-            return Err(self.fail("credential", format!("none has this key{similar}")));
-        };
-        let lines: Vec<String> = self.lines_of(&key).iter().map(usize::to_string).collect();
-        let consumer = first.consumer();
-        self.pass("credential", format!("of consumer {consumer}, in line {}", lines.join(" and ")));
-        let allowing: Vec<&Credential> =
-            credentials.iter().map(AsRef::as_ref).filter(|credential| credential.allows(algorithm)).collect();
-        self.signature(jws, algorithm, &key, credentials, &allowing)
-    }
-
-    /// The signature, by the keys of the credentials that allow the algorithm.
-    fn signature(
-        &mut self,
-        jws: &Jws,
-        algorithm: Algorithm,
-        key: &str,
-        all: &[Arc<Credential>],
-        allowing: &[&Credential],
-    ) -> Result<(), Failed> {
-        let kid = jws.header.get("kid").and_then(Raw::string);
-        let missing = allowing.iter().find_map(|credential| match credential.keys() {
-            Keys::Remote(keys) if keys.keys().is_none() => Some(keys.source().uri.to_string()),
-            _ => None,
-        });
-        let sets: Vec<_> = allowing.iter().filter_map(|credential| credential.keys().current()).collect();
-        let verifies = |key: &Arc<VerificationKey>| key.key().verify(algorithm, jws.signing_input, jws.signature);
-        let is_signed = sets.iter().any(|keys| keys.candidates(algorithm, kid.as_deref()).any(verifies));
-
-        if !is_signed && let Some(uri) = missing {
-            let detail = format!("the filter fetches it from {uri}, and nothing is fetched here; give it with --jwks");
-            return Err(self.fail("key set", detail));
-        }
-        if !sets.iter().any(|keys| keys.serves(algorithm)) {
-            let own =
-                |it: &Arc<Credential>| Algorithm::ALL.into_iter().filter(|each| serves(it, *each)).collect::<Vec<_>>();
-            let mut names: Vec<&str> = all.iter().flat_map(own).map(Algorithm::name).collect();
-            names.dedup();
-            return Err(self.fail(
-                "algorithm",
-                match names.as_slice() {
-                    [] => format!("the credential has no key that it can use, and the token has {algorithm}"),
-                    names => format!("the credential takes {}, not {algorithm}", names.join(" and ")),
-                },
-            ));
-        }
-        self.pass("algorithm", format!("the credential takes {algorithm}"));
-        if !is_signed {
-            let of_kid = kid.filter(|kid| !sets.iter().any(|keys| keys.has_kid(kid)));
-            let unknown = of_kid.map(|kid| format!("; no key has the kid {kid:?}")).unwrap_or_default();
-            let is_base64 = self.decision.policy.secret_is_base64;
-            let base64 = hints::of_secrets(jws, algorithm, &self.secrets_of(key), is_base64);
-            let problem = "not made with the credential's key, or the token was changed or cut off since";
-            let detail = format!("{problem}{unknown}{base64}");
-            return Err(self.fail("signature", detail));
-        }
-        self.pass("signature", format!("verified with {}", algorithm.key_in_words()));
-        Ok(())
-    }
-
-    fn times(&mut self, claims: &Members) -> Result<(), Failed> {
-        let TimeChecks { exp, nbf, maximum_expiration, .. } = self.decision.policy.time_checks;
-        let alone = TimeChecks { exp: false, nbf: false, maximum_expiration: None, ..self.decision.policy.time_checks };
-        let each = [
-            ("exp", exp.then_some(TimeChecks { exp, ..alone })),
-            ("nbf", nbf.then_some(TimeChecks { nbf, ..alone })),
-            ("maximum", maximum_expiration.map(|_| TimeChecks { maximum_expiration, ..alone })),
-        ];
-        let mut result = Ok(());
-        for (name, checks) in each.into_iter().filter_map(|(name, checks)| Some((name, checks?))) {
-            let claim = if name == "nbf" { "nbf" } else { "exp" };
-            let when = claims.get(claim).and_then(Raw::number).map(|time| when(time, self.at));
-            let when = when.unwrap_or_else(|| "no number".to_owned());
-            match Times::of(claims).check(checks, self.at) {
-                Ok(()) => self.pass(name, when),
-                Err(faults) => {
-                    let faults: Vec<String> = faults.iter().map(|(_, fault)| fault.to_string()).collect();
-                    result = Err(self.fail(name, format!("{} ({when})", faults.join(", "))));
-                }
+            Reason::NoKey => format!("no {name} in claims or header"),
+            Reason::InvalidKey => format!("{name} is empty or not a string"),
+            Reason::UnknownKey(_) => format!("none has this key{}", facts.similar_credential()),
+            Reason::KeySetUnavailable(_) => {
+                let uris = facts.missing_key_sets();
+                format!("the filter fetches it from {uris}, and nothing is fetched here; give it with --jwks")
             }
-        }
-        result
-    }
-
-    /// What the policy demands beside the time, as the decision has found it.
-    fn demands(&mut self, claims: &Members) -> Result<(), Failed> {
-        let Decision { policy, outcome, .. } = self.decision;
-        let reason = match outcome {
-            Outcome::Denied(denial) | Outcome::Anonymous { denial, .. } => Some(&denial.reason),
-            _ => None,
+            Reason::AlgorithmMismatch => facts.other_algorithms(),
+            Reason::InvalidSignature => {
+                let problem = "not made with the credential's key, or the token was changed or cut off since";
+                format!("{problem}{}", facts.of_signature())
+            }
+            Reason::Claims(ClaimFaults { exp: Some(fault @ ClaimFault::TooFarOff), .. }) => {
+                format!("{fault} ({})", self.when("exp"))
+            }
+            Reason::Claims(faults) => return self.times(*faults),
+            Reason::Audience => {
+                let audiences = facts.policy.audiences.join(", ");
+                format!("aud is {}; expected one of {audiences}", self.audience())
+            }
+            Reason::InsufficientClaims(required) => format!("{required}: not met"),
+            Reason::ForbiddenHeader(_) | Reason::VerificationBudget | Reason::NotAllowed => reason.to_string(),
         };
-        if !policy.audiences.is_empty() {
-            let aud = claims.get("aud").map_or("absent".to_owned(), |aud| printable(aud.text()));
-            if matches!(reason, Some(Reason::Audience)) {
-                let audiences = policy.audiences.join(", ");
-                return Err(self.fail("audience", format!("aud is {aud}; expected one of {audiences}")));
-            }
-            self.pass("audience", format!("aud is {aud}"));
-        }
-        if policy.access.allow.is_some() || !policy.access.deny.is_empty() {
-            if let Some(reason @ Reason::NotAllowed) = reason {
-                return Err(self.fail("access", reason.to_string()));
-            }
-            self.pass("access", "allow and deny let the consumer through");
-        }
-        if !policy.required_claims.is_empty() {
-            if let Some(Reason::InsufficientClaims(required)) = reason {
-                return Err(self.fail("claims", format!("{required}: not met")));
-            }
-            self.pass("claims", "required_claims are met");
-        }
-        Ok(())
+        vec![Step::failed(reason.check().name(), detail)]
     }
 
-    /// Tells what the decision rests on, when none of the steps has told it.
-    fn conclude(&mut self) {
-        let (Outcome::Denied(denial) | Outcome::Anonymous { denial, .. }) = &self.decision.outcome else { return };
-        if self.steps.iter().all(|step| step.passed) {
-            let Denial { reason, .. } = denial;
-            self.fail("policy", reason.to_string());
-        }
+    /// The time claims that the policy asks for, a step for each: one check finds the faults of all.
+    fn times(&self, faults: ClaimFaults) -> Vec<Step> {
+        let asked = self.facts.policy.time_checks;
+        let claims = [("exp", asked.exp, faults.exp), ("nbf", asked.nbf, faults.nbf)];
+        let step = |(name, _, fault): (&'static str, bool, Option<ClaimFault>)| match fault {
+            None => Step::passed(name, self.when(name)),
+            Some(fault) => Step::failed(name, format!("{fault} ({})", self.when(name))),
+        };
+        claims.into_iter().filter(|(_, is_asked, _)| *is_asked).map(step).collect()
     }
 
-    /// The secrets of the credentials with a key, as they stand in the file.
-    fn secrets_of(&self, key: &str) -> Vec<&str> {
-        let credentials = self.configuration.credentials();
-        let of_key = credentials.into_iter().filter(|it| it.key() == Some(key));
-        of_key.filter_map(|it| it.node.get("secret")?.text()).collect()
+    /// A time claim as a date.
+    fn when(&self, claim: &str) -> String {
+        let time = self.facts.claim(claim).and_then(Raw::number);
+        time.map_or_else(|| "no number".to_owned(), |time| when(time, self.at))
     }
 
-    /// The lines of the credentials with a key.
-    fn lines_of(&self, key: &str) -> Vec<usize> {
-        let credentials = self.configuration.credentials();
-        credentials.into_iter().filter(|it| it.key() == Some(key)).map(|it| it.node.at.line).collect()
+    fn audience(&self) -> String {
+        self.facts.claim("aud").map_or_else(|| "absent".to_owned(), |aud| printable(aud.text()))
     }
 }
 
-/// Whether a credential takes an algorithm and has a key for it.
-fn serves(credential: &Credential, algorithm: Algorithm) -> bool {
-    credential.allows(algorithm) && credential.keys().current().is_some_and(|keys| keys.serves(algorithm))
-}
-
-/// That no place of the configuration holds a token.
-fn none_in(places: &TokenPlaces) -> String {
-    let names: Vec<String> = each_place(places).into_iter().map(|(name, _)| name).collect();
-    if names.is_empty() {
-        return "none is looked for: header_names, uri_param_names and cookie_names are all empty".to_owned();
-    }
-    format!("none in {}", names.join(", "))
-}
-
-/// The places that hold a token: each is asked for by itself.
-fn places_with_token(request: &GivenRequest, places: &TokenPlaces) -> Vec<String> {
-    let holds = |place: &TokenPlaces| !matches!(Carriers::fetch(request, place).token(place), Err(NotOneToken::None));
-    each_place(places).into_iter().filter(|(_, place)| holds(place)).map(|(name, _)| name).collect()
-}
-
-fn each_place(places: &TokenPlaces) -> Vec<(String, TokenPlaces)> {
-    let none = || TokenPlaces { uri_param_names: Vec::new(), cookie_names: Vec::new(), header_names: Vec::new() };
-    let one = |name: &String| vec![name.clone()];
-    let headers = places
-        .header_names
-        .iter()
-        .map(|name| (format!("the header {name}"), TokenPlaces { header_names: one(name), ..none() }));
-    let parameters = places
-        .uri_param_names
-        .iter()
-        .map(|name| (format!("the query parameter {name}"), TokenPlaces { uri_param_names: one(name), ..none() }));
-    let cookies = places
-        .cookie_names
-        .iter()
-        .map(|name| (format!("the cookie {name}"), TokenPlaces { cookie_names: one(name), ..none() }));
-    headers.chain(parameters).chain(cookies).collect()
+/// That the anonymous consumer may not call, for whom the caller was to be taken after the failure.
+fn anonymous_refused(outcome: &Outcome) -> Option<Step> {
+    let Outcome::Denied(Denial { reason, consumer: Some(consumer), before_anonymous: Some(_) }) = outcome else {
+        return None;
+    };
+    Some(Step::failed(reason.check().name(), format!("the anonymous consumer {consumer} is not allowed")))
 }
 
 fn members(members: &Members, at: u64) -> Vec<Member> {
@@ -338,12 +229,4 @@ fn members(members: &Members, at: u64) -> Vec<Member> {
 fn when(time: f64, at: u64) -> String {
     let distance = time::distance(time, at);
     time::date(time).map_or_else(|| "in no calendar".to_owned(), |date| format!("{date}, {distance}"))
-}
-
-/// A part of a token as a terminal may show it: whoever made the token may have put anything in it.
-fn printable(text: &str) -> String {
-    let is_harmless = |c: &char| {
-        !c.is_control() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().map(|c| if is_harmless(&c) { c } else { '\u{fffd}' }).collect()
 }

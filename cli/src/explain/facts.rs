@@ -1,0 +1,173 @@
+//! What is shown beside the checks: looked up where the core has found it. Nothing is decided here, and a look-up that
+//! fails shows less.
+
+use std::sync::Arc;
+
+use jwt_auth_filter::{
+    config::Config,
+    crypto::Algorithm,
+    encoding::json::Raw,
+    policy::{Credential, Keys, Policy},
+    request::{Carriers, NotOneToken, TokenPlaces},
+    token::Jws,
+};
+
+use super::{hints, request::GivenRequest};
+use crate::configurations::Configuration;
+
+/// What is known of a request and its token.
+pub(super) struct Facts<'a> {
+    pub configuration: &'a Configuration,
+    pub policy: &'a Policy,
+    pub request: &'a GivenRequest,
+    /// The token, if there is one.
+    pub token: &'a [u8],
+    /// The same, if it can be read.
+    pub jws: Option<&'a Jws<'a>>,
+    /// The value of its key claim.
+    pub key: String,
+    /// The credentials that the key claim names.
+    pub credentials: &'a [Arc<Credential>],
+}
+
+impl<'a> Facts<'a> {
+    pub(super) fn of(
+        config: &'a Config,
+        configuration: &'a Configuration,
+        policy: &'a Policy,
+        request: &'a GivenRequest,
+        token: &'a [u8],
+        jws: Option<&'a Jws<'a>>,
+    ) -> Self {
+        let key = jws.and_then(|jws| jws.claim_or_header(&policy.key_claim_name)?.string());
+        let key = key.map(|key| key.into_owned()).unwrap_or_default();
+        let credentials = config.credentials_for(policy).with_key(&key);
+        Self { configuration, policy, request, token, jws, key, credentials }
+    }
+
+    /// A claim.
+    pub(super) fn claim(&self, name: &str) -> Option<Raw<'a>> {
+        self.jws?.claims.get(name)
+    }
+
+    /// The token's `alg` as it stands there.
+    pub(super) fn alg(&self) -> String {
+        self.jws.and_then(|jws| jws.header.get("alg")).map_or("missing".to_owned(), |alg| printable(alg.text()))
+    }
+
+    pub(super) fn algorithm(&self) -> Option<Algorithm> {
+        self.jws?.algorithm()
+    }
+
+    pub(super) fn algorithm_name(&self) -> &'static str {
+        self.algorithm().map(Algorithm::name).unwrap_or_default()
+    }
+
+    /// That no place of the configuration holds a token.
+    pub(super) fn no_place(&self) -> String {
+        let names: Vec<String> = each_place(&self.policy.token_places).into_iter().map(|(name, _)| name).collect();
+        if names.is_empty() {
+            return "none is looked for: header_names, uri_param_names and cookie_names are all empty".to_owned();
+        }
+        format!("none in {}", names.join(", "))
+    }
+
+    /// The places that hold a token: each is asked for by itself.
+    pub(super) fn places(&self) -> String {
+        let holds =
+            |place: &TokenPlaces| !matches!(Carriers::fetch(self.request, place).token(place), Err(NotOneToken::None));
+        let all = each_place(&self.policy.token_places).into_iter();
+        let names: Vec<String> = all.filter(|(_, place)| holds(place)).map(|(name, _)| name).collect();
+        names.join(" and ")
+    }
+
+    /// Whose the credentials are, and in which lines they stand.
+    pub(super) fn credential(&self) -> String {
+        let credentials = self.configuration.credentials();
+        let of_key = credentials.into_iter().filter(|it| it.key() == Some(&self.key));
+        let lines: Vec<String> = of_key.map(|it| it.node.at.line.to_string()).collect();
+        let consumer = self.credentials.first().map(|first| first.consumer().to_string()).unwrap_or_default();
+        format!("of consumer {consumer}, in line {}", lines.join(" and "))
+    }
+
+    /// A credential of another key that may be meant.
+    pub(super) fn similar_credential(&self) -> String {
+        hints::of_key(&self.key, self.configuration)
+    }
+
+    /// The credentials that take the token's algorithm, whether or not they have a key for it.
+    fn allowing(&self) -> impl Iterator<Item = &'a Arc<Credential>> {
+        let algorithm = self.algorithm();
+        self.credentials.iter().filter(move |it| algorithm.is_some_and(|algorithm| it.allows(algorithm)))
+    }
+
+    /// The addresses of the key sets that are not there.
+    pub(super) fn missing_key_sets(&self) -> String {
+        let missing = self.allowing().filter_map(|credential| match credential.keys() {
+            Keys::Remote(keys) if keys.keys().is_none() => Some(keys.source().uri.to_string()),
+            _ => None,
+        });
+        let mut uris: Vec<String> = missing.collect();
+        uris.dedup();
+        uris.join(" and ")
+    }
+
+    /// What the credentials take instead of the token's algorithm.
+    pub(super) fn other_algorithms(&self) -> String {
+        let takes = |algorithm: &Algorithm| {
+            let serves = |it: &Arc<Credential>| {
+                it.allows(*algorithm) && it.keys().current().is_some_and(|keys| keys.serves(*algorithm))
+            };
+            self.credentials.iter().any(serves)
+        };
+        let names: Vec<&str> = Algorithm::ALL.into_iter().filter(takes).map(Algorithm::name).collect();
+        let own = self.algorithm_name();
+        match names.as_slice() {
+            [] => format!("the credential has no key that it can use, and the token has {own}"),
+            names => format!("the credential takes {}, not {own}", names.join(" and ")),
+        }
+    }
+
+    /// What a signature that does not verify may come from.
+    pub(super) fn of_signature(&self) -> String {
+        let Some((jws, algorithm)) = self.jws.zip(self.algorithm()) else { return String::new() };
+        let has_kid = |kid: &str| self.allowing().any(|it| it.keys().current().is_some_and(|it| it.has_kid(kid)));
+        let kid = jws.header.get("kid").and_then(Raw::string).filter(|kid| !has_kid(kid));
+        let unknown = kid.map(|kid| format!("; no key has the kid {kid:?}")).unwrap_or_default();
+        let secrets = hints::of_secrets(jws, algorithm, &self.secrets(), self.policy.secret_is_base64);
+        format!("{unknown}{secrets}")
+    }
+
+    /// The secrets of the credentials, as they stand in the file.
+    fn secrets(&self) -> Vec<&str> {
+        let credentials = self.configuration.credentials();
+        let of_key = credentials.into_iter().filter(|it| it.key() == Some(&self.key));
+        of_key.filter_map(|it| it.node.get("secret")?.text()).collect()
+    }
+}
+
+fn each_place(places: &TokenPlaces) -> Vec<(String, TokenPlaces)> {
+    let none = || TokenPlaces { uri_param_names: Vec::new(), cookie_names: Vec::new(), header_names: Vec::new() };
+    let one = |name: &String| vec![name.clone()];
+    let headers = places
+        .header_names
+        .iter()
+        .map(|name| (format!("the header {name}"), TokenPlaces { header_names: one(name), ..none() }));
+    let parameters = places
+        .uri_param_names
+        .iter()
+        .map(|name| (format!("the query parameter {name}"), TokenPlaces { uri_param_names: one(name), ..none() }));
+    let cookies = places
+        .cookie_names
+        .iter()
+        .map(|name| (format!("the cookie {name}"), TokenPlaces { cookie_names: one(name), ..none() }));
+    headers.chain(parameters).chain(cookies).collect()
+}
+
+/// A part of a token as a terminal may show it: whoever made the token may have put anything in it.
+pub(super) fn printable(text: &str) -> String {
+    let is_harmless = |c: &char| {
+        !c.is_control() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|c| if is_harmless(&c) { c } else { '\u{fffd}' }).collect()
+}

@@ -1,0 +1,383 @@
+//! A configuration, its key sets and a request, as they are drawn, and what is made of them.
+
+use jwt_auth_filter::{config::Config, crypto::Algorithm, jwks::Answer};
+use proptest::sample;
+use serde_json::{Map, Value, json};
+
+use super::{
+    super::request::GivenRequest,
+    keys::{Jwk, Key, set_json, with_made},
+};
+use crate::signing_key::base64url;
+
+pub(super) const NOW: u64 = 1_700_000_000;
+pub(super) const MAXIMUM: i64 = 3600;
+pub(super) const SKEW: i64 = 30;
+
+/// Where the keys of a credential come from.
+#[derive(Debug, Clone)]
+pub(super) enum Keys {
+    /// The field `secret` or `rsa_public_key`.
+    One(Key, Algorithm),
+    Inline(Vec<Jwk>, Option<Algorithm>),
+    /// One of [`Case::issuers`].
+    Remote(usize, Option<Algorithm>),
+}
+
+/// A credential of the consumer `c0`, `c1` or `c2`, whose key is `k0`, `k1` or `k2`.
+#[derive(Debug, Clone)]
+pub(super) struct Credential {
+    pub owner: usize,
+    pub keys: Keys,
+}
+
+/// A key set that is fetched.
+#[derive(Debug, Clone)]
+pub(super) struct Issuer {
+    pub set: Option<Vec<Jwk>>,
+    pub revoked: Option<&'static str>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    Everybody,
+    OnlyC0,
+    NotC0,
+    NotGuest,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Policy {
+    /// Whether headers, query and cookies are searched.
+    pub places: [bool; 3],
+    pub exp: bool,
+    pub nbf: bool,
+    pub maximum: bool,
+    pub skew: bool,
+    pub audiences: bool,
+    pub required: bool,
+    pub access: Access,
+    pub anonymous: bool,
+    pub run_on_preflight: bool,
+    pub is_base64: bool,
+}
+
+impl Policy {
+    pub(super) fn json(&self) -> Value {
+        let [header, query, cookie] = self.places;
+        let some = |is: bool, name: &'static str| if is { vec![name] } else { vec![] };
+        let claims_to_verify = [some(self.exp, "exp"), some(self.nbf, "nbf")].concat();
+        json!({
+            "header_names": some(header, "authorization"),
+            "uri_param_names": some(query, "jwt"),
+            "cookie_names": some(cookie, "session"),
+            "claims_to_verify": claims_to_verify,
+            "maximum_expiration": if self.has_maximum() { MAXIMUM } else { 0 },
+            "clock_skew_seconds": self.skew(),
+            "audiences": self.audiences.then_some(["api"]),
+            "required_claims": self.required.then(|| json!([{"claim": "scope", "all_of": ["read"]}])),
+            "allow": (self.access == Access::OnlyC0).then_some(["c0"]),
+            "deny": match self.access {
+                Access::NotC0 => Some(["c0"]),
+                Access::NotGuest => Some(["guest"]),
+                Access::Everybody | Access::OnlyC0 => None,
+            },
+            "anonymous": self.anonymous.then_some("guest"),
+            "run_on_preflight": self.run_on_preflight,
+            "secret_is_base64": self.is_base64,
+        })
+    }
+
+    /// `maximum_expiration` needs `exp` among the claims to verify.
+    pub(super) fn has_maximum(&self) -> bool {
+        self.exp && self.maximum
+    }
+
+    pub(super) fn skew(&self) -> i64 {
+        if self.skew { SKEW } else { 0 }
+    }
+
+    pub(super) fn admits(&self, consumer: &str) -> bool {
+        match self.access {
+            Access::Everybody => true,
+            Access::OnlyC0 => consumer == "c0",
+            Access::NotC0 => consumer != "c0",
+            Access::NotGuest => consumer != "guest",
+        }
+    }
+}
+
+/// What holds for the route `r`.
+#[derive(Debug, Clone)]
+pub(super) enum Rule {
+    Disabled,
+    Policy(Policy),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    Good,
+    TwoParts,
+    NotBase64,
+    NotObject,
+    DuplicateMember,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Alg {
+    /// That of the key at which the token is aimed.
+    Aimed,
+    Of(Algorithm),
+    None,
+    Number,
+    Absent,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Iss {
+    /// That of the credential at which the token is aimed.
+    Aimed,
+    Unknown,
+    Empty,
+    Number,
+    Absent,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Time {
+    Absent,
+    Text,
+    /// So many seconds from now.
+    In(i64),
+}
+
+impl Time {
+    pub(super) fn json(self) -> Option<Value> {
+        match self {
+            Self::Absent => None,
+            Self::Text => Some(json!("1800000000")),
+            Self::In(seconds) => Some(json!(NOW as i64 + seconds)),
+        }
+    }
+
+    pub(super) fn seconds(self) -> Option<i64> {
+        if let Self::In(seconds) = self { Some(seconds) } else { None }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Token {
+    pub form: Form,
+    pub alg: Alg,
+    /// A member of the header that cannot be followed.
+    pub unsupported: Option<(&'static str, Value)>,
+    pub kid: Option<&'static str>,
+    pub iss: Iss,
+    pub iss_in_header: bool,
+    /// Another key than that at which the token is aimed.
+    pub signer: Option<Key>,
+    pub is_changed: bool,
+    pub exp: Time,
+    pub nbf: Time,
+    pub aud: Option<Value>,
+    pub scope: Option<&'static str>,
+}
+
+/// What stands at a place for tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Carried {
+    Nothing,
+    Empty,
+    Token,
+    Another,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Method {
+    Get,
+    Options,
+    Preflight,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Asked {
+    pub method: Method,
+    pub on_route: bool,
+    pub is_spoofed: bool,
+    pub carried: [Carried; 3],
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Case {
+    pub policy: Policy,
+    pub rule: Option<Rule>,
+    pub credentials: Vec<Credential>,
+    pub issuers: Vec<Issuer>,
+    /// The credential and the key at which the token is aimed.
+    pub aim: (sample::Index, sample::Index),
+    pub token: Token,
+    pub asked: Asked,
+}
+
+impl Case {
+    pub(super) fn configuration(&self) -> Value {
+        let mut config = self.policy.json();
+        let of = |owner| self.credentials.iter().filter(move |credential| credential.owner == owner);
+        let consumers = (0..3).map(|owner| {
+            let credentials: Vec<Value> = of(owner).map(|credential| self.credential(credential)).collect();
+            json!({"username": format!("c{owner}"), "jwt_secrets": credentials})
+        });
+        config["consumers"] = consumers.chain([json!({"username": "guest"})]).collect();
+        if let Some(rule) = &self.rule {
+            let mut rule = match rule {
+                Rule::Disabled => json!({"disabled": true}),
+                Rule::Policy(policy) => policy.json(),
+            };
+            rule["routes"] = json!(["r"]);
+            config["rules"] = json!([rule]);
+        }
+        config
+    }
+
+    fn credential(&self, Credential { owner, keys }: &Credential) -> Value {
+        let (mut members, algorithm) = match keys {
+            Keys::One(key, algorithm) if key.is_secret() => (json!({"secret": key.secret()}), Some(*algorithm)),
+            Keys::One(key, algorithm) => {
+                (json!({"rsa_public_key": with_made(*key, |made| made.pem.clone())}), Some(*algorithm))
+            }
+            Keys::Inline(keys, algorithm) => (json!({"jwks": set_json(keys)}), *algorithm),
+            Keys::Remote(issuer, algorithm) => {
+                let revoked: Vec<&str> = self.issuers[*issuer].revoked.into_iter().collect();
+                let uri = format!("https://{issuer}.example/");
+                (json!({"remote_jwks": {"uri": uri, "cluster": "c", "revoked_kids": revoked}}), *algorithm)
+            }
+        };
+        members["key"] = json!(format!("k{owner}"));
+        if let Some(algorithm) = algorithm {
+            members["algorithm"] = json!(algorithm.name());
+        }
+        members
+    }
+
+    /// Gives the issuers' credentials their sets.
+    pub(super) fn fill(&self, config: &Config) {
+        for keys in config.credentials.remote().chain(config.other_credentials.remote()) {
+            let uri = keys.source().uri.to_string();
+            let issuer = (0..self.issuers.len()).find(|at| uri == format!("https://{at}.example/")).unwrap();
+            let Some(set) = &self.issuers[issuer].set else { continue };
+            let body = set_json(set).to_string().into_bytes();
+            let answer = Answer { status: Some(200), cache_control: None, size: body.len(), body };
+            keys.replace(answer.key_set().unwrap().set);
+        }
+    }
+
+    pub(super) fn aimed_at(&self) -> &Credential {
+        self.aim.0.get(&self.credentials)
+    }
+
+    /// The key that signs, and an algorithm of it: the one of the credential at which the token is aimed, if that has a key.
+    pub(super) fn signer(&self) -> (Key, Algorithm) {
+        let of_set = |keys: &[Jwk], own: Option<Algorithm>| {
+            let jwk = (!keys.is_empty()).then(|| self.aim.1.get(keys))?;
+            Some((jwk.key, own.or(jwk.algorithm).unwrap_or(jwk.key.algorithms()[0])))
+        };
+        let aimed = match &self.aimed_at().keys {
+            Keys::One(key, algorithm) => {
+                Some((key.read_as(self.in_force().is_some_and(|it| it.is_base64)), *algorithm))
+            }
+            Keys::Inline(keys, algorithm) => of_set(keys, *algorithm),
+            Keys::Remote(issuer, own) => self.issuers[*issuer].set.as_ref().and_then(|keys| of_set(keys, *own)),
+        };
+        let (key, algorithm) = aimed.unwrap_or((Key::P256, Algorithm::ES256));
+        let key = self.token.signer.unwrap_or(key);
+        (key, if key.algorithms().contains(&algorithm) { algorithm } else { key.algorithms()[0] })
+    }
+
+    /// The token's algorithm, if it is one.
+    pub(super) fn algorithm(&self) -> Option<Algorithm> {
+        match self.token.alg {
+            Alg::Aimed => Some(self.signer().1),
+            Alg::Of(algorithm) => Some(algorithm),
+            Alg::None | Alg::Number | Alg::Absent => None,
+        }
+    }
+
+    fn token(&self) -> String {
+        let token = &self.token;
+        let (mut header, mut claims) = (Map::new(), Map::new());
+        let alg = match token.alg {
+            Alg::Aimed | Alg::Of(_) => self.algorithm().map(|algorithm| json!(algorithm.name())),
+            Alg::None => Some(json!("none")),
+            Alg::Number => Some(json!(256)),
+            Alg::Absent => None,
+        };
+        header.extend(alg.map(|alg| ("alg".to_owned(), alg)));
+        header.extend(token.kid.map(|kid| ("kid".to_owned(), json!(kid))));
+        header.extend(token.unsupported.clone().map(|(name, value)| (name.to_owned(), value)));
+        let iss = match token.iss {
+            Iss::Aimed => Some(json!(format!("k{}", self.aimed_at().owner))),
+            Iss::Unknown => Some(json!("k9")),
+            Iss::Empty => Some(json!("")),
+            Iss::Number => Some(json!(7)),
+            Iss::Absent => None,
+        };
+        let holder = if token.iss_in_header { &mut header } else { &mut claims };
+        holder.extend(iss.map(|iss| ("iss".to_owned(), iss)));
+        let scope = token.scope.map(Value::from);
+        let others =
+            [("exp", token.exp.json()), ("nbf", token.nbf.json()), ("aud", token.aud.clone()), ("scope", scope)];
+        claims.extend(others.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+
+        let claims = match token.form {
+            Form::NotObject => "[]".to_owned(),
+            Form::DuplicateMember => r#"{"iss":"k0","iss":"k0"}"#.to_owned(),
+            _ => Value::Object(claims).to_string(),
+        };
+        let input = format!("{}.{}", base64url(Value::Object(header).to_string()), base64url(claims));
+        let (key, own) = self.signer();
+        let algorithm = self.algorithm().filter(|it| key.algorithms().contains(it)).unwrap_or(own);
+        let mut signature = key.sign(algorithm, input.as_bytes());
+        if token.is_changed {
+            signature[0] ^= 1;
+        }
+        match token.form {
+            Form::TwoParts => input,
+            Form::NotBase64 => format!("{input}.{}=", base64url(signature)),
+            _ => format!("{input}.{}", base64url(signature)),
+        }
+    }
+
+    pub(super) fn request(&self) -> GivenRequest {
+        let Asked { method, on_route, is_spoofed, carried } = &self.asked;
+        let token = self.token();
+        let value = |carried: Carried| match carried {
+            Carried::Nothing => None,
+            Carried::Empty => Some(String::new()),
+            Carried::Token => Some(token.clone()),
+            Carried::Another => Some("a.b".to_owned()),
+        };
+        let [in_header, in_query, in_cookie] = carried.map(value);
+        let mut headers = Vec::new();
+        let mut add = |name: &str, value: String| headers.push((name.to_owned(), value));
+        if let Some(token) = in_header {
+            add("Authorization", format!("Bearer {token}"));
+        }
+        if let Some(token) = in_cookie {
+            add("Cookie", format!("a=b; session={token}"));
+        }
+        if *is_spoofed {
+            add("X-Consumer-Username", "c0".to_owned());
+        }
+        if *method == Method::Preflight {
+            add("Origin", "https://a.example".to_owned());
+            add("Access-Control-Request-Method", "PUT".to_owned());
+        }
+        GivenRequest {
+            method: if *method == Method::Get { "GET" } else { "OPTIONS" }.to_owned(),
+            target: in_query.map_or_else(|| "/a".to_owned(), |token| format!("/a?jwt={token}")),
+            headers,
+            route: on_route.then(|| "r".to_owned()),
+            ..GivenRequest::default()
+        }
+    }
+}

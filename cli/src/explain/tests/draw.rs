@@ -1,0 +1,122 @@
+//! How cases are drawn: mostly of what is good, so that every check is come to.
+
+use std::fmt::Debug;
+
+use jwt_auth_filter::crypto::Algorithm;
+use proptest::{prelude::*, sample};
+use serde_json::{Value, json};
+
+use super::{
+    case::{
+        Access, Alg, Asked, Carried, Case, Credential, Form, Iss, Issuer, Keys, MAXIMUM, Method, Policy, Rule, Time,
+        Token,
+    },
+    keys::{Jwk, Key},
+};
+
+fn mostly<T: Clone + Debug + 'static>(usual: T, weight: u32, others: impl Into<Vec<T>>) -> impl Strategy<Value = T> {
+    prop_oneof![weight => Just(usual), 1 => sample::select(others.into())]
+}
+
+fn jwk(keys: impl Into<Vec<Key>>) -> impl Strategy<Value = Jwk> {
+    let kid = sample::select(vec![None, None, Some("1"), Some("2")]);
+    (sample::select(keys.into()), kid, any::<bool>()).prop_map(|(key, kid, has_algorithm)| Jwk {
+        key,
+        kid,
+        algorithm: has_algorithm.then(|| key.algorithms()[0]),
+    })
+}
+
+fn set() -> impl Strategy<Value = Vec<Jwk>> {
+    let usual = || jwk([Key::SECRETS.as_slice(), &Key::PUBLIC].concat());
+    prop_oneof![
+        8 => prop::collection::vec(usual(), 1..4),
+        1 => prop::collection::vec(usual(), 8..14),
+        1 => prop::collection::vec(jwk([Key::Ed448]), 3..5),
+    ]
+}
+
+fn issuer() -> impl Strategy<Value = Issuer> {
+    let set = prop_oneof![6 => set().prop_map(Some), 1 => Just(Some(Vec::new())), 2 => Just(None)];
+    (set, mostly(None, 3, [Some("1")])).prop_map(|(set, revoked)| Issuer { set, revoked })
+}
+
+fn keys() -> impl Strategy<Value = Keys> {
+    let secret = (sample::select(Key::SECRETS.to_vec()), sample::select(Key::SecretA.algorithms().to_vec()));
+    let public = sample::select(Key::PUBLIC.to_vec()).prop_map(|key| Keys::One(key, key.algorithms()[0]));
+    // An algorithm that no key of the set serves is refused.
+    let inline = (set(), any::<bool>()).prop_map(|(keys, has_algorithm)| {
+        let algorithm = has_algorithm.then(|| keys[0].algorithm.unwrap_or(keys[0].key.algorithms()[0]));
+        Keys::Inline(keys, algorithm)
+    });
+    let remote = (0..2usize, mostly(None, 3, [Some(Algorithm::EdDSA), Some(Algorithm::ES256)]));
+    prop_oneof![
+        2 => secret.prop_map(|(key, algorithm)| Keys::One(key, algorithm)),
+        1 => public,
+        2 => inline,
+        3 => remote.prop_map(|(issuer, algorithm)| Keys::Remote(issuer, algorithm)),
+    ]
+}
+
+fn policy() -> impl Strategy<Value = Policy> {
+    let access = mostly(Access::Everybody, 1, [Access::OnlyC0, Access::NotC0, Access::NotGuest]);
+    let places = prop_oneof![3 => Just([true, false, false]), 1 => any::<[bool; 3]>()];
+    (any::<[bool; 9]>(), places, access).prop_map(|(flags, places, access)| {
+        let [exp, nbf, maximum, skew, audiences, required, anonymous, run_on_preflight, is_base64] = flags;
+        Policy { places, exp, nbf, maximum, skew, audiences, required, access, anonymous, run_on_preflight, is_base64 }
+    })
+}
+
+fn token() -> impl Strategy<Value = Token> {
+    let form = mostly(Form::Good, 12, [Form::TwoParts, Form::NotBase64, Form::NotObject, Form::DuplicateMember]);
+    let algorithms = [Algorithm::HS256, Algorithm::HS512, Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA];
+    let others = [[Alg::None, Alg::Number, Alg::Absent].as_slice(), &algorithms.map(Alg::Of)].concat();
+    let unsupported =
+        [("crit", json!(["x"])), ("crit", Value::Null), ("b64", json!(false)), ("kid", json!(7))].map(Some);
+    let iss = mostly(Iss::Aimed, 12, [Iss::Unknown, Iss::Empty, Iss::Number, Iss::Absent]);
+    let times = |seconds: &[i64]| {
+        let times = seconds.iter().map(|seconds| Time::In(*seconds));
+        times.chain([Time::Absent, Time::Text]).collect::<Vec<_>>()
+    };
+    let exp = mostly(Time::In(600), 4, times(&[-31, -30, -29, -1, 0, 1, MAXIMUM, MAXIMUM + 1, 1_000_000]));
+    let nbf = mostly(Time::In(-60), 4, times(&[-1, 0, 1, 29, 30, 31]));
+    let aud = mostly(Some(json!("api")), 6, [None, Some(json!("x")), Some(json!(["x", "api"])), Some(json!(7))]);
+    let scope = mostly(Some("read write"), 6, [None, Some("write")]);
+    let signer = mostly(None, 8, Key::ALL.map(Some));
+    let kid = sample::select(vec![None, None, Some("1"), Some("2"), Some("3")]);
+    let header = (form, mostly(Alg::Aimed, 8, others), mostly(None, 20, unsupported), kid, signer);
+    let claims = (iss, any::<bool>(), mostly(false, 12, [true]), exp, nbf, aud, scope);
+    (header, claims).prop_map(|((form, alg, unsupported, kid, signer), claims)| {
+        let (iss, iss_in_header, is_changed, exp, nbf, aud, scope) = claims;
+        Token { form, alg, unsupported, kid, iss, iss_in_header, signer, is_changed, exp, nbf, aud, scope }
+    })
+}
+
+fn asked() -> impl Strategy<Value = Asked> {
+    let method = mostly(Method::Get, 8, [Method::Options, Method::Preflight]);
+    let any_carried = sample::select(vec![Carried::Nothing, Carried::Empty, Carried::Token, Carried::Another]);
+    let carried = prop_oneof![
+        6 => Just([Carried::Token, Carried::Nothing, Carried::Nothing]),
+        1 => prop::array::uniform3(any_carried),
+    ];
+    (method, any::<bool>(), mostly(false, 12, [true]), carried)
+        .prop_map(|(method, on_route, is_spoofed, carried)| Asked { method, on_route, is_spoofed, carried })
+}
+
+pub(super) fn case() -> impl Strategy<Value = Case> {
+    let rule = prop_oneof![6 => Just(None), 1 => Just(Some(Rule::Disabled)), 3 => policy().prop_map(Rule::Policy).prop_map(Some)];
+    let credential = (0..3usize, keys()).prop_map(|(owner, keys)| Credential { owner, keys });
+    let credentials = prop::collection::vec(credential, 1..5);
+    let issuers = prop::collection::vec(issuer(), 2);
+    (policy(), rule, credentials, issuers, any::<(sample::Index, sample::Index)>(), token(), asked()).prop_map(
+        |(policy, rule, credentials, issuers, aim, token, asked)| Case {
+            policy,
+            rule,
+            credentials,
+            issuers,
+            aim,
+            token,
+            asked,
+        },
+    )
+}

@@ -1,0 +1,237 @@
+//! What the contract expects of a case. The model knows a token by how it was made, so it reads and verifies nothing.
+
+use jwt_auth_filter::{
+    authenticate::{Check, VERIFICATION_BUDGET},
+    crypto::Algorithm,
+};
+
+use super::{
+    case::{Access, Carried, Case, Form, Iss, Issuer, Keys, MAXIMUM, Method, Policy, Rule},
+    keys::Jwk,
+};
+
+/// A check that fails, by the name of its reason; of the time claims, which.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Failure {
+    pub check: Check,
+    pub reason: &'static str,
+    pub times: [bool; 2],
+}
+
+fn fails<T>(check: Check, reason: &'static str) -> Result<T, Failure> {
+    Err(Failure { check, reason, times: [false; 2] })
+}
+
+#[derive(Debug)]
+pub(super) enum Expected {
+    Exempt(&'static str),
+    Authenticated,
+    Anonymous(Failure),
+    Denied(Failure),
+    /// The anonymous consumer is denied, after a failure.
+    AnonymousDenied(Failure),
+}
+
+impl Case {
+    /// The policy that counts; none where no token is asked for.
+    pub(super) fn in_force(&self) -> Option<&Policy> {
+        match &self.rule {
+            Some(Rule::Disabled) if self.asked.on_route => None,
+            Some(Rule::Policy(policy)) if self.asked.on_route => Some(policy),
+            _ => Some(&self.policy),
+        }
+    }
+
+    pub(super) fn expected(&self) -> Expected {
+        if self.rule.is_some() && self.asked.is_spoofed {
+            return Expected::Denied(Failure { check: Check::Headers, reason: "forbidden_header", times: [false; 2] });
+        }
+        let Some(policy) = self.in_force() else { return Expected::Exempt("disabled") };
+        if self.asked.method == Method::Preflight && !policy.run_on_preflight {
+            return Expected::Exempt("preflight");
+        }
+        match self.checked(policy) {
+            Ok(()) => Expected::Authenticated,
+            Err(failure) => {
+                let is_of_known_caller = [Check::Access, Check::RequiredClaims].contains(&failure.check);
+                match policy.anonymous && !is_of_known_caller {
+                    false => Expected::Denied(failure),
+                    true if policy.admits("guest") => Expected::Anonymous(failure),
+                    true => Expected::AnonymousDenied(failure),
+                }
+            }
+        }
+    }
+
+    fn checked(&self, policy: &Policy) -> Result<(), Failure> {
+        let token = &self.token;
+        let searched = self.asked.carried.into_iter().zip(policy.places).filter_map(|(it, is)| is.then_some(it));
+        let mut found = searched.filter(|it| [Carried::Token, Carried::Another].contains(it));
+        let Some(first) = found.next() else { return fails(Check::Token, "no_token") };
+        if found.any(|other| other != first) {
+            return fails(Check::Token, "multiple_tokens");
+        }
+        if token.form != Form::Good || first == Carried::Another {
+            return fails(Check::Form, "malformed_token");
+        }
+        let Some(algorithm) = self.algorithm() else { return fails(Check::KnownAlgorithm, "unsupported_algorithm") };
+        if token.unsupported.is_some() {
+            return fails(Check::Extensions, "unsupported_header");
+        }
+        match token.iss {
+            Iss::Absent => return fails(Check::KeyClaim, "no_key_claim"),
+            Iss::Empty | Iss::Number => return fails(Check::KeyClaim, "invalid_key_claim"),
+            Iss::Unknown => return fails(Check::Credential, "unknown_key"),
+            Iss::Aimed => {}
+        }
+        self.signed(policy, algorithm)?;
+        self.in_time(policy)?;
+        if policy.audiences && !token.aud.as_ref().is_some_and(|aud| aud.to_string().contains("api")) {
+            return fails(Check::Audience, "audience");
+        }
+        if !policy.admits(&format!("c{}", self.aimed_at().owner)) {
+            return fails(Check::Access, "not_allowed");
+        }
+        if policy.required && !token.scope.is_some_and(|scope| scope.contains("read")) {
+            return fails(Check::RequiredClaims, "insufficient_claims");
+        }
+        Ok(())
+    }
+
+    fn signed(&self, policy: &Policy, algorithm: Algorithm) -> Result<(), Failure> {
+        let kid = self.token.kid;
+        let (mut fits, mut is_missing, mut is_exhausted, mut spent) = (false, false, false, 0);
+        let mut tried: Vec<(usize, usize)> = Vec::new();
+        for (at, credential) in self.credentials.iter().enumerate() {
+            if credential.owner != self.aimed_at().owner {
+                continue;
+            }
+            // What is fetched is one set for all its credentials, else each has its own.
+            let (whose, keys) = match &credential.keys {
+                Keys::One(key, own) => {
+                    (at, vec![Jwk { key: key.read_as(policy.is_base64), kid: None, algorithm: Some(*own) }])
+                }
+                Keys::Inline(_, Some(own)) | Keys::Remote(_, Some(own)) if *own != algorithm => continue,
+                Keys::Inline(keys, _) => (at, keys.clone()),
+                Keys::Remote(..) if algorithm.is_symmetric() => continue,
+                Keys::Remote(issuer, _) => {
+                    let Issuer { set, revoked } = &self.issuers[*issuer];
+                    let is_revoked = kid.is_some() && kid == *revoked;
+                    is_missing |= set.is_none() && !is_revoked;
+                    let Some(set) = set else { continue };
+                    let counts = |jwk: &&Jwk| !jwk.key.is_secret() && (jwk.kid.is_none() || jwk.kid != *revoked);
+                    (100 + issuer, set.iter().filter(counts).cloned().collect())
+                }
+            };
+            fits |= keys.iter().any(|jwk| jwk.serves(algorithm));
+            let serving = keys.iter().enumerate().filter(|(_, jwk)| jwk.serves(algorithm));
+            let named = serving.clone().filter(|(_, jwk)| jwk.kid.is_some() && (kid.is_none() || jwk.kid == kid));
+            for (place, jwk) in named.chain(serving.filter(|(_, jwk)| jwk.kid.is_none())).take(8) {
+                if tried.contains(&(whose, place)) {
+                    continue;
+                }
+                if spent > 0 && spent + jwk.key.cost() > VERIFICATION_BUDGET {
+                    is_exhausted = true;
+                    break;
+                }
+                spent += jwk.key.cost();
+                if jwk.key == self.signer().0 && !self.token.is_changed {
+                    return Ok(());
+                }
+                tried.push((whose, place));
+            }
+        }
+        match (is_exhausted, is_missing, fits) {
+            (true, _, _) => fails(Check::Budget, "verification_budget"),
+            (_, true, _) => fails(Check::KeySet, "key_set_unavailable"),
+            (_, _, false) => fails(Check::Algorithm, "algorithm_mismatch"),
+            (_, _, true) => fails(Check::Signature, "invalid_signature"),
+        }
+    }
+
+    fn in_time(&self, policy: &Policy) -> Result<(), Failure> {
+        let (exp, nbf) = (self.token.exp.seconds(), self.token.nbf.seconds());
+        let exp_fault = match exp {
+            _ if !policy.exp => None,
+            None => Some("invalid_time_claim"),
+            Some(exp) => (exp + policy.skew() <= 0).then_some("expired"),
+        };
+        let nbf_fault = match nbf {
+            _ if !policy.nbf => None,
+            None => Some("invalid_time_claim"),
+            Some(nbf) => (nbf - policy.skew() > 0).then_some("not_valid_yet"),
+        };
+        if let Some(reason) = exp_fault.or(nbf_fault) {
+            let times = [exp_fault.is_some(), nbf_fault.is_some()];
+            return Err(Failure { check: Check::Times, reason, times });
+        }
+        if policy.has_maximum() && exp.is_some_and(|exp| exp > MAXIMUM) {
+            return fails(Check::MaximumExpiration, "lifetime_too_long");
+        }
+        Ok(())
+    }
+}
+
+impl Expected {
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::Exempt(name) => (*name).to_owned(),
+            Self::Authenticated => "authenticated".to_owned(),
+            Self::Anonymous(_) => "anonymous".to_owned(),
+            Self::Denied(failure) => format!("denied.{}", failure.reason),
+            Self::AnonymousDenied(_) => "denied.not_allowed".to_owned(),
+        }
+    }
+
+    pub(super) fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Exempt(_) | Self::Authenticated => None,
+            Self::Anonymous(failure) | Self::Denied(failure) | Self::AnonymousDenied(failure) => Some(failure),
+        }
+    }
+
+    /// The steps that are shown, each with whether it has passed.
+    pub(super) fn steps(&self, case: &Case) -> Vec<(&'static str, bool)> {
+        let rule = case.rule.is_some().then_some(("rule", true));
+        let checks = match (self, case.in_force()) {
+            (Self::Exempt(name), _) => vec![(*name, true)],
+            (_, Some(policy)) => self.checks(policy),
+            (_, None) => vec![("headers", false)],
+        };
+        let anonymous = matches!(self, Self::AnonymousDenied(_)).then_some(("access", false));
+        rule.into_iter().chain(checks).chain(anonymous).collect()
+    }
+
+    fn checks(&self, policy: &Policy) -> Vec<(&'static str, bool)> {
+        let mut steps = Vec::new();
+        for check in Check::ALL {
+            match self.failure().filter(|failure| failure.check == check) {
+                Some(Failure { times, .. }) if check == Check::Times => {
+                    let failed = |name: &str| times[usize::from(name == "nbf")];
+                    steps.extend(shown(policy, check).into_iter().map(|name| (name, !failed(name))));
+                    break;
+                }
+                Some(_) => {
+                    steps.push((check.name(), false));
+                    break;
+                }
+                None => steps.extend(shown(policy, check).into_iter().map(|name| (name, true))),
+            }
+        }
+        steps
+    }
+}
+
+/// The steps that are shown of a check that has passed.
+fn shown(policy: &Policy, check: Check) -> Vec<&'static str> {
+    let some = |is: bool, name: &'static str| if is { vec![name] } else { vec![] };
+    match check {
+        Check::Headers | Check::Extensions | Check::Budget | Check::KeySet => vec![],
+        Check::Times => [some(policy.exp, "exp"), some(policy.nbf, "nbf")].concat(),
+        Check::MaximumExpiration => some(policy.has_maximum(), "maximum"),
+        Check::Audience => some(policy.audiences, "audience"),
+        Check::Access => some(policy.access != Access::Everybody, "access"),
+        Check::RequiredClaims => some(policy.required, "claims"),
+        _ => vec![check.name()],
+    }
+}

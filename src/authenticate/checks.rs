@@ -1,0 +1,85 @@
+//! The checks that a request goes through.
+
+/// What a request is checked for, in the order of the checks: the first that fails is the reason of a refusal, those before
+/// it have passed, and those after it are not made. A check that a policy does not ask for passes.
+///
+/// Access is checked by itself for the anonymous consumer, who is taken when an earlier check has failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Check {
+    /// The client sends no header that only the filter may write.
+    Headers,
+    /// The places that may hold a token hold exactly one.
+    Token,
+    /// The token is a compact JWS of two JSON objects.
+    Form,
+    /// The token's `alg` is one that the filter knows.
+    KnownAlgorithm,
+    /// The token's header asks for nothing that the filter does not do.
+    Extensions,
+    /// The key claim names a credential.
+    KeyClaim,
+    /// There is a credential of that name.
+    Credential,
+    /// The keys that must be tried cost no more than one request may.
+    Budget,
+    /// The key sets that the token needs are there.
+    KeySet,
+    /// A key of the credential serves the token's `alg`.
+    Algorithm,
+    /// A key of the credential has signed the token.
+    Signature,
+    /// `exp` and `nbf` allow the token now.
+    Times,
+    /// `exp` is not too far off.
+    MaximumExpiration,
+    /// The token is meant for this audience.
+    Audience,
+    /// `allow` and `deny` let the consumer through.
+    Access,
+    /// The claims hold what is required.
+    RequiredClaims,
+}
+
+impl Check {
+    /// All checks, in their order.
+    pub const ALL: [Self; 16] = [
+        Self::Headers,
+        Self::Token,
+        Self::Form,
+        Self::KnownAlgorithm,
+        Self::Extensions,
+        Self::KeyClaim,
+        Self::Credential,
+        Self::Budget,
+        Self::KeySet,
+        Self::Algorithm,
+        Self::Signature,
+        Self::Times,
+        Self::MaximumExpiration,
+        Self::Audience,
+        Self::Access,
+        Self::RequiredClaims,
+    ];
+
+    /// A short name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Headers => "headers",
+            Self::Token => "token",
+            Self::Form => "form",
+            Self::KnownAlgorithm => "alg",
+            Self::Extensions => "extensions",
+            Self::KeyClaim => "key",
+            Self::Credential => "credential",
+            Self::Budget => "budget",
+            Self::KeySet => "key set",
+            Self::Algorithm => "algorithm",
+            Self::Signature => "signature",
+            Self::Times => "times",
+            Self::MaximumExpiration => "maximum",
+            Self::Audience => "audience",
+            Self::Access => "access",
+            Self::RequiredClaims => "claims",
+        }
+    }
+}
