@@ -9,7 +9,10 @@ use std::{
 
 use prost::Message;
 
-use super::{Answer, FetchError, Millis, Need, Parsed, RemoteKeys, Source, Uri, response, schedule::Schedule};
+use super::{
+    Answer, FetchError, Millis, Need, Parsed, RemoteKeys, Source, Uri, response,
+    schedule::{Schedule, lease_time},
+};
 
 /// How often a change of what workers share is tried again after another worker was faster.
 const MAX_CONTENTION: usize = 16;
@@ -20,6 +23,9 @@ const MAX_CALLS: usize = 16;
 /// How old a set may be that a new configuration starts with. An older one is fetched again: whoever changes the
 /// configuration may have withdrawn a key just before.
 const RECENT: Millis = 10_000;
+/// How long a new configuration does without a set that it fetches again. An issuer that is slow must not take a good set out
+/// of use for longer.
+const DOUBT: Millis = 1_000;
 
 /// What the fetcher asks of a host.
 pub trait KeySetHost {
@@ -102,16 +108,24 @@ struct Tracked {
     text_name: String,
     version: Cell<u64>,
     ended: Cell<u64>,
-    ended_before: Cell<Option<u64>>,
+    doubt: Cell<Option<Doubt>>,
     kid_wanted: Cell<bool>,
     is_waited_for: Cell<bool>,
 }
 
-/// A request that is under way.
+/// A set that is there does not count for a new configuration until one more fetch than these has ended, or this time.
+#[derive(Clone, Copy)]
+struct Doubt {
+    ended: u64,
+    since: Millis,
+}
+
+/// A request that is under way, or was until then: not every host answers each.
 struct Call {
     set: usize,
     holder: u64,
     stage: Stage,
+    until: Millis,
 }
 
 #[derive(Clone, Copy)]
@@ -137,15 +151,15 @@ impl<H: KeySetHost> Fetcher<H> {
     /// Notes that a set that is there has to be fetched again before it counts, unless that was done or tried just now.
     fn take_stock(&self, set: &Tracked) {
         let (now, schedule) = (self.host.now(), self.schedule(set).0);
-        let is_recent = now.saturating_sub(schedule.fetched_at) < RECENT;
+        let is_recent = now.checked_sub(schedule.fetched_at).is_some_and(|age| age < RECENT);
         if !is_recent && !schedule.is_backing_off(now) {
-            set.ended_before.set(Some(schedule.ended));
+            set.doubt.set(Some(Doubt { ended: schedule.ended, since: now }));
         }
     }
 
     /// Whether every set is there, or known not to be.
     pub fn is_settled(&self) -> bool {
-        self.sets.iter().all(|set| set.ended.get() > 0 && set.has_ended_since() && !set.kid_wanted.get())
+        self.sets.iter().all(|set| set.ended.get() > 0 && set.doubt.get().is_none() && !set.kid_wanted.get())
     }
 
     /// The host.
@@ -156,6 +170,8 @@ impl<H: KeySetHost> Fetcher<H> {
     /// Takes what other workers fetched, and fetches what is due: first the sets that a request waits for. Called every now
     /// and then.
     pub fn tick(&self) {
+        let now = self.host.now();
+        self.calls.borrow_mut().retain(|_, call| call.until > now);
         for is_waited_for in [true, false] {
             let sets = self.sets.iter().enumerate().filter(|(_, set)| set.is_waited_for.get() == is_waited_for);
             sets.for_each(|(at, set)| self.look_after(at, set));
@@ -179,7 +195,7 @@ impl<H: KeySetHost> Fetcher<H> {
 
     /// Takes the answer to a request that was sent.
     pub fn answered(&self, call: u32, answer: &Answer) {
-        let Some(Call { set: at, holder, stage }) = self.calls.borrow_mut().remove(&call) else { return };
+        let Some(Call { set: at, holder, stage, .. }) = self.calls.borrow_mut().remove(&call) else { return };
         let Some(set) = self.sets.get(at) else { return };
         match (stage, set.source().issuer.as_deref()) {
             (Stage::Metadata, Some(issuer)) => match answer.jwks_uri(issuer) {
@@ -244,16 +260,21 @@ impl<H: KeySetHost> Fetcher<H> {
     /// Takes over what is shared of a set; the second value says whether its keys changed.
     fn sync(&self, set: &Tracked, now: Millis) -> (Schedule, bool) {
         let schedule = self.schedule(set).0;
-        set.ended.set(schedule.ended);
+        if set.ended.replace(schedule.ended) != schedule.ended {
+            // Whoever still lacks a key after this fetch asks again.
+            set.kid_wanted.set(false);
+        }
+        set.dispel_doubt(now);
         set.remote.set_retry_at(schedule.more_at(now));
-        if schedule.is_missing(now, set.source()) || !set.has_ended_since() {
+        if schedule.is_missing(now, set.source()) || set.doubt.get().is_some() {
             let had_keys = set.remote.keys().is_some();
             set.remote.drop_keys();
             set.version.set(0);
             return (schedule, had_keys);
         }
         let is_changed = schedule.version != set.version.get() && self.load(set, schedule.version);
-        set.remote.set_fetched_at(schedule.fetched_at);
+        // A time that is ahead comes from a clock that was put back.
+        set.remote.set_fetched_at(if schedule.fetched_at > now { 0 } else { schedule.fetched_at });
         (schedule, is_changed)
     }
 
@@ -308,7 +329,10 @@ impl<H: KeySetHost> Fetcher<H> {
 
     fn send(&self, at: usize, set: &Tracked, holder: u64, uri: &Uri, stage: Stage) {
         match self.host.get(&set.source().cluster, uri, set.source().timeout) {
-            Some(call) => _ = self.calls.borrow_mut().insert(call, Call { set: at, holder, stage }),
+            Some(call) => {
+                let until = self.host.now().saturating_add(lease_time(set.source()));
+                self.calls.borrow_mut().insert(call, Call { set: at, holder, stage, until });
+            }
             None => self.fail(set, holder, FetchError::NotSent),
         }
     }
@@ -355,15 +379,20 @@ impl Tracked {
             text_name: format!("{name} text"),
             version: Cell::new(0),
             ended: Cell::new(0),
-            ended_before: Cell::new(None),
+            doubt: Cell::new(None),
             kid_wanted: Cell::new(false),
             is_waited_for: Cell::new(false),
         }
     }
 
-    /// Whether a fetch has ended since the set has been too old for this configuration, if it ever was.
-    fn has_ended_since(&self) -> bool {
-        self.ended_before.get() != Some(self.ended.get())
+    /// Ends the doubt about the set once a fetch has ended, or the time is up.
+    fn dispel_doubt(&self, now: Millis) {
+        let is_over = |doubt: Doubt| {
+            doubt.ended != self.ended.get() || now.checked_sub(doubt.since).is_none_or(|passed| passed >= DOUBT)
+        };
+        if self.doubt.get().is_some_and(is_over) {
+            self.doubt.set(None);
+        }
     }
 
     fn source(&self) -> &Source {

@@ -156,7 +156,7 @@ impl Schedule {
 }
 
 /// How long a fetch may take: discovery is two of them.
-fn lease_time(source: &Source) -> Millis {
+pub(super) fn lease_time(source: &Source) -> Millis {
     let fetches: u64 = if source.issuer.is_some() { 2 } else { 1 };
     millis(source.timeout).saturating_mul(fetches).saturating_add(LEASE_SPARE)
 }

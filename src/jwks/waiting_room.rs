@@ -1,16 +1,20 @@
 //! The requests of a worker that wait for key sets: who may wait, for how long, and in which portions they go on.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::{BTreeMap, VecDeque},
     sync::Arc,
 };
 
-use super::{Advice, Fetcher, KeySetHost, Millis, RemoteKeys, Wait};
+use super::{Advice, Fetcher, KeySetHost, Millis, Need, RemoteKeys, Wait};
+
+/// How much longer a request waits than its fetch may take, which may have begun a moment after it came.
+const SPARE: Millis = 250;
 
 /// Where requests wait, each with a `T` that it gets back. A request goes by a number of its host's.
 pub struct WaitingRoom<T> {
     limits: WaitingLimits,
+    is_closed: Cell<bool>,
     waiting: RefCell<BTreeMap<u32, Waiting<T>>>,
     woken: RefCell<VecDeque<u32>>,
 }
@@ -27,6 +31,7 @@ pub struct WaitingLimits {
 /// A request that waits.
 struct Waiting<T> {
     keys: Arc<RemoteKeys>,
+    need: Need,
     body: u64,
     ended: u64,
     deadline: Millis,
@@ -59,7 +64,7 @@ pub struct Woken<T> {
 impl<T> WaitingRoom<T> {
     /// An empty room.
     pub fn new(limits: WaitingLimits) -> Self {
-        Self { limits, waiting: RefCell::default(), woken: RefCell::default() }
+        Self { limits, is_closed: Cell::new(false), waiting: RefCell::default(), woken: RefCell::default() }
     }
 
     /// Takes a request in that needs one of these sets, unless waiting is of no use, or the room is too full. It may wait
@@ -72,6 +77,9 @@ impl<T> WaitingRoom<T> {
         deadline: Option<Millis>,
         with: T,
     ) -> Next<T> {
+        if self.is_closed.get() {
+            return Next::GiveUp(with);
+        }
         let mut chosen = None;
         for keys in &wait.sets {
             match fetcher.advise(keys, keys.need()) {
@@ -82,8 +90,16 @@ impl<T> WaitingRoom<T> {
         }
         let Some((keys, ended)) = chosen else { return Next::GiveUp(with) };
         let timeout = u64::try_from(keys.source().timeout.as_millis()).unwrap_or(u64::MAX);
-        let deadline = deadline.unwrap_or_else(|| fetcher.host().now().saturating_add(timeout));
-        let waiting = Waiting { keys: Arc::clone(keys), body: wait.body, ended, deadline, is_woken: false, with };
+        let deadline = deadline.unwrap_or_else(|| fetcher.host().now().saturating_add(timeout).saturating_add(SPARE));
+        let waiting = Waiting {
+            keys: Arc::clone(keys),
+            need: keys.need(),
+            body: wait.body,
+            ended,
+            deadline,
+            is_woken: false,
+            with,
+        };
         self.waiting.borrow_mut().insert(id, waiting);
         Next::Wait
     }
@@ -123,11 +139,12 @@ impl<T> WaitingRoom<T> {
         self.waiting.borrow_mut().remove(&id);
     }
 
-    /// Wakes the requests whose time is up, or for whose set a fetch has ended.
+    /// Wakes the requests whose time is up, for whose set a fetch has ended, or whose missing set is there.
     pub fn wake(&self, fetcher: &Fetcher<impl KeySetHost>) {
         let now = fetcher.host().now();
         for (id, it) in self.waiting.borrow_mut().iter_mut().filter(|(_, it)| !it.is_woken) {
-            if it.deadline <= now || fetcher.ended(&it.keys) > it.ended {
+            let is_there = it.need == Need::Set && it.keys.need() != Need::Set;
+            if is_there || it.deadline <= now || fetcher.ended(&it.keys) > it.ended {
                 it.is_woken = true;
                 self.woken.borrow_mut().push_back(*id);
             }
@@ -146,8 +163,9 @@ impl<T> WaitingRoom<T> {
         }
     }
 
-    /// Takes all requests out, when nothing will come that they could wait for.
+    /// Takes all requests out, when nothing will come that they could wait for, and lets no more in.
     pub fn dismiss(&self) -> Vec<(u32, T)> {
+        self.is_closed.set(true);
         self.waiting.take().into_iter().map(|(id, waiting)| (id, waiting.with)).collect()
     }
 }

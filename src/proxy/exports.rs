@@ -25,19 +25,20 @@ impl Contexts {
 
     fn create(&self, id: u32, plugin_id: u32) {
         if plugin_id == 0 {
-            self.plugins.borrow_mut().insert(id, Rc::new(Plugin::new(id)));
+            let replaced = self.plugins.borrow_mut().insert(id, Rc::new(Plugin::new(id)));
+            replaced.inspect(|plugin| plugin.end());
         } else {
             let worker = self.plugin(plugin_id).and_then(|plugin| plugin.worker());
-            self.exchanges.borrow_mut().insert(id, Rc::new(Exchange::new(id, worker)));
+            let replaced = self.exchanges.borrow_mut().insert(id, Rc::new(Exchange::new(id, worker)));
+            drop(replaced);
         }
     }
 
     fn delete(&self, id: u32) {
         let exchange = self.exchanges.borrow_mut().remove(&id);
-        if exchange.is_none()
-            && let Some(plugin) = self.plugins.borrow_mut().remove(&id)
-        {
-            plugin.end();
+        if exchange.is_none() {
+            let plugin = self.plugins.borrow_mut().remove(&id);
+            plugin.inspect(|plugin| plugin.end());
         }
     }
 }

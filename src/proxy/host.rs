@@ -149,9 +149,14 @@ pub(super) fn client_address() -> Option<Vec<u8>> {
     abi::property(&["source", "address"]).ok()
 }
 
-/// Whether the host is Envoy, which names itself as a node of a mesh.
+/// Whether the host is Envoy, which names itself as a node of a mesh. While it only validates a configuration it has no name
+/// yet; some other host might say "yes" to everything, but not to what does not exist.
 pub(super) fn is_envoy() -> bool {
-    abi::property(&["xds", "node", "user_agent_name"]).is_ok_and(|name| name == b"envoy")
+    match abi::property(&["xds", "node", "user_agent_name"]) {
+        Ok(name) if name.is_empty() => abi::property(&["jwt_auth", "nothing"]) == Err(Status::NOT_FOUND),
+        Ok(name) => name == b"envoy",
+        Err(_) => false,
+    }
 }
 
 /// How often the host calls a plugin, as far as it was asked to.
@@ -164,9 +169,8 @@ impl Ticker {
     /// Asks for another period. Outside Envoy only the first one counts: some hosts end a module that asks twice.
     pub(super) fn set(&self, period: Duration, is_in_envoy: bool) {
         let present = self.period.get();
-        if present != period && (is_in_envoy || present.is_zero()) {
+        if present != period && (is_in_envoy || present.is_zero()) && abi::set_tick_period(period).is_ok() {
             self.period.set(period);
-            _ = abi::set_tick_period(period);
         }
     }
 }

@@ -25,6 +25,8 @@ use serde_json::{Value as Json, json};
 const SECOND: Millis = 1000;
 const MINUTE: Millis = 60 * SECOND;
 const HOUR: Millis = 60 * MINUTE;
+/// How much longer a request waits than its fetch may take.
+const SPARE: Millis = 250;
 
 /// What the workers have in common.
 #[derive(Default)]
@@ -237,6 +239,46 @@ fn a_new_configuration_takes_the_set_as_it_is_if_it_is_recent_or_the_issuer_fail
 }
 
 #[test]
+fn an_issuer_that_does_not_answer_takes_a_good_set_out_of_use_for_a_second_at_most() {
+    let (world, workers) = start(source());
+    tick(&workers);
+    answer(&world, &workers, &set(&["1"]));
+    world.pass(MINUTE);
+    let later = worker(&world, source());
+    later.fetcher.tick();
+    let room = WaitingRoom::new(WaitingLimits { requests: 9, bytes: 0 });
+    let wait = Wait { sets: vec![Arc::clone(&later.keys)], body: 0 };
+    assert_eq!(room.enter(&later.fetcher, 1, &wait, None, ""), Next::Wait);
+    world.pass(SECOND - 1);
+    later.fetcher.tick();
+    room.wake(&later.fetcher);
+    assert!(!later.has("1") && !room.has_woken());
+    world.pass(1);
+    later.fetcher.tick();
+    room.wake(&later.fetcher);
+    assert!(later.has("1") && room.has_woken(), "the request that waits goes on with it");
+    // What is fetched in the end counts all the same.
+    answer(&world, std::slice::from_ref(&later), &set(&["2"]));
+    later.fetcher.tick();
+    assert!(later.has("2") && !later.has("1"));
+}
+
+#[test]
+fn calls_that_are_never_answered_make_room_for_others() {
+    let world = World::at(1_700_000_000_000);
+    let fetcher = Fetcher::new(numbered_sets(40), Host(Rc::clone(&world)));
+    fetcher.tick();
+    assert_eq!(world.calls(), 16);
+    for _ in 0..4 {
+        world.pass(6 * SECOND);
+        fetcher.tick();
+    }
+    assert!(world.calls() >= 16 + 40, "{}", world.calls());
+    // An answer that comes after all is nobody's.
+    fetcher.answered(0, &set(&["1"]));
+}
+
+#[test]
 fn an_earlier_source_that_is_configured_again_revives_no_key() {
     let (world, workers) = start(source());
     tick(&workers);
@@ -415,6 +457,7 @@ fn for_an_unknown_kid_four_fetches_are_in_reserve_and_one_more_every_ten_seconds
         assert_eq!(world.calls(), 1 + ended as usize, "one fetch for all who wait");
         answer(&world, &workers, &set(&["1"]));
         tick(&workers);
+        assert_eq!(world.calls(), 1 + ended as usize, "and none after it, that nobody waits for");
     }
     assert_eq!(workers[2].advice(Need::Kid), Advice::GiveUp);
     assert_eq!(workers[2].keys.retry_after(world.now.get() / 1000), 10);
@@ -510,6 +553,13 @@ fn a_clock_that_is_put_back_stops_nothing() {
     world.now.set(world.now.get() - HOUR);
     tick(&workers);
     assert_eq!(world.calls(), 4);
+    answer(&world, &workers, &set(&["1"]));
+    tick(&workers);
+    assert_eq!(workers[0].keys.fetched_at(), world.now.get());
+    // A set cannot have been fetched after a request that has yet to come.
+    world.now.set(world.now.get() - MINUTE);
+    tick(&workers);
+    assert_eq!(workers[0].keys.fetched_at(), 0);
 }
 
 #[test]
@@ -772,10 +822,10 @@ fn a_request_waits_until_its_fetch_has_ended_or_its_time_is_up() {
     room.wake(&fetcher);
     room.wake(&fetcher);
     assert!(room.has_woken());
-    let deadline = Some(world.now.get() + 5 * SECOND);
+    let deadline = Some(world.now.get() + 5 * SECOND + SPARE);
     assert_eq!(room.next(world.now.get()), Some(Woken { id: 7, deadline, with: "a" }));
     assert_eq!(room.next(world.now.get()), None);
-    world.pass(5 * SECOND);
+    world.pass(5 * SECOND + SPARE);
     room.wake(&fetcher);
     assert_eq!(room.next(world.now.get()), Some(Woken { id: 8, deadline: None, with: "b" }));
     assert!(room.is_empty() && !room.has_woken());
@@ -823,7 +873,7 @@ fn a_request_that_has_gone_away_is_not_woken() {
         room.enter(&fetcher, id, &waits[0], None, "");
     }
     room.leave(0);
-    world.pass(5 * SECOND);
+    world.pass(5 * SECOND + SPARE);
     room.wake(&fetcher);
     room.leave(1);
     assert_eq!(ids(&room, world.now.get()), [2]);
@@ -835,6 +885,7 @@ fn all_are_dismissed_at_the_end() {
     room.enter(&fetcher, 1, &waits[0], None, "a");
     room.enter(&fetcher, 2, &waits[0], None, "b");
     assert_eq!(room.dismiss(), [(1, "a"), (2, "b")]);
+    assert_eq!(room.enter(&fetcher, 3, &waits[0], None, "late"), Next::GiveUp("late"));
     room.wake(&fetcher);
     assert_eq!(ids(&room, world.now.get()), [0; 0]);
 }

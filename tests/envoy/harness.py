@@ -123,10 +123,15 @@ class Envoy:
         finally:
             self.__exit__()
 
-    def _launch(self):
+    def validates(self):
+        """Whether Envoy takes the configuration, without running with it."""
+        self._launch("--mode", "validate")
+        return self._process.wait(timeout=20) == 0
+
+    def _launch(self, *options):
         with self._log_path.open("wb") as log:  # Envoy's own log file would lag seconds behind
             self._process = subprocess.Popen(
-                self._command,
+                [*self._command, *options],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

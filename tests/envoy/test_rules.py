@@ -7,6 +7,7 @@ import http.client
 import re
 from pathlib import Path
 
+import harness
 import pytest
 import yaml
 
@@ -91,6 +92,13 @@ LISTENERS = {
 }
 
 LASTING = HS256.token(exp=1 << 40)
+
+
+@pytest.mark.parametrize("fields", [{"rules": [{"routes": ["a"]}]}, {"hide_credentials": True}])
+def test_envoy_validates_what_only_envoy_does(upstream, tmp_path, fields):
+    """While it validates a configuration Envoy does not say all of itself that it says when it runs."""
+    envoy = harness.Envoy({"main": plugin(**fields)}, upstream, tmp_path)
+    assert envoy.validates(), envoy.log()
 
 
 def reached(response):

@@ -43,6 +43,8 @@ class Quirks:
     takes_properties: bool = True
     traps_unknown_functions: bool = False
     has_clock: bool = True
+    # As Envoy while it validates a configuration: it has a name, but does not say it.
+    is_nameless: bool = False
 
 
 ENVOY = Quirks()
@@ -139,15 +141,17 @@ class Host:
         self.configuration = text
         return bool(self._callback("proxy_on_configure", PLUGIN, len(text)))
 
-    def request(self, *headers, method="GET", path="/", trailers=()):
+    def request(self, *headers, method="GET", path="/", trailers=(), has_body=False):
         """Asks about a request; with trailers also about its end."""
         request = Request(next(self.numbers), [(":method", method), (":path", path), (":authority", "h"), *headers])
         request.trailers = list(trailers)
         self.requests[request.id] = request
         self._callback("proxy_on_context_create", request.id, PLUGIN)
         self.current = request.id
-        request.action = self._callback("proxy_on_request_headers", request.id, len(request.sent), 0)
-        if trailers and request.passes:
+        request.action = self._callback(
+            "proxy_on_request_headers", request.id, len(request.sent), not (has_body or trailers)
+        )
+        if trailers:
             self._callback("proxy_on_request_trailers", request.id, len(trailers))
         self.current = PLUGIN
         return request
@@ -307,6 +311,8 @@ class Host:
     def _proxy_get_property(self, at, length, data, size):
         known = ENVOY_PROPERTIES if self.quirks.is_envoy else {}
         value = known.get(self._read(at, length))
+        if value and self.quirks.is_nameless:
+            value = b""
         return NOT_FOUND if value is None else self._give(value, data, size)
 
     def _proxy_set_property(self, at, length, value, size):

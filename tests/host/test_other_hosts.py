@@ -76,6 +76,30 @@ def test_what_only_envoy_does_is_refused_when_it_is_configured(fields, fault):
     assert host.request(GOOD).status == 500
 
 
+def test_envoy_is_known_while_it_only_validates():
+    for fields in {"hide_credentials": True}, {"rules": [{"routes": ["a"]}]}:
+        assert Host(replace(ENVOY, is_nameless=True)).configure(plugin(**fields))
+    # A host that says yes to everything is no Envoy.
+    assert not Host(NGINX, {"proxy_get_property": 0}).configure(plugin(hide_credentials=True))
+
+
+def test_a_request_that_was_announced_before_another_configuration_does_not_wait_for_ever():
+    host = configured(ENVOY, FETCHED)
+    host._callback("proxy_on_context_create", 77, PLUGIN)
+    assert host.configure(FETCHED)
+    host.requests[77] = late = abi_host.Request(77, [(":method", "GET"), (":path", "/"), OF_REMOTE])
+    host.current = 77
+    late.action = host._callback("proxy_on_request_headers", 77, 3, 1)
+    assert late.status == 503
+
+
+def test_a_plugin_that_is_announced_anew_ends_the_one_before():
+    host = configured(ENVOY, FETCHED)
+    waiting = host.request(OF_REMOTE)
+    host._callback("proxy_on_context_create", PLUGIN, 0)
+    assert waiting.status == 503
+
+
 def test_a_configuration_that_the_host_does_not_hand_over_is_refused():
     host = Host(ENVOY, {"proxy_get_buffer_bytes": abi_host.NOT_FOUND})
     assert not host.configure(plugin())
@@ -95,7 +119,7 @@ def test_a_request_does_not_wait_where_it_could_not_go_on():
 
 def test_in_envoy_it_waits_and_goes_on():
     host = configured(ENVOY, FETCHED)
-    waiting, leaving = host.request(OF_REMOTE), host.request(OF_REMOTE)
+    waiting, leaving = host.request(OF_REMOTE, has_body=True), host.request(OF_REMOTE)
     assert (waiting.action, waiting.status) == (PAUSE, None)
     assert not host.body(waiting)
     host.end(leaving)

@@ -91,6 +91,19 @@ def test_nothing_passes_that_should_not_and_nothing_stops(call, name, quirks):
 
 
 @pytest.mark.parametrize("quirks", QUIRKS, ids=["Envoy", "NGINX"])
+@pytest.mark.parametrize("name", PLUGINS)
+def test_without_a_fault_all_pass_that_should(name, quirks):
+    """Or the test above could not fail."""
+    passed = [is_somebody for _, is_somebody in go_through(Host(quirks), PLUGINS[name])]
+    if name == "hidden" and not quirks.is_envoy:
+        assert passed == []  # such a configuration is refused there
+    elif quirks.is_envoy:
+        assert passed.count(True) >= 8
+    else:
+        assert passed.count(True) >= 2  # a forged header is refused there, and of two headers one is seen
+
+
+@pytest.mark.parametrize("quirks", QUIRKS, ids=["Envoy", "NGINX"])
 def test_every_call_is_made_in_what_happens_here(quirks):
     called = set()
     for configuration in PLUGINS.values():
