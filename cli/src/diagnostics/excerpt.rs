@@ -205,7 +205,7 @@ fn place(line: &str, column: usize) -> Option<Range<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::document::Position;
+    use crate::position::Position;
 
     fn path(text: &str) -> Vec<Step> {
         let step = |part: &str| part.parse().map_or_else(|_| Step::Field(part.to_owned()), Step::Item);
