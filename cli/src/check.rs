@@ -16,9 +16,10 @@ use crate::{
     cli::{CheckArguments, Format, ShowSource},
     configurations::{self, Configuration, Discovered, Findings},
     diagnostics::{Diagnostic, Excerpts, SourceFile, leads_to_harmless},
-    document::{Node, Position},
+    document::Node,
     input::Input,
     output,
+    position::Position,
 };
 
 /// What was found in a file.
@@ -69,8 +70,9 @@ fn check(input: &Input, text: String) -> FileReport {
     let (configurations, mut diagnostics) = match configurations::find(&source.text, input.is_json()) {
         Ok(found) => (found.configurations.len(), diagnostics(&found)),
         Err(unreadable) => {
-            let what = if input.is_json() { "no JSON: " } else { "neither YAML nor JSON: " };
-            (0, vec![Diagnostic::unreadable(what, unreadable)])
+            let what = if input.is_json() { "no JSON" } else { "neither YAML nor JSON" };
+            let message = format!("{what}: {}", unreadable.message);
+            (0, vec![Diagnostic { message, ..unreadable }])
         }
     };
     diagnostics.sort_by_key(|diagnostic| (diagnostic.severity, diagnostic.at));

@@ -18,7 +18,11 @@ pub(crate) use self::{
     credentials::CredentialPlace,
     surroundings::{ListedRoute, OnFailure, Surroundings},
 };
-use crate::document::{self, Dialect, Node, NodeContent, NodeText, Position, Unreadable};
+use crate::{
+    diagnostics::Diagnostic,
+    document::{self, Dialect, Node, NodeContent, NodeText},
+    position::Position,
+};
 
 const WASM: &str = "envoy.extensions.filters.http.wasm.v3.Wasm";
 const TYPED_STRUCTS: [&str; 2] = ["udpa.type.v1.TypedStruct", "xds.type.v3.TypedStruct"];
@@ -82,7 +86,7 @@ impl fmt::Display for Discovered {
 ///
 /// # Errors
 /// If it is neither YAML nor JSON, or no JSON where it must be.
-pub(crate) fn find(text: &str, is_json: bool) -> Result<Findings, Unreadable> {
+pub(crate) fn find(text: &str, is_json: bool) -> Result<Findings, Diagnostic> {
     let mut findings = Findings::default();
     let documents = match is_json && !text.trim().is_empty() {
         true => vec![document::read_json(text.trim_start_matches('\u{feff}'))?],
@@ -114,15 +118,15 @@ fn is_config_map(document: &Node) -> bool {
 }
 
 /// Looks at the files of a ConfigMap that Envoy would read and that hold a Wasm filter.
-fn walk_files(files: &Node, findings: &mut Findings) -> Result<(), Unreadable> {
+fn walk_files(files: &Node, findings: &mut Findings) -> Result<(), Diagnostic> {
     for file in files.members() {
         let NodeContent::Text(text) = &file.value.content else { continue };
         if !text.text.contains(WASM) {
             continue;
         }
         let place = |at| text.first.map_or(file.value.at, |first| first.of_inner(at));
-        let documents = document::read(&text.text, Dialect::Envoy)
-            .map_err(|error| Unreadable { at: place(error.at), problem: error.problem })?;
+        let documents =
+            document::read(&text.text, Dialect::Envoy).map_err(|error| Diagnostic { at: place(error.at), ..error })?;
         for document in documents {
             walk(&document.relocated(text.first, file.value.at), &[], Around::default(), findings);
         }

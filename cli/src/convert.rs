@@ -23,9 +23,10 @@ use self::{envoy::EnvoySetup, gateway::Gateway, report::Report, route_policy::Po
 use crate::{
     cli::ConvertArguments,
     diagnostics::{Diagnostic, Excerpts, SourceFile},
-    document::{self, Dialect, Node, NodeContent, NodeMember, Position},
+    document::{self, Dialect, Node, NodeContent, NodeMember},
     input::Input,
     output,
+    position::Position,
 };
 
 /// Prints the Envoy configuration, and at its end what could not be converted.
@@ -102,9 +103,9 @@ fn read_files(arguments: &ConvertArguments) -> Result<(Vec<SourceFile>, Vec<Node
 fn tree(source: &SourceFile) -> Result<Node, String> {
     let name = &source.name;
     let sources = slice::from_ref(source);
-    let documents = document::read(&source.text, Dialect::Go).map_err(|error| {
+    let documents = document::read(&source.text, Dialect::Go).map_err(|unreadable| {
         let excerpts = Excerpts::of(io::stderr().is_terminal(), &io::stderr());
-        Diagnostic::unreadable("", error).text(sources, excerpts)
+        unreadable.text(sources, excerpts)
     })?;
     let [document] = <[_; 1]>::try_from(documents)
         .map_err(|documents| format!("{name}: {} documents; expected one", documents.len()))?;
@@ -113,8 +114,7 @@ fn tree(source: &SourceFile) -> Result<Node, String> {
         [NodeMember { name: member, value: Node { content: NodeContent::Text(config), .. }, .. }]
             if member == "config" =>
         {
-            let documents = document::read(&config.text, Dialect::Go)
-                .map_err(|error| Diagnostic::unreadable("", error).line(sources))?;
+            let documents = document::read(&config.text, Dialect::Go).map_err(|unreadable| unreadable.line(sources))?;
             let [document] = <[_; 1]>::try_from(documents)
                 .map_err(|documents| format!("{name}: {} documents in config; expected one", documents.len()))?;
             Ok(document)

@@ -2,10 +2,12 @@
 
 mod excerpt;
 
+use std::fmt;
+
 use serde_json::{Value, json};
 
 pub(crate) use self::excerpt::{Excerpts, leads_to_harmless};
-use crate::document::{Position, Unreadable};
+use crate::position::Position;
 
 /// A file, as far as messages need it.
 #[derive(Debug)]
@@ -27,7 +29,7 @@ pub(crate) struct Diagnostic {
     /// What should stand there.
     pub expected: Option<String>,
     /// Whether the value there is of a kind that holds no secrets. Without that its line is never shown.
-    is_harmless: bool,
+    pub is_harmless: bool,
 }
 
 /// How bad it is.
@@ -54,19 +56,15 @@ impl Diagnostic {
         Self::new(Severity::Warning, at, message)
     }
 
-    /// A file that cannot be read. `what` goes in front of the problem.
-    pub(crate) fn unreadable(what: &str, Unreadable { at, problem }: Unreadable) -> Self {
-        Self::fault(at, format!("{what}{problem}")).if_harmless(true)
+    /// Why a file cannot be read. Which field stands there is not known, so the words of its line alone decide whether it
+    /// may be shown.
+    pub(crate) fn unreadable(at: Position, problem: impl Into<String>) -> Self {
+        Self::fault(at, problem).if_harmless(true)
     }
 
     /// The same about a field or a thing of this name.
     pub(crate) fn about(self, subject: impl Into<String>) -> Self {
         Self { subject: Some(subject.into()), ..self }
-    }
-
-    /// The same with another message.
-    pub(crate) fn saying(self, message: impl Into<String>) -> Self {
-        Self { message: message.into(), ..self }
     }
 
     /// The same with what should stand there.
@@ -87,9 +85,7 @@ impl Diagnostic {
     pub(crate) fn line(&self, sources: &[SourceFile]) -> String {
         let file = sources.get(self.at.file).map_or("?", |source| source.name.as_str());
         let severity = if self.severity == Severity::Warning { "warning: " } else { "" };
-        let subject = self.subject.as_ref().map(|subject| format!("{subject}: ")).unwrap_or_default();
-        let expected = self.expected.as_ref().map(|expected| format!("; expected {expected}")).unwrap_or_default();
-        format!("{file}:{}: {severity}{subject}{}{expected}", self.at, self.message)
+        format!("{file}:{}: {severity}{self}", self.at)
     }
 
     /// The line, and below it what stands there, where that is wanted and holds no secret.
@@ -110,5 +106,16 @@ impl Diagnostic {
         } else {
             json!({ "line": line, "column": column, "path": subject, "message": message })
         }
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    /// What there is to say, without the place.
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        if let Some(subject) = &self.subject {
+            write!(formatter, "{subject}: ")?;
+        }
+        formatter.write_str(&self.message)?;
+        self.expected.iter().try_for_each(|expected| write!(formatter, "; expected {expected}"))
     }
 }

@@ -2,16 +2,11 @@
 
 mod json_text;
 mod node;
-mod position;
 mod scalar;
 mod yaml_text;
 
-use thiserror::Error;
-
-pub(crate) use self::{
-    node::{Node, NodeContent, NodeMember, NodeText},
-    position::Position,
-};
+pub(crate) use self::node::{Node, NodeContent, NodeMember, NodeText};
+use crate::diagnostics::Diagnostic;
 
 /// Deeper than any configuration, and the same as the filter itself takes.
 const MAX_DEPTH: usize = 127;
@@ -26,19 +21,11 @@ pub(crate) enum Dialect {
     Go,
 }
 
-/// Why a file cannot be read, and where. Never repeats what stands in the file: it may be a secret.
-#[derive(Debug, Clone, PartialEq, Error)]
-#[error("{problem}")]
-pub(crate) struct Unreadable {
-    pub at: Position,
-    pub problem: String,
-}
-
 /// Reads all documents of a YAML file, or the one of a JSON file.
 ///
 /// # Errors
 /// At the first place where it is neither, an object has a member twice, or the nesting goes beyond 127 levels.
-pub(crate) fn read(text: &str, dialect: Dialect) -> Result<Vec<Node>, Unreadable> {
+pub(crate) fn read(text: &str, dialect: Dialect) -> Result<Vec<Node>, Diagnostic> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     // JSON is YAML too, but for tabs and the reading of large numbers.
     if text.trim_start().starts_with(['{', '['])
@@ -53,7 +40,7 @@ pub(crate) fn read(text: &str, dialect: Dialect) -> Result<Vec<Node>, Unreadable
 ///
 /// # Errors
 /// As [`read`].
-pub(crate) fn read_json(text: &str) -> Result<Node, Unreadable> {
+pub(crate) fn read_json(text: &str) -> Result<Node, Diagnostic> {
     json_text::read(text)
 }
 
@@ -64,9 +51,9 @@ fn repeated(members: &[NodeMember]) -> Option<&NodeMember> {
 }
 
 /// The objection to a member that occurs twice.
-fn refuse_repeated(members: &[NodeMember]) -> Result<(), Unreadable> {
+fn refuse_repeated(members: &[NodeMember]) -> Result<(), Diagnostic> {
     match repeated(members) {
-        Some(member) => Err(Unreadable { at: member.at, problem: "a member that its object already has".to_owned() }),
+        Some(member) => Err(Diagnostic::unreadable(member.at, "a member that its object already has")),
         None => Ok(()),
     }
 }

@@ -13,6 +13,7 @@ mod input;
 mod json_schema;
 mod keygen;
 mod output;
+mod position;
 
 mod signing_key;
 mod time;

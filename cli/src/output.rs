@@ -42,7 +42,7 @@ pub(crate) fn note(text: &str) {
     _ = writeln!(io::stderr(), "note: {text}");
 }
 
-/// Colours are for terminals that have them, and for people who have not asked for none (https://no-color.org).
+/// Colours are for terminals that have them, and for people who have not asked for none (<https://no-color.org>).
 pub(crate) fn has_colours(stream: &impl IsTerminal) -> bool {
     let is_plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
         || env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");

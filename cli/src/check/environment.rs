@@ -5,7 +5,7 @@ use jwt_auth_filter::{config::Config, policy::Policy};
 use crate::{
     configurations::{ListedRoute, OnFailure, Surroundings},
     diagnostics::Diagnostic,
-    document::Position,
+    position::Position,
 };
 
 /// The faults and warnings about what stands around a configuration without faults.

@@ -1,6 +1,9 @@
 //! What stands around a filter in its file, as far as it matters to what the filter promises.
 
-use crate::document::{Node, NodeContent, Position};
+use crate::{
+    document::{Node, NodeContent},
+    position::Position,
+};
 
 const MANAGER: &str = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
 

@@ -3,7 +3,8 @@
 use super::report::{self, Report};
 use crate::{
     diagnostics::Diagnostic,
-    document::{Node, NodeContent, Position},
+    document::{Node, NodeContent},
+    position::Position,
 };
 
 /// The fields of a thing that are still to be read. `null` is the same as no field.

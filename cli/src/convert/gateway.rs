@@ -1,6 +1,6 @@
 //! What the gateway's configuration says, whatever form it came in.
 
-use crate::{diagnostics::Diagnostic, document::Position};
+use crate::{diagnostics::Diagnostic, position::Position};
 
 /// A service: where requests are sent.
 #[derive(Debug)]

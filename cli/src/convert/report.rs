@@ -2,7 +2,7 @@
 
 use crate::{
     diagnostics::{Diagnostic, Severity},
-    document::Position,
+    position::Position,
 };
 
 /// Diagnostics of two kinds, collected while reading.

@@ -7,6 +7,7 @@ use super::{
     report::Report,
     yaml_output::{Yaml, map, some, texts},
 };
+use crate::diagnostics::Diagnostic;
 
 /// What becomes of the plugins: the filter's configuration, and the routes that must not reach their services.
 pub(super) struct Policies {
@@ -74,7 +75,7 @@ fn note(route: &KongRoute, access: &RouteAccess, report: &mut Report) {
     };
     for lack in &route.lacks {
         let message = format!("{}; {outcome}", lack.message);
-        report.notes.push(lack.clone().saying(message));
+        report.notes.push(Diagnostic { message, ..lack.clone() });
     }
 }
 

@@ -174,11 +174,10 @@ fn is_public(line: &str, diagnostic: &Diagnostic) -> bool {
     words(line).next().is_some() && words(line).all(|word| PUBLIC_WORDS.contains(word) || is_said(word))
 }
 
-/// A short word or number, as no secret is.
+/// A short word or a number as people write it, as no secret is.
 fn is_plain(word: &str) -> bool {
-    word.len() <= 16
-        && (word.bytes().all(|byte| byte.is_ascii_digit())
-            || word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
+    let is_number = word.len() <= 10 && word.bytes().all(|byte| byte.is_ascii_digit());
+    is_number || (word.len() <= 16 && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
 }
 
 fn is_separator(char: char) -> bool {
@@ -205,7 +204,7 @@ fn place(line: &str, column: usize) -> Option<Range<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::document::Position;
+    use crate::position::Position;
 
     fn path(text: &str) -> Vec<Step> {
         let step = |part: &str| part.parse().map_or_else(|_| Step::Field(part.to_owned()), Step::Item);

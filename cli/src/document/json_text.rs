@@ -8,12 +8,14 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use super::{
-    MAX_DEPTH, Node, NodeContent, NodeMember, NodeText, Position, Unreadable, position::Lines, refuse_repeated,
+use super::{MAX_DEPTH, Node, NodeContent, NodeMember, NodeText, refuse_repeated};
+use crate::{
+    diagnostics::Diagnostic,
+    position::{Lines, Position},
 };
 
 /// Reads a whole document.
-pub(super) fn read(text: &str) -> Result<Node, Unreadable> {
+pub(super) fn read(text: &str) -> Result<Node, Diagnostic> {
     let reader = JsonReader { text, lines: Lines::of(text) };
     reader.node(parse(text, Position::START)?, MAX_DEPTH)
 }
@@ -24,10 +26,10 @@ struct JsonReader<'t> {
 }
 
 impl<'t> JsonReader<'t> {
-    fn node(&self, raw: &'t RawValue, depth: usize) -> Result<Node, Unreadable> {
+    fn node(&self, raw: &'t RawValue, depth: usize) -> Result<Node, Diagnostic> {
         let text = raw.get();
         let at = self.position(text);
-        let refuse = |problem: &str| Unreadable { at, problem: problem.to_owned() };
+        let refuse = |problem: &str| Diagnostic::unreadable(at, problem);
         let depth = depth.checked_sub(1).ok_or_else(|| refuse("nesting beyond 127 levels"))?;
         let content = match text.as_bytes().first() {
             Some(b'{') => NodeContent::Object(self.members(parse(text, at)?, depth)?),
@@ -47,7 +49,7 @@ impl<'t> JsonReader<'t> {
         Ok(Node { at, content })
     }
 
-    fn members(&self, RawMembers(members): RawMembers<'t>, depth: usize) -> Result<Vec<NodeMember>, Unreadable> {
+    fn members(&self, RawMembers(members): RawMembers<'t>, depth: usize) -> Result<Vec<NodeMember>, Diagnostic> {
         let members: Vec<NodeMember> = members
             .into_iter()
             .map(|(name, value)| {
@@ -59,7 +61,7 @@ impl<'t> JsonReader<'t> {
         Ok(members)
     }
 
-    fn string(&self, raw: &'t str, at: Position) -> Result<NodeText, Unreadable> {
+    fn string(&self, raw: &'t str, at: Position) -> Result<NodeText, Diagnostic> {
         let text: String = parse(raw, at)?;
         let is_literal = raw.get(1..raw.len().saturating_sub(1)) == Some(&text);
         let first = is_literal.then(|| at.of_inner(Position::new(1, 2)));
@@ -73,12 +75,12 @@ impl<'t> JsonReader<'t> {
 }
 
 /// Reads a text that begins at a position.
-fn parse<'t, T: Deserialize<'t>>(text: &'t str, at: Position) -> Result<T, Unreadable> {
+fn parse<'t, T: Deserialize<'t>>(text: &'t str, at: Position) -> Result<T, Diagnostic> {
     serde_json::from_str(text).map_err(|error| {
         let message = error.to_string();
         let problem = message.split(" at line ").next().unwrap_or_default();
         let inner = Lines::of(text).position_of_byte(error.line(), error.column());
-        Unreadable { at: if at == Position::START { inner } else { at }, problem: problem.to_owned() }
+        Diagnostic::unreadable(if at == Position::START { inner } else { at }, problem)
     })
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use jwt_auth_filter::{config::Step, encoding::json::Value};
 
-use super::Position;
+use crate::position::Position;
 
 /// A value, and where it stands.
 #[derive(Debug, Clone, PartialEq)]

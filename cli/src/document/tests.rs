@@ -1,6 +1,7 @@
 use jwt_auth_filter::encoding::json::Value;
 
 use super::*;
+use crate::position::Position;
 
 fn one(text: &str) -> Node {
     let mut documents = read(text, Dialect::Envoy).unwrap();
@@ -136,14 +137,14 @@ fn what_cannot_be_read_is_refused_where_it_stands() {
     assert!(refused("a: [1\nb: 2\n").starts_with("2:"));
     assert!(refused("a:\n\tb: 1\n").starts_with("2:"));
     let error = read_json("{\"a\": 1,\n \"b\" 2}").unwrap_err();
-    assert_eq!((error.at, error.problem.as_str()), (at(2, 6), "expected `:`"));
+    assert_eq!((error.at, error.message.as_str()), (at(2, 6), "expected `:`"));
     assert_eq!(read_json("[1e400]").unwrap_err().at, at(1, 2));
 }
 
 #[test]
 fn what_is_made_to_exhaust_a_reader_is_refused() {
     assert!(refused(&"[".repeat(1_000_000)).contains(": "));
-    assert!(read_json(&format!("{}{}", "[".repeat(200), "]".repeat(200))).unwrap_err().problem.contains("127 levels"));
+    assert!(read_json(&format!("{}{}", "[".repeat(200), "]".repeat(200))).unwrap_err().message.contains("127 levels"));
     let deep: String = (0..200).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
     assert!(refused(&deep).contains("127 levels"));
     let mut laughs = "a: &a [x, x, x, x, x, x, x, x, x, x]\n".to_owned();

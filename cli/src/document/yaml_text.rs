@@ -7,15 +7,14 @@ use std::{
 
 use granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
 
-use super::{
-    Dialect, MAX_DEPTH, Node, NodeContent, NodeMember, NodeText, Position, Unreadable, refuse_repeated, scalar,
-};
+use super::{Dialect, MAX_DEPTH, Node, NodeContent, NodeMember, NodeText, refuse_repeated, scalar};
+use crate::{diagnostics::Diagnostic, position::Position};
 
 /// How many values aliases may add to a file: more than any configuration needs, and no trap for memory.
 const MAX_ALIASED: usize = 1_000_000;
 
 /// Reads all documents of a file.
-pub(super) fn read(text: &str, dialect: Dialect) -> Result<Vec<Node>, Unreadable> {
+pub(super) fn read(text: &str, dialect: Dialect) -> Result<Vec<Node>, Diagnostic> {
     // libyaml and yaml-cpp add no line feed to a block that the file ends in.
     let options = granit_parser::options! { block_scalar_eof_without_line_feed: true, emit_comments: false };
     let mut reader = YamlReader {
@@ -49,7 +48,7 @@ struct YamlReader<'t> {
 }
 
 impl<'t> YamlReader<'t> {
-    fn next(&mut self) -> Result<(Event<'t>, Span), Unreadable> {
+    fn next(&mut self) -> Result<(Event<'t>, Span), Diagnostic> {
         match self.events.next_event() {
             Some(Ok(event)) => Ok(event),
             Some(Err(error)) => Err(unreadable(&error)),
@@ -57,9 +56,9 @@ impl<'t> YamlReader<'t> {
         }
     }
 
-    fn node(&mut self, event: Event<'t>, span: Span, depth: usize) -> Result<Node, Unreadable> {
+    fn node(&mut self, event: Event<'t>, span: Span, depth: usize) -> Result<Node, Diagnostic> {
         let at = position(&span.start);
-        let refuse = |problem: &str| Unreadable { at, problem: problem.to_owned() };
+        let refuse = |problem: &str| Diagnostic::unreadable(at, problem);
         let depth = depth.checked_sub(1).ok_or_else(|| refuse("nesting beyond 127 levels"))?;
         let (anchor, content) = match event {
             Event::Alias(anchor) => return self.alias(anchor, at),
@@ -77,8 +76,8 @@ impl<'t> YamlReader<'t> {
     }
 
     /// The value that an alias stands for. A fault in it is shown at the value itself.
-    fn alias(&mut self, anchor: usize, at: Position) -> Result<Node, Unreadable> {
-        let refuse = |problem: &str| Unreadable { at, problem: problem.to_owned() };
+    fn alias(&mut self, anchor: usize, at: Position) -> Result<Node, Diagnostic> {
+        let refuse = |problem: &str| Diagnostic::unreadable(at, problem);
         let (node, size) = self.anchors.get(&anchor).ok_or_else(|| refuse("an alias of a value that holds it"))?;
         self.aliased = self.aliased.saturating_add(*size);
         if self.aliased > MAX_ALIASED {
@@ -88,7 +87,7 @@ impl<'t> YamlReader<'t> {
         }
     }
 
-    fn items(&mut self, depth: usize) -> Result<Vec<Node>, Unreadable> {
+    fn items(&mut self, depth: usize) -> Result<Vec<Node>, Diagnostic> {
         let mut items = Vec::new();
         loop {
             match self.next()? {
@@ -98,7 +97,7 @@ impl<'t> YamlReader<'t> {
         }
     }
 
-    fn members(&mut self, depth: usize) -> Result<Vec<NodeMember>, Unreadable> {
+    fn members(&mut self, depth: usize) -> Result<Vec<NodeMember>, Diagnostic> {
         let mut members = Vec::new();
         loop {
             let (event, span) = self.next()?;
@@ -106,7 +105,7 @@ impl<'t> YamlReader<'t> {
             let (name, is_ignored) = match event {
                 Event::MappingEnd => break,
                 Event::Scalar(name, _, _, tag) => (name.into_owned(), is_ignored(tag.as_deref(), self.dialect)),
-                _ => return Err(Unreadable { at, problem: "a key that is not a single word or text".to_owned() }),
+                _ => return Err(Diagnostic::unreadable(at, "a key that is not a single word or text")),
             };
             let (event, span) = self.next()?;
             let value = self.node(event, span, depth)?;
@@ -184,6 +183,6 @@ fn position(marker: &Marker) -> Position {
     Position::new(marker.line(), marker.col().saturating_add(1))
 }
 
-fn unreadable(error: &ScanError) -> Unreadable {
-    Unreadable { at: position(error.marker()), problem: error.info() }
+fn unreadable(error: &ScanError) -> Diagnostic {
+    Diagnostic::unreadable(position(error.marker()), error.info())
 }

@@ -6,7 +6,10 @@ use super::super::{
     report::Report,
     yaml_output::Yaml,
 };
-use crate::document::{Node, NodeContent, NodeMember, Position};
+use crate::{
+    document::{Node, NodeContent, NodeMember},
+    position::Position,
+};
 
 /// Plugins that come with the gateway and decide nothing about who may call.
 pub(super) const LETS_ALL_IN: &[&str] = &[

@@ -41,22 +41,28 @@ impl<'s> KongReader<'s, '_> {
         if let ("jwt" | "acl", false) = (name.as_str(), is_of_group) {
             self.claim_scope(entity, &name, (service, route));
         }
-        let subject = format!("{}.config", entity.path);
-        let configs = [config, shared];
-        let kind = match name.as_str() {
-            "jwt" if !is_of_group => PluginKind::Jwt(jwt(&subject, configs, self.report)),
-            "acl" if !is_of_group => self.acl_plugin(entity, &subject, configs),
-            _ => {
-                let whose = if is_of_group { " of a consumer group" } else { "" };
-                let plugin = format!("the plugin {name}{whose}");
-                self.report.note(entity.node.at, &entity.path, format!("{plugin} has no counterpart"));
-                if LETS_ALL_IN.contains(&name.as_str()) {
-                    return None;
-                }
-                PluginKind::Guard(plugin)
-            }
-        };
+        let kind = self.plugin_kind(entity, &name, is_of_group, [config, shared])?;
         Some(push(&mut self.gateway.plugins, KongPlugin { kind, service, route }))
+    }
+
+    /// What becomes of a plugin. `None` if nothing does, and nobody comes in for that.
+    fn plugin_kind(
+        &mut self,
+        entity: &'s Entity<'s>,
+        name: &str,
+        is_of_group: bool,
+        configs: Configs,
+    ) -> Option<PluginKind> {
+        let subject = format!("{}.config", entity.path);
+        match name {
+            "jwt" if !is_of_group => return Some(PluginKind::Jwt(jwt(&subject, configs, self.report))),
+            "acl" if !is_of_group => return Some(self.acl_plugin(entity, &subject, configs)),
+            _ => {}
+        }
+        let whose = if is_of_group { " of a consumer group" } else { "" };
+        let plugin = format!("the plugin {name}{whose}");
+        self.report.note(entity.node.at, &entity.path, format!("{plugin} has no counterpart"));
+        (!LETS_ALL_IN.contains(&name)).then_some(PluginKind::Guard(plugin))
     }
 
     /// The configuration that the plugin shares with others, if it does.

@@ -32,16 +32,10 @@ impl<'s> KongReader<'s, '_> {
         let enabled = fields.flag("enabled").unwrap_or(true);
         fields.finish(&["routes", "plugins", "filter_chains"], &[]);
 
-        let scheme = match protocol.as_deref().unwrap_or("http") {
-            "http" => Scheme { tls: false, grpc: false },
-            "https" => Scheme { tls: true, grpc: false },
-            "grpc" => Scheme { tls: false, grpc: true },
-            "grpcs" => Scheme { tls: true, grpc: true },
-            _ => {
-                let subject = format!("{}.protocol", entity.path);
-                self.report.note(protocol_place, &subject, "has no counterpart; the service is left out");
-                return None;
-            }
+        let Some(scheme) = scheme(protocol.as_deref().unwrap_or("http")) else {
+            let subject = format!("{}.protocol", entity.path);
+            self.report.note(protocol_place, &subject, "has no counterpart; the service is left out");
+            return None;
         };
         let Some(host) = host else {
             self.report.fault(entity.node.at, &entity.path, "a service without a host");
@@ -61,5 +55,16 @@ impl<'s> KongReader<'s, '_> {
             tls_verify,
         };
         Some(push(&mut self.gateway.services, service))
+    }
+}
+
+/// How a service of a protocol is spoken to, if it speaks HTTP.
+fn scheme(protocol: &str) -> Option<Scheme> {
+    match protocol {
+        "http" => Some(Scheme { tls: false, grpc: false }),
+        "https" => Some(Scheme { tls: true, grpc: false }),
+        "grpc" => Some(Scheme { tls: false, grpc: true }),
+        "grpcs" => Some(Scheme { tls: true, grpc: true }),
+        _ => None,
     }
 }

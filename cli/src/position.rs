@@ -37,21 +37,21 @@ impl fmt::Display for Position {
 }
 
 /// A text by its lines.
-pub(super) struct Lines<'t> {
+pub(crate) struct Lines<'t> {
     text: &'t str,
     /// The offset of each line's first byte.
     starts: Vec<usize>,
 }
 
 impl<'t> Lines<'t> {
-    pub(super) fn of(text: &'t str) -> Self {
+    pub(crate) fn of(text: &'t str) -> Self {
         let after_breaks =
             text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at.saturating_add(1));
         Self { text, starts: std::iter::once(0).chain(after_breaks).collect() }
     }
 
     /// The position of the byte at an offset.
-    pub(super) fn position(&self, offset: usize) -> Position {
+    pub(crate) fn position(&self, offset: usize) -> Position {
         let line = self.starts.partition_point(|start| *start <= offset);
         let start = self.starts.get(line.saturating_sub(1)).copied().unwrap_or_default();
         let before = self.text.get(start..offset).unwrap_or_default();
@@ -59,7 +59,7 @@ impl<'t> Lines<'t> {
     }
 
     /// The position of a byte by its line and the number of its byte there, both counted from 1.
-    pub(super) fn position_of_byte(&self, line: usize, byte: usize) -> Position {
+    pub(crate) fn position_of_byte(&self, line: usize, byte: usize) -> Position {
         let start = self.starts.get(line.saturating_sub(1)).copied().unwrap_or_default();
         let offset = start.saturating_add(byte.saturating_sub(1)).min(self.text.len());
         self.position((0..=offset).rev().find(|at| self.text.is_char_boundary(*at)).unwrap_or_default())
