@@ -16,7 +16,7 @@ use jwt_auth_filter::config::{Config, FIELDS, Fault};
 use self::surroundings::{Around, Form};
 pub(crate) use self::{
     credentials::CredentialPlace,
-    surroundings::{ListedRoute, OnFailure, Surroundings},
+    surroundings::{Dependency, ListedRoute, OnFailure, Surroundings},
 };
 use crate::{
     diagnostics::Diagnostic,

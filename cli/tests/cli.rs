@@ -653,6 +653,10 @@ fn a_failure_policy_is_warned_of_under_which_nothing_or_everything_passes() {
         (envoy("failure_policy: FAIL_CLOSED"), "failure_policy", false),
         (envoy("failure_policy: FAIL_OPEN"), "failure_policy", true),
         (envoy("fail_open: true"), "fail_open", true),
+        (envoy("failOpen: true"), "fail_open", true),
+        (envoy("failurePolicy: FAIL_OPEN"), "failure_policy", true),
+        (envoy("failure_policy: 3"), "failure_policy", true),
+        (envoy("failure_policy: 2"), "failure_policy", false),
         (istio(""), "failStrategy", false),
         (istio("failStrategy: FAIL_CLOSE"), "failStrategy", false),
         (istio("failStrategy: FAIL_OPEN"), "failStrategy", true),
@@ -662,7 +666,12 @@ fn a_failure_policy_is_warned_of_under_which_nothing_or_everything_passes() {
         let warning = format!("warning: {name}: should the module fail, {outcome}");
         assert!(code == 0 && lines.iter().any(|line| line.contains(&warning)), "{warning}: {lines:?}");
     }
-    for settled in [envoy("failure_policy: FAIL_RELOAD"), istio("failStrategy: FAIL_RELOAD")] {
+    for settled in [
+        envoy("failure_policy: FAIL_RELOAD"),
+        envoy("failurePolicy: FAIL_RELOAD"),
+        envoy("failure_policy: 1"),
+        istio("failStrategy: FAIL_RELOAD"),
+    ] {
         let (_, lines) = check("policy.yaml", settled);
         assert!(!lines.iter().any(|line| line.contains("should the module fail")), "{lines:?}");
     }
@@ -675,10 +684,7 @@ fn memory_that_others_share_or_fill_is_warned_of_where_key_sets_are_fetched() {
             "                  vm_id: jwt_auth    # key sets are shared only with plugins of the same vm_id\n",
             "vm_config.vm_id: not set: every plugin",
         ),
-        (
-            "    per_connection_buffer_limit_bytes: 32768\n",
-            "per_connection_buffer_limit_bytes: not set: a request that waits",
-        ),
+        ("    per_connection_buffer_limit_bytes: 32768\n", "per_connection_buffer_limit_bytes: no limit below 1 MiB"),
     ] {
         let (code, lines) = check("fetched.yaml", envoy_with(line, ""));
         assert!(code == 0 && lines.iter().any(|line| line.contains(warning)), "{warning}: {lines:?}");
@@ -686,6 +692,17 @@ fn memory_that_others_share_or_fill_is_warned_of_where_key_sets_are_fetched() {
         assert!(!lines.iter().any(|line| line.contains(warning)), "{warning}: {lines:?}");
         let (_, lines) = check("fixed.yaml", fs::read_to_string(from_root(SAMPLE)).unwrap().replace(line, ""));
         assert!(!lines.iter().any(|line| line.contains(warning)), "{warning}: {lines:?}");
+    }
+    for (line, other, is_warned_of) in [
+        ("vm_id: jwt_auth", "vm_id: ''", true),
+        ("vm_id: jwt_auth", "vmId: jwt_auth", false),
+        ("per_connection_buffer_limit_bytes: 32768", "per_connection_buffer_limit_bytes: 0", true),
+        ("per_connection_buffer_limit_bytes: 32768", "per_connection_buffer_limit_bytes: 1048576", true),
+        ("per_connection_buffer_limit_bytes: 32768", "perConnectionBufferLimitBytes: 4096", false),
+    ] {
+        let (_, lines) = check("fetched.yaml", envoy_with(line, other));
+        let found = lines.iter().any(|line| line.contains("vm_config.vm_id") || line.contains("no limit below 1 MiB"));
+        assert_eq!(found, is_warned_of, "{other}: {lines:?}");
     }
 }
 
@@ -704,6 +721,12 @@ fn a_route_that_the_filter_s_own_changes_lead_to_is_a_fault_beside_rules() {
         ("headers: [{name: x-payload}]", "rules: [{routes: [a], forward_payload_header: X-Payload}]"),
         ("headers: [{name: authorization, present_match: true}]", hiding),
         ("query_parameters: [{name: jwt, present_match: true}]", hiding),
+        ("queryParameters: [{name: jwt, presentMatch: true}]", hiding),
+        (
+            "cookies: [{name: tok, string_match: {prefix: e}}]",
+            "rules: [{routes: [a], cookie_names: [tok], hide_credentials: true}]",
+        ),
+        ("filter_state: [{key: wasm.jwt_auth.consumer}]", "rules: [{routes: [a], filter_state: true}]"),
     ] {
         let (code, lines) = check("routes.yaml", file(matching, fields));
         let fault = "which the filter changes: Envoy then chooses the route again";
@@ -714,10 +737,34 @@ fn a_route_that_the_filter_s_own_changes_lead_to_is_a_fault_beside_rules() {
         ("headers: [{name: authorization}]", "rules: [{routes: [a]}]"),
         ("query_parameters: [{name: page}]", hiding),
         ("headers: [{name: x-tenant}]", hiding),
+        ("cookies: [{name: other}]", "rules: [{routes: [a], cookie_names: [tok], hide_credentials: true}]"),
+        ("filter_state: [{key: wasm.jwt_auth.consumer}]", "rules: [{routes: [a]}]"),
+        ("filter_state: [{key: other}]", "rules: [{routes: [a], filter_state: true}]"),
     ] {
         let (code, lines) = check("routes.yaml", file(matching, fields));
         assert!(code == 0, "{matching}: {lines:?}");
     }
+}
+
+#[test]
+fn a_cluster_that_an_identity_header_names_is_a_fault_beside_rules() {
+    let file = envoy_with("cluster: SampleIRISService }", "cluster_header: X-Consumer-Username }");
+    let (code, lines) = check(
+        "cluster.yaml",
+        file.replace("claims_to_verify:", "rules: [{services: [a]}]\n                    claims_to_verify:"),
+    );
+    assert!(code == 1 && lines[0].contains("depends on the header x-consumer-username"), "{lines:?}");
+    assert_eq!(check("cluster.yaml", file).0, 0);
+}
+
+#[test]
+fn routes_that_cannot_be_looked_at_are_said_so_beside_rules() {
+    let elsewhere = "rds: {route_config_name: a, config_source: {ads: {}}}\n          ignored:";
+    let file = envoy_with("route_config:", elsewhere);
+    let rules = file.replace("claims_to_verify:", "rules: [{routes: [a]}]\n                    claims_to_verify:");
+    let warning = "warning: routes that are not listed here are not looked at";
+    assert!(check("rds.yaml", rules).1.iter().any(|line| line.contains(warning)));
+    assert!(!check("rds.yaml", file).1.iter().any(|line| line.contains(warning)));
 }
 
 #[test]
@@ -726,7 +773,7 @@ fn an_internal_redirect_is_warned_of_where_it_would_be_refused() {
     const FIELDS: &str = "claims_to_verify: [exp]\n";
     for (fields, warning) in [
         ("rules: [{routes: [a]}]", Some("which rules refuse with 403")),
-        ("hide_credentials: true", Some("which hide_credentials has taken out: 401")),
+        ("hide_credentials: true", Some("which hide_credentials has taken out")),
         ("realm: none", None),
     ] {
         let file = envoy_with(ROUTE, "route: { cluster: SampleIRISService, internal_redirect_policy: {} }");
@@ -1660,9 +1707,13 @@ fn the_documentation_shows_what_is_printed() {
     let envoy = fs::read_to_string(from_root(SAMPLE)).unwrap();
     let faulty =
         envoy.replace("algorithm: RS256", "algorithm: ES256").replace("to_verify: [exp]", "to_verify: [exp, iat]");
-    let (_, lines) = check("documented.yaml", faulty);
+    let (_, lines) = check("documented.yaml", &faulty);
     let shown = lines.iter().map(|line| line.replacen('F', "envoy.yaml", 1)).collect::<Vec<_>>().join("\n");
     assert!(page.contains(&format!("$ jwt-auth check envoy.yaml\n{shown}\n")), "{shown}");
+    let Run { out, .. } = run(&["check", "--source", "always", &file("documented.yaml", &faulty)]);
+    let line =
+        out.lines().take(4).collect::<Vec<_>>().join("\n").replacen(&file("documented.yaml", &faulty), "envoy.yaml", 1);
+    assert!(page.contains(&format!("```text\n{line}\n```")), "{line}");
 
     let sign = ["token", "--key", "envoy/demo/private-key.pem", "--kid", "2026-11", "--claim", "sub=demo"];
     let claims = ["--claim", "iss=https://auth.example.com", "--claim", "iat=1795543769", "--claim", "exp=1795543469"];

@@ -1,9 +1,9 @@
 //! What is to be said about the file around a configuration.
 
-use jwt_auth_filter::{config::Config, policy::Policy};
+use jwt_auth_filter::config::Config;
 
 use crate::{
-    configurations::{ListedRoute, OnFailure, Surroundings},
+    configurations::{Dependency, ListedRoute, OnFailure, Surroundings},
     diagnostics::Diagnostic,
     position::Position,
 };
@@ -16,12 +16,13 @@ pub(super) fn diagnostics(surroundings: &Surroundings, config: &Config) -> Vec<D
         warning(at, "vm_config.vm_id", text)
     });
     let unlimited_buffer = surroundings.unlimited_buffer.filter(|_| is_fetching).map(|at| {
-        let text = "not set: a request that waits for a key set may hold 1 MiB of its body in memory; 32768 is usual";
+        let text = "no limit below 1 MiB, so a request that waits for a key set may hold that much of its body; 32768 is usual";
         warning(at, "per_connection_buffer_limit_bytes", text)
     });
     let mut diagnostics: Vec<Diagnostic> =
         [on_failure(surroundings.on_failure), shares_memory, unlimited_buffer].into_iter().flatten().collect();
     diagnostics.extend(surroundings.routes.iter().flat_map(|route| chosen_by_changes(route, config)));
+    diagnostics.extend(surroundings.unseen_routes.and_then(|at| unseen_routes(at, config)));
     diagnostics.extend(surroundings.routes.iter().filter_map(|route| internal_redirects(route, config)));
     diagnostics
 }
@@ -37,24 +38,45 @@ fn on_failure(on_failure: OnFailure) -> Option<Diagnostic> {
     Some(warning(at, name, text))
 }
 
-/// Faults where a route matches on what the filter changes, and rules go by the route. Envoy chooses the route again after
+/// Faults where a route depends on what the filter changes, and rules go by the route. Envoy chooses the route again after
 /// the changes, and no rule is asked about that one.
 fn chosen_by_changes<'r>(route: &'r ListedRoute, config: &'r Config) -> impl Iterator<Item = Diagnostic> + 'r {
-    let is_changed_header =
-        |name: &str| config.own_headers().chain(config.hidden_headers()).any(|own| own.eq_ignore_ascii_case(name));
-    let is_hidden_parameter = |name: &String| {
-        let hiding = config.policies().filter(|policy| policy.forwarding.hide_credentials);
-        hiding.flat_map(|policy: &Policy| &policy.token_places.uri_param_names).any(|own| own == name)
-    };
-    let headers = route.headers.iter().filter(move |(name, _)| is_changed_header(name));
-    let parameters = route.query_parameters.iter().filter(move |(name, _)| is_hidden_parameter(name));
-    headers.chain(parameters).filter(|_| !config.rules.is_empty()).map(|(name, at)| {
+    let changed = route.depends_on.iter().filter(|(it, _)| !config.rules.is_empty() && is_changed(it, config));
+    changed.map(|(dependency, at)| {
+        let what = match dependency {
+            Dependency::Header(name) => format!("the header {name}"),
+            Dependency::QueryParameter(name) => format!("the query parameter {name}"),
+            Dependency::Cookie(name) => format!("the cookie {name}"),
+            Dependency::FilterState(key) => format!("the filter state {key}"),
+        };
         let found = format!(
-            "a route that matches on {name}, which the filter changes: Envoy then chooses the route again, and a request \
+            "a route that depends on {what}, which the filter changes: Envoy then chooses the route again, and a request \
              may end on one whose rule it was never asked"
         );
-        Diagnostic::fault(*at, found).expecting("routes that match on other things, or no rules")
+        Diagnostic::fault(*at, found).expecting("routes that depend on other things, or no rules")
     })
+}
+
+/// Whether the filter may change what a route depends on.
+fn is_changed(dependency: &Dependency, config: &Config) -> bool {
+    let mut hiding = config.policies().filter(|policy| policy.forwarding.hide_credentials);
+    match dependency {
+        Dependency::Header(name) => {
+            config.own_headers().chain(config.hidden_headers()).any(|own| own.eq_ignore_ascii_case(name))
+        }
+        Dependency::QueryParameter(name) => hiding.any(|policy| policy.token_places.uri_param_names.contains(name)),
+        Dependency::Cookie(name) => hiding.any(|policy| policy.token_places.cookie_names.contains(name)),
+        Dependency::FilterState(key) => {
+            key.starts_with("wasm.jwt_auth.") && config.policies().any(|policy| policy.filter_state)
+        }
+    }
+}
+
+/// Rules go by routes that cannot be looked at here.
+fn unseen_routes(at: Position, config: &Config) -> Option<Diagnostic> {
+    const TEXT: &str = "routes that are not listed here are not looked at: beside rules, none may depend on a header, \
+                        parameter, cookie or filter state that the filter changes";
+    (!config.rules.is_empty()).then(|| Diagnostic::warning(at, TEXT))
 }
 
 /// A request that Envoy redirects by itself comes to the filter again, with what the filter made of it.
@@ -63,7 +85,7 @@ fn internal_redirects(route: &ListedRoute, config: &Config) -> Option<Diagnostic
     let text = if !config.rules.is_empty() {
         "a request that is redirected comes with the filter's own headers, which rules refuse with 403"
     } else if config.policies().any(|policy| policy.forwarding.hide_credentials) {
-        "a request that is redirected comes without its token, which hide_credentials has taken out: 401"
+        "a request that is redirected comes without its token, which hide_credentials has taken out"
     } else {
         return None;
     };

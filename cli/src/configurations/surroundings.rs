@@ -18,6 +18,8 @@ pub(crate) struct Surroundings {
     pub unlimited_buffer: Option<Position>,
     /// The routes that the file lists.
     pub routes: Vec<ListedRoute>,
+    /// Where it says that there are routes which it does not list.
+    pub unseen_routes: Option<Position>,
 }
 
 /// What a file says of requests that come when the module has failed.
@@ -35,12 +37,23 @@ pub(crate) enum OnFailure {
 /// A route, as far as the filter's changes to a request matter to it.
 #[derive(Debug)]
 pub(crate) struct ListedRoute {
-    /// The headers that it matches on, in lower case.
-    pub headers: Vec<(String, Position)>,
-    /// The parameters of the query that it matches on.
-    pub query_parameters: Vec<(String, Position)>,
+    /// What of a request it depends on, each with its place.
+    pub depends_on: Vec<(Dependency, Position)>,
     /// Where it has Envoy follow redirects by itself.
     pub internal_redirects: Option<Position>,
+}
+
+/// What of a request the choice of a route, or of its cluster, depends on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Dependency {
+    /// A header, in lower case.
+    Header(String),
+    /// A parameter of the query.
+    QueryParameter(String),
+    /// A cookie.
+    Cookie(String),
+    /// What a filter wrote under this key.
+    FilterState(String),
 }
 
 /// In which kind of resource a filter stands.
@@ -61,7 +74,7 @@ pub(super) struct Around<'d> {
 impl<'d> Around<'d> {
     /// What holds the values within a value.
     pub(super) fn within(mut self, node: &'d Node) -> Self {
-        if node.get("filter_chains").is_some() {
+        if field(node, "filter_chains").or_else(|| field(node, "default_filter_chain")).is_some() {
             self.listener = Some(node);
         }
         if node.get("@type").and_then(Node::text).and_then(|url| url.rsplit('/').next()) == Some(MANAGER) {
@@ -73,60 +86,100 @@ impl<'d> Around<'d> {
     /// What is to be known about a filter there.
     pub(super) fn of(self, filter: &Node, form: Form) -> Surroundings {
         let in_envoy = |node: Option<&Node>| node.filter(|_| matches!(form, Form::Envoy)).map(|node| node.at);
-        let lacks_vm_id = filter.get("vm_config").and_then(|vm| vm.get("vm_id")).is_none();
-        let is_limited = |listener: &&Node| listener.get("per_connection_buffer_limit_bytes").is_some();
+        let vm_id = field(filter, "vm_config").and_then(|vm| field(vm, "vm_id")).and_then(Node::text);
         Surroundings {
             on_failure: on_failure(filter, form),
-            shares_memory: in_envoy(Some(filter)).filter(|_| lacks_vm_id),
+            shares_memory: in_envoy(Some(filter)).filter(|_| vm_id.is_none_or(str::is_empty)),
             unlimited_buffer: in_envoy(self.listener.filter(|listener| !is_limited(listener))),
             routes: self.manager.map(routes).unwrap_or_default(),
+            unseen_routes: self.manager.and_then(unseen_routes),
         }
     }
 }
 
+/// A member of a message of Envoy's, which takes both spellings of a name that JSON has.
+fn field<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {
+    node.get(name).or_else(|| {
+        let mut words = name.split('_');
+        let first = words.next().unwrap_or_default().to_owned();
+        let camel = words.fold(first, |name, word| {
+            let (initial, rest) = word.split_at_checked(1).unwrap_or_default();
+            name + &initial.to_ascii_uppercase() + rest
+        });
+        node.get(&camel)
+    })
+}
+
+/// Whether a listener buffers no more than Envoy does by default.
+fn is_limited(listener: &Node) -> bool {
+    const DEFAULT: f64 = 1_048_576.0;
+    let limit = field(listener, "per_connection_buffer_limit_bytes").map(|node| &node.content);
+    matches!(limit, Some(NodeContent::Number(bytes)) if *bytes > 0.0 && *bytes < DEFAULT)
+}
+
 fn on_failure(filter: &Node, form: Form) -> OnFailure {
-    let is = |name: &'static str, value: &str| {
-        filter.get(name).filter(|node| node.text() == Some(value)).map(|node| (node.at, name))
+    let name = match form {
+        Form::Envoy => "failure_policy",
+        Form::Istio => "failStrategy",
+        Form::EnvoyGateway => "failOpen",
     };
-    let is_true = |name: &'static str| {
-        filter.get(name).filter(|node| node.content == NodeContent::Bool(true)).map(|node| (node.at, name))
+    let fail_open = field(filter, "fail_open").filter(|node| node.content == NodeContent::Bool(true));
+    if let (Form::Envoy, Some(node)) = (form, fail_open) {
+        return OnFailure::Open(node.at, "fail_open");
+    }
+    let Some(policy) = field(filter, name) else {
+        // Envoy Gateway offers no other.
+        return if let Form::EnvoyGateway = form { OnFailure::Settled } else { OnFailure::Closed(filter.at, name) };
     };
-    let unless_set = |name: &'static str| filter.get(name).is_none().then_some((filter.at, name));
-    let open = match form {
-        Form::Envoy => is("failure_policy", "FAIL_OPEN").or_else(|| is_true("fail_open")),
-        Form::Istio => is("failStrategy", "FAIL_OPEN"),
-        Form::EnvoyGateway => is_true("failOpen"),
-    };
-    let closed = || match form {
-        Form::Envoy => is("failure_policy", "FAIL_CLOSED")
-            .or_else(|| is("failure_policy", "UNSPECIFIED"))
-            .or_else(|| unless_set("failure_policy")),
-        Form::Istio => is("failStrategy", "FAIL_CLOSE").or_else(|| unless_set("failStrategy")),
-        // It offers no other.
-        Form::EnvoyGateway => None,
-    };
-    match open {
-        Some((at, name)) => OnFailure::Open(at, name),
-        None => closed().map_or(OnFailure::Settled, |(at, name)| OnFailure::Closed(at, name)),
+    match (policy.text(), &policy.content) {
+        (Some("FAIL_OPEN"), _) | (_, NodeContent::Bool(true)) => OnFailure::Open(policy.at, name),
+        (Some("FAIL_CLOSED" | "FAIL_CLOSE" | "UNSPECIFIED"), _) => OnFailure::Closed(policy.at, name),
+        // Envoy's numbers of the same: unspecified, to reload, closed, open.
+        (_, NodeContent::Number(3.0)) => OnFailure::Open(policy.at, name),
+        (_, NodeContent::Number(0.0 | 2.0)) => OnFailure::Closed(policy.at, name),
+        _ => OnFailure::Settled,
     }
 }
 
+fn virtual_hosts(manager: &Node) -> &[Node] {
+    field(manager, "route_config")
+        .and_then(|config| field(config, "virtual_hosts"))
+        .map(Node::items)
+        .unwrap_or_default()
+}
+
+/// Where a manager says that it has routes which are not listed in it, or not as a list.
+fn unseen_routes(manager: &Node) -> Option<Position> {
+    let elsewhere = field(manager, "rds").or_else(|| field(manager, "scoped_routes"));
+    let matcher = || virtual_hosts(manager).iter().find_map(|host| field(host, "matcher"));
+    elsewhere.or_else(matcher).map(|node| node.at)
+}
+
 fn routes(manager: &Node) -> Vec<ListedRoute> {
-    let hosts = manager.get("route_config").and_then(|config| config.get("virtual_hosts")).map(Node::items);
-    let routes = hosts.unwrap_or_default().iter().filter_map(|host| host.get("routes")).flat_map(Node::items);
+    let routes = virtual_hosts(manager).iter().filter_map(|host| field(host, "routes")).flat_map(Node::items);
     routes.map(route).collect()
 }
 
 fn route(node: &Node) -> ListedRoute {
-    let names = |kind: &str| {
-        let matchers = node.get("match").and_then(|matching| matching.get(kind)).map(Node::items).unwrap_or_default();
-        let named = |matcher: &Node| matcher.get("name").and_then(|name| Some((name.text()?.to_owned(), name.at)));
-        matchers.iter().filter_map(named).collect::<Vec<_>>()
+    let named = |list: &str, name: &str, kind: fn(String) -> Dependency| {
+        let matchers = field(node, "match").and_then(|it| field(it, list)).map(Node::items).unwrap_or_default();
+        let name =
+            |matcher: &Node| field(matcher, name).and_then(|name| Some((kind(name.text()?.to_owned()), name.at)));
+        matchers.iter().filter_map(name).collect::<Vec<_>>()
     };
-    let redirects = node.get("route").and_then(|action| action.get("internal_redirect_policy"));
+    let header = |name: String| Dependency::Header(name.to_ascii_lowercase());
+    let action = field(node, "route");
+    let cluster_header = action.and_then(|action| field(action, "cluster_header"));
+    let cluster_header = cluster_header.and_then(|name| Some((header(name.text()?.to_owned()), name.at)));
     ListedRoute {
-        headers: names("headers").into_iter().map(|(name, at)| (name.to_ascii_lowercase(), at)).collect(),
-        query_parameters: names("query_parameters"),
-        internal_redirects: redirects.map(|policy| policy.at),
+        depends_on: [
+            named("headers", "name", header),
+            named("query_parameters", "name", Dependency::QueryParameter),
+            named("cookies", "name", Dependency::Cookie),
+            named("filter_state", "key", Dependency::FilterState),
+            cluster_header.into_iter().collect(),
+        ]
+        .concat(),
+        internal_redirects: action.and_then(|action| field(action, "internal_redirect_policy")).map(|policy| policy.at),
     }
 }
