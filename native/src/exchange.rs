@@ -18,7 +18,7 @@ use jwt_auth_filter::{
 
 use crate::{
     abi::{self, Fields},
-    key_sets::{DECIDE_AGAIN, now},
+    key_sets::{DECIDE_AGAIN, KeySets, now},
     plugin::Plugin,
     request::EnvoyRequest,
     worker::Worker,
@@ -74,6 +74,7 @@ impl Exchange {
     /// Decides again, after it has waited. Says whether it is to go on now.
     pub(crate) fn woken(&self, envoy: abi::Request, event: u64) -> bool {
         let Some((pending, deadline)) = self.waiting.take() else { return false };
+        let _told = Told(&self.plugin.key_sets);
         let worker = Worker::of(&self.plugin);
         let state = match EnvoyRequest::of(envoy) {
             None => self.fail(&worker, "Envoy does not tell the headers", envoy),
@@ -155,7 +156,12 @@ impl Exchange {
 
     /// Answers it here. To a gRPC request Envoy says it in gRPC's way.
     pub(crate) fn refuse(&self, reply: &Reply, envoy: abi::Request) -> State {
-        let mut headers = vec![("content-type", reply.content_type.as_ref())];
+        let mut headers = Vec::new();
+        if is_grpc(envoy) {
+            headers.push(("grpc-status", grpc_status(reply.status)));
+        } else {
+            headers.push(("content-type", reply.content_type.as_ref()));
+        }
         let retry_after = reply.retry_after.map(|seconds| seconds.to_string());
         headers.extend(retry_after.as_deref().map(|seconds| ("retry-after", seconds)));
         headers.extend(reply.www_authenticate.as_deref().map(|challenge| ("www-authenticate", challenge)));
@@ -168,6 +174,33 @@ impl Exchange {
         self.state.set(state);
         state
     }
+}
+
+/// A request that was told and decides. The others that wait are told once it has, also if it panics.
+struct Told<'k>(&'k KeySets);
+
+impl Drop for Told<'_> {
+    fn drop(&mut self) {
+        self.0.decided();
+    }
+}
+
+/// What a gRPC client is told instead of an HTTP status (gRPC's "HTTP to gRPC Status Code Mapping"). Envoy would say 0 here.
+fn grpc_status(http: u16) -> &'static str {
+    match http {
+        400 => "13",
+        401 => "16",
+        403 => "7",
+        404 => "12",
+        429 | 502 | 503 | 504 => "14",
+        _ => "2",
+    }
+}
+
+/// Whether it is a gRPC request, whose answer Envoy gives the media type itself.
+fn is_grpc(envoy: abi::Request) -> bool {
+    const GRPC: &[u8] = b"application/grpc";
+    envoy.field(Fields::Headers, "content-type").is_some_and(|kind| kind.starts_with(GRPC))
 }
 
 impl Drop for Exchange {

@@ -9,7 +9,7 @@ use std::{
     hash::{BuildHasher, Hasher, RandomState},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, TryLockError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     thread::{self, JoinHandle},
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -20,7 +20,7 @@ use jwt_auth_filter::{
     jwks::{Answer, Event, Fetcher, KeySetHost, Millis, Next, Source, Uri, Wait, WaitingRoom},
     observe::FetchLog,
 };
-use log::error;
+use log::{debug, error};
 
 use crate::{
     abi::{ConfigAlarm, FilterConfig, RequestAlarm},
@@ -31,6 +31,11 @@ use crate::{
 const TICK: Duration = Duration::from_secs(1);
 /// How often it does so while requests wait, or sets are still to arrive.
 const BUSY_TICK: Duration = Duration::from_millis(20);
+/// How often it does so while requests that were woken are still to be told.
+const BACKLOG_TICK: Duration = Duration::from_millis(1);
+/// How many requests are told at a time, once all that were told before have decided. A worker decides about all that it has
+/// been told of, also while it decides, before it does anything else.
+const PORTION: u32 = 2;
 
 /// What a request that waited is told: to decide again, or to do without.
 pub(crate) const DECIDE_AGAIN: u64 = 0;
@@ -40,6 +45,8 @@ pub(crate) const GIVE_UP: u64 = 1;
 pub(crate) struct KeySets {
     state: Mutex<State>,
     answers: Mutex<Vec<(u32, Answer)>>,
+    /// How many requests were told and have yet to decide.
+    told: AtomicU32,
     /// None where nothing is fetched.
     timer: Option<Timer>,
 }
@@ -57,6 +64,7 @@ impl KeySets {
         Self {
             state: Mutex::new(State { fetcher, room }),
             answers: Mutex::default(),
+            told: AtomicU32::new(0),
             timer: is_fetching.then(|| Timer::start(envoy.alarm())).flatten(),
         }
     }
@@ -73,14 +81,22 @@ impl KeySets {
         let state = self.lock();
         let next = state.room.enter(&state.fetcher, number, wait, deadline, alarm);
         if matches!(next, Next::Wait) {
+            debug!("a request waits for a key set");
             self.choose_tick(&state);
         }
         next
     }
 
-    /// Forgets a request that has gone away.
+    /// Notes that a request which was told has decided.
+    pub(crate) fn decided(&self) {
+        self.told.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// Forgets a request that has gone away before it has decided.
     pub(crate) fn forget(&self, number: u32) {
-        self.lock().room.leave(number);
+        if !self.lock().room.leave(number) {
+            self.decided();
+        }
     }
 
     /// Fetches what is due, and wakes the requests that have waited long enough. On the main thread.
@@ -118,12 +134,16 @@ impl KeySets {
         self.wake(state);
     }
 
-    /// Each request that is woken decides on its own worker, as an event of its own: nobody else has to wait for all of them.
+    /// Wakes the requests that may go on, and tells a portion of them. Each decides on its own worker.
     fn wake(&self, state: &State) {
         state.room.wake(&state.fetcher);
         let now = state.fetcher.host().now();
-        while let Some(woken) = state.room.next(now) {
-            woken.with.ring(if woken.deadline.is_some() { DECIDE_AGAIN } else { GIVE_UP });
+        if self.told.load(Ordering::Acquire) == 0 {
+            let portion: Vec<_> = (0..PORTION).map_while(|_| state.room.next(now)).collect();
+            self.told.store(portion.len() as u32, Ordering::Release);
+            for woken in portion {
+                woken.with.ring(if woken.deadline.is_some() { DECIDE_AGAIN } else { GIVE_UP });
+            }
         }
         self.choose_tick(state);
     }
@@ -131,7 +151,11 @@ impl KeySets {
     fn choose_tick(&self, state: &State) {
         if let Some(timer) = &self.timer {
             let is_busy = !state.fetcher.is_settled() || !state.room.is_empty();
-            timer.choose(if is_busy { BUSY_TICK } else { TICK });
+            timer.choose(match (state.room.has_woken(), is_busy) {
+                (true, _) => BACKLOG_TICK,
+                (false, true) => BUSY_TICK,
+                (false, false) => TICK,
+            });
         }
     }
 
@@ -260,7 +284,6 @@ impl KeySetHost for Host {
             (":method", "GET"),
             (":path", path.as_str()),
             (":authority", uri.authority()),
-            ("host", uri.authority()),
             ("accept", "application/jwk-set+json, application/json"),
             ("user-agent", "jwt-auth-filter"),
         ];

@@ -1,6 +1,7 @@
 //! What is counted, as Envoy keeps it.
 //!
-//! Envoy adds to a counter on behalf of a request. What is counted where there is none, on the main thread, waits for the next.
+//! Envoy adds to a counter on behalf of a request. Before 1.40, what is counted where there is none, on the main thread, waits
+//! for the next.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -13,6 +14,7 @@ pub(crate) struct Metrics {
     pub(crate) requests: Counters<Counter>,
     fetches: [(&'static str, Counter); Event::NAMES.len()],
     fetched: AtomicU64,
+    config: FilterConfig,
     verification: Option<usize>,
 }
 
@@ -25,13 +27,16 @@ impl Metrics {
             requests: Counters::define(define),
             fetches: Event::NAMES.map(|name| (name, define(&format!("jwt_auth.key_set_fetch.{name}")))),
             fetched: AtomicU64::new(0),
+            config,
             verification: measures_verification.then(histogram).flatten(),
         }
     }
 
-    /// Counts a fetch that has ended.
+    /// Counts a fetch that has ended. On the main thread.
     pub(crate) fn count_fetch(&self, event: &Event) {
-        if let Some((_, counter)) = self.fetches.iter().find(|(name, _)| *name == event.name()) {
+        if let Some((_, counter)) = self.fetches.iter().find(|(name, _)| *name == event.name())
+            && !counter.number.is_some_and(|number| self.config.count(number, 1))
+        {
             counter.pending.fetch_add(1, Ordering::Relaxed);
             self.fetched.fetch_add(1, Ordering::Release);
         }

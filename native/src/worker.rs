@@ -64,9 +64,7 @@ impl Worker {
     pub(crate) fn tell(&self, plugin: &Plugin, decision: &Decision, request: &EnvoyRequest, envoy: abi::Request) {
         let counters = &plugin.metrics.requests;
         counters.of(&decision.outcome).inspect(|counter| counter.add(envoy, 1));
-        if matches!(decision.outcome, Outcome::Denied(_)) {
-            self.log.left_out(now() / 1000).inspect(|lines| counters.log_lines_left_out.add(envoy, *lines));
-        }
+        self.log.left_out(|| now() / 1000).inspect(|lines| counters.log_lines_left_out.add(envoy, *lines));
         self.log.tell(decision, request, || request.client_address(), || now() / 1000);
         if decision.policy.filter_state {
             write_filter_state(&decision.outcome, envoy);

@@ -134,9 +134,9 @@ impl<T> WaitingRoom<T> {
         self.waiting.borrow().contains_key(&id)
     }
 
-    /// Forgets a request that has gone away.
-    pub fn leave(&self, id: u32) {
-        self.waiting.borrow_mut().remove(&id);
+    /// Forgets a request that has gone away; whether it was still here.
+    pub fn leave(&self, id: u32) -> bool {
+        self.waiting.borrow_mut().remove(&id).is_some()
     }
 
     /// Wakes the requests whose time is up, for whose set a fetch has ended, or whose missing set is there.

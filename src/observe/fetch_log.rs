@@ -25,7 +25,7 @@ impl Default for FetchLog {
 impl FetchLog {
     /// Tells what became of a fetch.
     pub fn tell(&self, source: &Source, event: &Event, now: Timestamp) {
-        if let Some(count) = self.lines.left_out(now) {
+        if let Some(count) = self.lines.left_out(|| now) {
             warn!("key sets: {count} more fetches ended that are not logged one by one; the counters have them all");
         }
         if !self.lines.admits(now) {

@@ -17,7 +17,6 @@ use crate::{
     observe::DecisionLog,
     reply::Reply,
     request::expected_body,
-    token::Timestamp,
     upstream,
 };
 
@@ -147,8 +146,8 @@ impl Worker {
         }
     }
 
-    fn count_left_out(&self, now: Timestamp) {
-        self.log.left_out(now).inspect(|lines| self.metrics.count_left_out(*lines));
+    fn count_left_out(&self) {
+        self.log.left_out(host::now).inspect(|lines| self.metrics.count_left_out(*lines));
     }
 
     /// Refuses a request that the host does not tell all of.
@@ -167,7 +166,7 @@ impl Worker {
     pub(super) fn tick(&self) {
         self.key_sets.tick();
         self.wake();
-        self.count_left_out(host::now());
+        self.count_left_out();
         self.metrics.flush(self.authenticator.cache_use());
     }
 }

@@ -189,8 +189,14 @@ class Listener:
         return self.send(headers=[("authorization", b"Bearer " + client.octets(token)), *headers], **request)
 
 
+# With it Prometheus gets the same names of counters from both editions.
+NATIVE_RUNTIME = {"envoy.reloadable_features.dynamic_modules_strip_custom_stat_prefix": True}
+
+
 def _bootstrap(listeners, upstream, clusters, wasm):
+    layers = [{"name": "native", "static_layer": NATIVE_RUNTIME}] if IS_NATIVE else []
     return {
+        "layered_runtime": {"layers": layers},
         "admin": {"address": _address(0)},
         "static_resources": {
             "listeners": [_listener(name, plugin, wasm) for name, plugin in listeners.items()],
@@ -280,7 +286,7 @@ def _filter(plugin, wasm, switched_off):
 
 def _native_filter(configuration, switched_off):
     return {
-        "name": "jwt_auth",
+        "name": "envoy.filters.http.wasm",  # as the routes name it that switch it on
         "disabled": switched_off,
         "typed_config": {
             "@type": _type("envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter"),

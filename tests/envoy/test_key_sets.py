@@ -107,7 +107,7 @@ def test_a_set_is_fetched_before_requests_need_it_and_by_one_worker_for_all(keys
     envoy = start(one(remote()))
     until(lambda: fetches(envoy, "success"), "the first fetch")
     assert keys.count("/jwks") == 1
-    envoy.wait_for_log(r"\[info\]\[wasm\] .*key set http://issuer.example.com/jwks .*2 keys")
+    envoy.wait_for_log(rf"\[info\]\[{harness.LOGGER}\] .*key set http://issuer.example.com/jwks .*2 keys")
     assert set(statuses(envoy["main"], token(RSA, "1"))) == {200}
     passed(envoy["main"].bearer(token(EC, "2")), APP)
     assert (keys.count("/jwks"), keys.hosts["/jwks"]) == (1, "issuer.example.com")
@@ -304,7 +304,7 @@ def test_without_anybody_to_ask_the_answer_is_503_at_once(start, credential):
     begin = time.monotonic()
     unavailable(envoy["main"].bearer(token(RSA, "1")))
     assert time.monotonic() - begin < 2
-    envoy.wait_for_log(r"\[warning\]\[wasm\] .*key set http://issuer.example.com/jwks .*trying again in 1\.\d s")
+    envoy.wait_for_log(rf"\[warning\]\[{harness.LOGGER}\] .*key set http://issuer.example.com/jwks .*trying again in 1\.\d s")
 
 
 def _retries(envoy):
@@ -397,7 +397,7 @@ def test_an_issuer_that_withdraws_all_keys_is_believed(keys, start, answer):
     keys.set("/jwks", answer)
     until(lambda: set(statuses(envoy["main"], token(OLD, "old"))) <= {401, 503}, "no worker to take the old key")
     assert fetches(envoy, "empty")
-    envoy.wait_for_log(r"\[warning\]\[wasm\] .*key set http.*no key that can be used")
+    envoy.wait_for_log(rf"\[warning\]\[{harness.LOGGER}\] .*key set http.*no key that can be used")
 
 
 @pytest.mark.parametrize("failure, result", FAILURES.values(), ids=FAILURES)
@@ -412,7 +412,7 @@ def test_a_bad_answer_never_replaces_a_good_set(keys, start, failure, result):
     else:
         keys.hold("/jwks")
     until(lambda: fetches(envoy, result), f"a failure counted as {result}")
-    envoy.wait_for_log(r"\[warning\]\[wasm\] .*key set http.*trying again", since)
+    envoy.wait_for_log(rf"\[warning\]\[{harness.LOGGER}\] .*key set http.*trying again", since)
     assert set(statuses(envoy["main"], token(OLD, "old"))) == {200}
     # Whether the issuer has this key by now, nobody can say.
     unavailable(envoy["main"].bearer(token(NEW, "new")))
@@ -446,7 +446,7 @@ def test_a_bad_key_does_not_take_the_good_ones_away(keys, start):
     passed(envoy["main"].bearer(token(NEW, "new")), APP)
     for kid in ["enc", "ops"]:
         refused(envoy["main"].bearer(token(OLD, kid)), BAD_SIGNATURE)
-    envoy.wait_for_log(r"\[warning\]\[wasm\] .*2 keys are passed over, the first of them keys\[0\]")
+    envoy.wait_for_log(rf"\[warning\]\[{harness.LOGGER}\] .*2 keys are passed over, the first of them keys\[0\]")
     assert envoy.log().count("passed over") == 1
 
 
@@ -495,7 +495,7 @@ def test_a_key_of_an_unknown_type_is_passed_over_with_one_warning(start):
     envoy = start({"main": plugin(consumer(inline({"kty": "new"}, {"kty": "newer"}, (NEW, "new"))))})
     passed(envoy["main"].bearer(token(NEW, "new")), APP)
     path = r"consumers\[0\]\.jwt_secrets\[0\]\.jwks"
-    warnings = re.findall(rf"\[warning\]\[wasm\] .*{path}: 2 keys are passed over, .* keys\[0\]: ", envoy.log())
+    warnings = re.findall(rf"\[warning\]\[{harness.LOGGER}\] .*{path}: 2 keys are passed over, .* keys\[0\]: ", envoy.log())
     assert len(warnings) == envoy.log().count("are passed over") == len(re.findall("configured with", envoy.log()))
 
 

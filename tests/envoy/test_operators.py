@@ -185,6 +185,8 @@ def test_every_metric_that_is_looked_at_exists(envoy):
     for name in ["grafana-dashboard.json", "prometheus-rules.yaml"]:
         text = (MONITORING / name).read_text()
         wanted = set(re.findall(r"\b(?:jwt_auth_(?!filter)|envoy_wasm_)\w+", text))
+        if harness.IS_NATIVE:
+            wanted = {name for name in wanted if not re.match("envoy_wasm_|jwt_auth_host_crypto_", name)}
         assert wanted and {re.sub("_bucket$", "", metric) for metric in wanted} <= there
 
 
@@ -252,6 +254,8 @@ def test_a_flood_of_denials_is_counted_instead_of_logged(upstream, tmp_path):
             flooded["flood"].send()
 
         def told():
+            if harness.IS_NATIVE:
+                flooded["flood"].bearer(HS256.token())  # it has no timer for this, and tells at the next request
             lines = flooded.log()
             left_out = sum(map(int, re.findall(r"(\d+) more requests were denied that are not logged", lines)))
             return lines.count("denied: no token;"), left_out
