@@ -16,7 +16,7 @@ VENV_PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
 # Each step keeps all cores busy by itself, and its closing lines should stand together.
 .NOTPARALLEL:
-.PHONY: help build portable install image run demo-oauth token test test-unit test-envoy test-envoys lint audit bench bench-features bench-forged clean rust venv
+.PHONY: help build native portable install image run demo-oauth token test test-unit test-envoy test-envoys lint audit bench bench-features bench-forged clean rust venv
 
 help: ## List the targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -27,6 +27,12 @@ build: rust ## Build the module, dist/jwt-auth.wasm
 	@mkdir -p $(dir $(MODULE))
 	@install -m 644 target/$(WASM_TARGET)/release/jwt_auth_filter.wasm $(MODULE)
 	@echo "$(MODULE): $$(wc -c < $(MODULE) | tr -d ' ') bytes"
+
+native: rust ## Build the native edition, dist/libjwt_auth.so, for Envoy 1.38 or newer on this kind of machine
+	cargo build --locked --profile native --package jwt-auth-native --target-dir target
+	@mkdir -p dist
+	@install -m 755 target/native/libjwt_auth.so dist/libjwt_auth.so
+	@sh scripts/describe_native.sh dist/libjwt_auth.so
 
 portable: rust ## Build it for hosts that call every callback without looking, dist/jwt-auth-portable.wasm
 	cargo rustc --locked --release --package jwt-auth-filter --lib --crate-type cdylib --target $(WASM_TARGET) \

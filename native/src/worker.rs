@@ -8,9 +8,10 @@ use std::{
     time::Instant,
 };
 
+use jwt_auth_aws_lc::AwsLc;
 use jwt_auth_filter::{
     authenticate::{Authenticator, CacheUse, Decision, Outcome},
-    crypto::{Algorithm, BuiltIn, Key, Verifier},
+    crypto::{Algorithm, Key, Prepared, Verifier},
     observe::{DecisionLog, INTERNAL_ERROR},
 };
 use log::error;
@@ -52,7 +53,7 @@ impl Worker {
 
     fn new(plugin: &Plugin) -> Self {
         let verifier =
-            Timed { verifier: BuiltIn, is_measured: plugin.metrics.measures_verification(), taken: Cell::new(None) };
+            Timed { verifier: AwsLc, is_measured: plugin.metrics.measures_verification(), taken: Cell::new(None) };
         Self {
             authenticator: Authenticator::new(Arc::clone(&plugin.config), verifier),
             log: DecisionLog::default(),
@@ -104,19 +105,19 @@ fn write_filter_state(outcome: &Outcome, envoy: abi::Request) {
 
 /// Verifies signatures and, if it is to, keeps how long that takes.
 pub(crate) struct Timed {
-    verifier: BuiltIn,
+    verifier: AwsLc,
     is_measured: bool,
     /// Microseconds, not yet told.
     taken: Cell<Option<u64>>,
 }
 
 impl Verifier for Timed {
-    fn verify(&self, key: &Key, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
+    fn verify(&self, key: &Key, prepared: &Prepared, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
         if !self.is_measured {
-            return self.verifier.verify(key, algorithm, message, signature);
+            return self.verifier.verify(key, prepared, algorithm, message, signature);
         }
         let start = Instant::now();
-        let verdict = self.verifier.verify(key, algorithm, message, signature);
+        let verdict = self.verifier.verify(key, prepared, algorithm, message, signature);
         self.taken.set(Some(u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX)));
         verdict
     }

@@ -16,7 +16,7 @@ pub use self::{
 };
 use crate::{
     config::Config,
-    crypto::{Key, Verifier},
+    crypto::Verifier,
     encoding::{
         UntrustedText,
         json::{Members, Raw},
@@ -288,7 +288,9 @@ impl<V: Verifier> Authenticator<V> {
         for credential in credentials.iter().filter(|credential| credential.allows(algorithm)) {
             let Some(keys) = search.keys(credential, kid.as_deref()) else { continue };
             search.fits |= keys.serves(algorithm);
-            let verifies = |key: &Key| self.verifier.verify(key, algorithm, jws.signing_input, jws.signature);
+            let verifies = |key: &VerificationKey| {
+                self.verifier.verify(key.key(), key.prepared(), algorithm, jws.signing_input, jws.signature)
+            };
             if let Some(key) = search.find(keys.candidates(algorithm, kid.as_deref()), verifies) {
                 return Ok(VerifiedToken {
                     credential: Arc::clone(credential),
@@ -336,7 +338,7 @@ impl Search {
     fn find<'k>(
         &mut self,
         keys: impl Iterator<Item = &'k Arc<VerificationKey>>,
-        verifies: impl Fn(&Key) -> bool,
+        verifies: impl Fn(&VerificationKey) -> bool,
     ) -> Option<Arc<VerificationKey>> {
         for key in keys {
             if self.tried.iter().any(|tried| Arc::ptr_eq(tried, key)) {
@@ -345,7 +347,7 @@ impl Search {
             if !self.affords(key) {
                 return None;
             }
-            if verifies(key.key()) {
+            if verifies(key) {
                 return Some(Arc::clone(key));
             }
             self.tried.push(Arc::clone(key));

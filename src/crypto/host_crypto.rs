@@ -11,7 +11,7 @@ use std::cell::OnceCell;
 use prost::Message;
 
 use self::known_signatures::{KNOWN_SIGNATURES, KnownSignature, MESSAGE};
-use super::{Algorithm, Key, Verifier};
+use super::{Algorithm, Key, Prepared, Verifier};
 use crate::encoding::base64::decode_url;
 
 /// What the verifier asks of a host.
@@ -74,7 +74,7 @@ impl<H: CryptoHost> HostCrypto<H> {
 }
 
 impl<H: CryptoHost> Verifier for HostCrypto<H> {
-    fn verify(&self, key: &Key, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
+    fn verify(&self, key: &Key, _: &Prepared, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
         if !key.fits(algorithm) {
             return false;
         }

@@ -9,6 +9,6 @@ pub use self::{
     algorithm::{Algorithm, UnsupportedAlgorithm},
     host_crypto::{CryptoHost, HostCrypto},
     key::{Key, KeyError, RsaKey},
-    verifier::{BuiltIn, Verifier},
+    verifier::{BuiltIn, Prepared, Verifier},
 };
 pub(crate) use key::jwk_text;

@@ -8,7 +8,7 @@ use std::sync::{
 use thiserror::Error;
 
 use crate::{
-    crypto::{Algorithm, Key, KeyError, jwk_text},
+    crypto::{Algorithm, Key, KeyError, Prepared, jwk_text},
     encoding::json::Value,
 };
 
@@ -25,18 +25,24 @@ pub struct VerificationKey {
     kid: Option<Box<str>>,
     algorithm: Option<Algorithm>,
     key: Key,
+    prepared: Prepared,
     removed: AtomicBool,
 }
 
 impl VerificationKey {
     /// A key without a `kid`; `algorithm` is the only one that it serves, `None` for all that it fits.
     pub fn new(key: Key, algorithm: Option<Algorithm>) -> Self {
-        Self { kid: None, algorithm, key, removed: AtomicBool::new(false) }
+        Self { kid: None, algorithm, key, prepared: Prepared::default(), removed: AtomicBool::new(false) }
     }
 
     /// The key.
     pub fn key(&self) -> &Key {
         &self.key
+    }
+
+    /// What a verifier has made of it.
+    pub fn prepared(&self) -> &Prepared {
+        &self.prepared
     }
 
     /// Whether the key may verify signatures of the algorithm.
@@ -206,7 +212,13 @@ impl VerificationKey {
             _ => Key::from_jwk(jwk)?,
         };
         let algorithm = text("alg")?.and_then(|name| name.parse().ok());
-        Ok(Self { kid: text("kid")?.map(Into::into), algorithm, key, removed: AtomicBool::new(false) })
+        Ok(Self {
+            kid: text("kid")?.map(Into::into),
+            algorithm,
+            key,
+            prepared: Prepared::default(),
+            removed: AtomicBool::new(false),
+        })
     }
 }
 

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     config::HostCryptoUse,
-    crypto::{Algorithm, BuiltIn, CryptoHost, HostCrypto, Key, Verifier},
+    crypto::{Algorithm, BuiltIn, CryptoHost, HostCrypto, Key, Prepared, Verifier},
     reply::Reply,
     request::{Request, RequestHeaders},
     token::Timestamp,
@@ -230,10 +230,10 @@ impl HostVerifier {
 }
 
 impl Verifier for HostVerifier {
-    fn verify(&self, key: &Key, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
+    fn verify(&self, key: &Key, prepared: &Prepared, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
         match self {
-            Self::Auto(verifier) => verifier.verify(key, algorithm, message, signature),
-            Self::Off(verifier) => verifier.verify(key, algorithm, message, signature),
+            Self::Auto(verifier) => verifier.verify(key, prepared, algorithm, message, signature),
+            Self::Off(verifier) => verifier.verify(key, prepared, algorithm, message, signature),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::cell::{Cell, RefCell};
 use super::abi::{self, MetricType};
 use crate::{
     authenticate::{CacheUse, Outcome},
-    crypto::{Algorithm, Key, Verifier},
+    crypto::{Algorithm, Key, Prepared, Verifier},
     observe::{Counters, INTERNAL_ERROR},
 };
 
@@ -83,12 +83,12 @@ impl<V> Timed<V> {
 }
 
 impl<V: Verifier> Verifier for Timed<V> {
-    fn verify(&self, key: &Key, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
+    fn verify(&self, key: &Key, prepared: &Prepared, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
         let Some(histogram) = self.histogram else {
-            return self.verifier.verify(key, algorithm, message, signature);
+            return self.verifier.verify(key, prepared, algorithm, message, signature);
         };
         let start = abi::now();
-        let verdict = self.verifier.verify(key, algorithm, message, signature);
+        let verdict = self.verifier.verify(key, prepared, algorithm, message, signature);
         if let (Ok(start), Ok(end)) = (start, abi::now()) {
             let taken = end.saturating_sub(start).as_micros();
             _ = abi::record_metric(histogram, u64::try_from(taken).unwrap_or(u64::MAX));

@@ -6,7 +6,7 @@ use crate::support::{Vector, rfc_vectors};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use jwt_auth_filter::crypto::{
     Algorithm::{self, *},
-    BuiltIn, CryptoHost, HostCrypto, Key, Verifier,
+    BuiltIn, CryptoHost, HostCrypto, Key, Prepared, Verifier,
 };
 use prost::Message;
 
@@ -123,8 +123,8 @@ fn assert_same_verdicts(host: &FakeHost) {
         for signature in variations(&vector) {
             for algorithm in Algorithm::ALL {
                 let message = vector.signing_input.as_bytes();
-                let expected = BuiltIn.verify(&vector.key, algorithm, message, &signature);
-                let verdict = verifier.verify(&vector.key, algorithm, message, &signature);
+                let expected = BuiltIn.verify(&vector.key, &Prepared::default(), algorithm, message, &signature);
+                let verdict = verifier.verify(&vector.key, &Prepared::default(), algorithm, message, &signature);
                 assert_eq!(verdict, expected, "{} as {algorithm}", vector.source);
             }
         }

@@ -12,7 +12,7 @@ use crate::support::{EXP, FakeRequest, TOKEN, authenticator};
 use jwt_auth_filter::{
     authenticate::{Arrival, Authenticator, CacheUse, Outcome},
     config::Config,
-    crypto::{Algorithm, BuiltIn, Key, Verifier},
+    crypto::{Algorithm, BuiltIn, Key, Prepared, Verifier},
     encoding::json::Value,
     jwks::{
         Advice, Answer, Event, Fetcher, KeySet, KeySetHost, Millis, Need, Next, Origin, RemoteKeys, Source, Uri, Wait,
@@ -761,7 +761,7 @@ fn credentials_of_one_source_share_its_keys() {
 struct Refusing(Cell<usize>);
 
 impl Verifier for &Refusing {
-    fn verify(&self, _key: &Key, _algorithm: Algorithm, _message: &[u8], _signature: &[u8]) -> bool {
+    fn verify(&self, _key: &Key, _: &Prepared, _algorithm: Algorithm, _message: &[u8], _signature: &[u8]) -> bool {
         self.0.set(self.0.get() + 1);
         false
     }

@@ -6,7 +6,7 @@ use crate::support::{EXP, FakeRequest, SECRET, TOKEN};
 use jwt_auth_filter::{
     authenticate::{Authenticator, Outcome, TokenCache},
     config::{CacheLimits, Config},
-    crypto::{Algorithm, BuiltIn, Key, Verifier},
+    crypto::{Algorithm, BuiltIn, Key, Prepared, Verifier},
 };
 use serde_json::json;
 
@@ -15,9 +15,9 @@ use serde_json::json;
 struct Counting(Cell<usize>);
 
 impl Verifier for &Counting {
-    fn verify(&self, key: &Key, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
+    fn verify(&self, key: &Key, _: &Prepared, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
         self.0.set(self.0.get() + 1);
-        BuiltIn.verify(key, algorithm, message, signature)
+        BuiltIn.verify(key, &Prepared::default(), algorithm, message, signature)
     }
 }
 

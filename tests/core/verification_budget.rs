@@ -6,7 +6,7 @@ use crate::support::{EXP, FakeRequest, ed448_jwk};
 use jwt_auth_filter::{
     authenticate::{Authenticator, Outcome},
     config::Config,
-    crypto::{Algorithm, Key, Verifier},
+    crypto::{Algorithm, Key, Prepared, Verifier},
     encoding::base64::encode_url,
 };
 use serde_json::{Value as Json, json};
@@ -18,7 +18,7 @@ struct Counting {
 }
 
 impl Verifier for &Counting {
-    fn verify(&self, _key: &Key, _algorithm: Algorithm, _message: &[u8], _signature: &[u8]) -> bool {
+    fn verify(&self, _key: &Key, _: &Prepared, _algorithm: Algorithm, _message: &[u8], _signature: &[u8]) -> bool {
         self.seen.set(self.seen.get() + 1);
         self.seen.get() == self.good
     }
