@@ -66,7 +66,7 @@ pub(crate) fn run(arguments: &ExplainArguments) -> ExitCode {
         Err(problem) => return output::fail(&problem),
     };
     let text = match arguments.format {
-        Format::Text => view::text(&explanation, has_colours()),
+        Format::Text => view::text(&explanation, output::has_colours(&io::stdout())),
         Format::Json => format!("{:#}\n", view::json(&explanation)),
     };
     let passes = matches!(explanation.verdict, Verdict::Passes { .. });
@@ -226,11 +226,4 @@ fn verdict(decision: &Decision, request: &GivenRequest) -> Result<Verdict, Strin
         }
     }
     Ok(Verdict::Passes { who, set: upstream.set, removed, shortened, hides_token })
-}
-
-/// Colours are for terminals that have them, and for people who have not asked for none (https://no-color.org).
-fn has_colours() -> bool {
-    let is_plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
-        || std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
-    io::stdout().is_terminal() && !is_plain
 }
