@@ -5,7 +5,7 @@ mod facts;
 mod hints;
 mod reading;
 mod request;
-mod steps;
+mod shown_checks;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -30,7 +30,7 @@ use jwt_auth_filter::{
 use self::{
     reading::token_of,
     request::GivenRequest,
-    steps::{Step, TokenView},
+    shown_checks::{ShownCheck, TokenView},
 };
 use crate::{
     cli::{ExplainArguments, Format},
@@ -46,7 +46,7 @@ struct Explanation {
     at: u64,
     request: GivenRequest,
     token: Option<TokenView>,
-    steps: Vec<Step>,
+    checks: Vec<ShownCheck>,
     verdict: Verdict,
 }
 
@@ -107,8 +107,8 @@ fn explanation(
     at: u64,
 ) -> Result<Explanation, String> {
     let decision = authenticator.decide(&request, at);
-    let (token, steps) = steps::of(authenticator.config(), configuration, &decision, &request, at);
-    Ok(Explanation { configuration: place, at, verdict: verdict(&decision, &request)?, request, token, steps })
+    let (token, checks) = shown_checks::of(authenticator.config(), configuration, &decision, &request, at);
+    Ok(Explanation { configuration: place, at, verdict: verdict(&decision, &request)?, request, token, checks })
 }
 
 /// The configuration of a file: the one that has the name, or the only one.
