@@ -16,7 +16,7 @@ VENV_PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
 # Each step keeps all cores busy by itself, and its closing lines should stand together.
 .NOTPARALLEL:
-.PHONY: help build native portable install image run demo-oauth token test test-unit test-envoy test-envoys lint audit bench bench-features bench-forged clean rust venv
+.PHONY: help build native portable install image run demo-oauth token test test-unit test-envoy test-envoys lint audit doc msrv bench bench-features bench-forged clean rust venv
 
 help: ## List the targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -79,6 +79,12 @@ lint: rust ## Check formatting, and clippy with warnings denied, for the native 
 
 audit: rust ## Check the dependencies with cargo-deny: licences, bans, sources, advisories
 	@sh scripts/audit.sh
+
+doc: rust ## Build the documentation of the code, with warnings denied: target/doc/jwt_auth_filter/index.html
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
+
+msrv: rust ## Compile it with the oldest Rust that Cargo.toml declares, if that toolchain is installed
+	@sh scripts/check-msrv.sh
 
 bench: build venv ## Measure what a request costs, beside Envoy's own jwt_authn [QUICK=1: within two minutes, and rough]
 	@sh benches/ensure-wrk.sh

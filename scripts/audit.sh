@@ -14,7 +14,7 @@ cargo deny --locked check licenses bans sources
 
 # Known vulnerabilities come from a database that is cloned from the network, which not every machine reaches.
 if cargo deny fetch db; then
-    cargo deny --locked check --disable-fetch advisories
+    cargo deny --locked check advisories
 else
     echo "Advisories were NOT checked: their database could not be fetched." >&2
 fi

@@ -5,7 +5,7 @@ mod facts;
 mod hints;
 mod reading;
 mod request;
-mod steps;
+mod shown_checks;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -30,7 +30,7 @@ use jwt_auth_filter::{
 use self::{
     reading::token_of,
     request::GivenRequest,
-    steps::{Step, TokenView},
+    shown_checks::{ShownCheck, TokenView},
 };
 use crate::{
     cli::{ExplainArguments, Format},
@@ -46,7 +46,7 @@ struct Explanation {
     at: u64,
     request: GivenRequest,
     token: Option<TokenView>,
-    steps: Vec<Step>,
+    checks: Vec<ShownCheck>,
     verdict: Verdict,
 }
 
@@ -66,7 +66,7 @@ pub(crate) fn run(arguments: &ExplainArguments) -> ExitCode {
         Err(problem) => return output::fail(&problem),
     };
     let text = match arguments.format {
-        Format::Text => view::text(&explanation, has_colours()),
+        Format::Text => view::text(&explanation, output::has_colours(&io::stdout())),
         Format::Json => format!("{:#}\n", view::json(&explanation)),
     };
     let passes = matches!(explanation.verdict, Verdict::Passes { .. });
@@ -107,8 +107,8 @@ fn explanation(
     at: u64,
 ) -> Result<Explanation, String> {
     let decision = authenticator.decide(&request, at);
-    let (token, steps) = steps::of(authenticator.config(), configuration, &decision, &request, at);
-    Ok(Explanation { configuration: place, at, verdict: verdict(&decision, &request)?, request, token, steps })
+    let (token, checks) = shown_checks::of(authenticator.config(), configuration, &decision, &request, at);
+    Ok(Explanation { configuration: place, at, verdict: verdict(&decision, &request)?, request, token, checks })
 }
 
 /// The configuration of a file: the one that has the name, or the only one.
@@ -226,11 +226,4 @@ fn verdict(decision: &Decision, request: &GivenRequest) -> Result<Verdict, Strin
         }
     }
     Ok(Verdict::Passes { who, set: upstream.set, removed, shortened, hides_token })
-}
-
-/// Colours are for terminals that have them, and for people who have not asked for none (https://no-color.org).
-fn has_colours() -> bool {
-    let is_plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
-        || std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
-    io::stdout().is_terminal() && !is_plain
 }

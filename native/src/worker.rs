@@ -98,7 +98,7 @@ fn write_filter_state(outcome: &Outcome, envoy: abi::Request) {
         envoy.set_filter_state("wasm.jwt_auth.consumer", consumer.name().as_bytes());
     }
     if let Outcome::Authenticated(authenticated) = outcome {
-        envoy.set_filter_state("wasm.jwt_auth.credential", authenticated.credential().key().as_str().as_bytes());
+        envoy.set_filter_state("wasm.jwt_auth.credential", authenticated.credential().identifier().as_str().as_bytes());
     }
     envoy.set_filter_state("wasm.jwt_auth.outcome", outcome.name().as_bytes());
 }

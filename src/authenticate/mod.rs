@@ -279,10 +279,11 @@ impl<V: Verifier> Authenticator<V> {
             return Err(Reason::UnsupportedHeader(name).into());
         }
 
-        let key = jws.claim_or_header(&policy.key_claim_name).ok_or(Reason::NoKey)?;
-        let key = key.string().filter(|key| !key.is_empty()).ok_or(Reason::InvalidKey)?;
-        let credentials = self.config.credentials_for(policy).with_key(&key);
-        let Some(first) = credentials.first() else { return Err(Reason::UnknownKey(UntrustedText::new(&key)).into()) };
+        let claim = jws.claim_or_header(&policy.key_claim_name).ok_or(Reason::NoKeyClaim)?;
+        let identifier = claim.string().filter(|text| !text.is_empty()).ok_or(Reason::InvalidKeyClaim)?;
+        let credentials = self.config.credentials_for(policy).identified_by(&identifier);
+        let unknown = || Reason::UnknownIdentifier(UntrustedText::new(&identifier));
+        let first = credentials.first().ok_or_else(unknown)?;
 
         let kid = jws.header.get("kid").and_then(Raw::string);
         for credential in credentials.iter().filter(|credential| credential.allows(algorithm)) {

@@ -126,11 +126,11 @@ pub enum Reason {
     /// The header asks for an extension: the name of its parameter.
     UnsupportedHeader(&'static str),
     /// Neither claims nor header have the key claim.
-    NoKey,
+    NoKeyClaim,
     /// The key claim is empty or not a string.
-    InvalidKey,
-    /// No credential has the token's key.
-    UnknownKey(UntrustedText),
+    InvalidKeyClaim,
+    /// No credential has the identifier that the key claim holds.
+    UnknownIdentifier(UntrustedText),
     /// So many keys may have signed the token that trying them all would cost too much.
     VerificationBudget,
     /// A key set that the token may need is not there; in so many seconds it may be.
@@ -184,9 +184,9 @@ impl Reason {
             Self::Malformed(_) => "malformed_token",
             Self::UnsupportedAlgorithm => "unsupported_algorithm",
             Self::UnsupportedHeader(_) => "unsupported_header",
-            Self::NoKey => "no_key_claim",
-            Self::InvalidKey => "invalid_key_claim",
-            Self::UnknownKey(_) => "unknown_key",
+            Self::NoKeyClaim => "no_key_claim",
+            Self::InvalidKeyClaim => "invalid_key_claim",
+            Self::UnknownIdentifier(_) => "unknown_key",
             Self::VerificationBudget => "verification_budget",
             Self::KeySetUnavailable(_) => "key_set_unavailable",
             Self::AlgorithmMismatch => "algorithm_mismatch",
@@ -211,8 +211,8 @@ impl Reason {
             Self::Malformed(_) => Check::Form,
             Self::UnsupportedAlgorithm => Check::KnownAlgorithm,
             Self::UnsupportedHeader(_) => Check::Extensions,
-            Self::NoKey | Self::InvalidKey => Check::KeyClaim,
-            Self::UnknownKey(_) => Check::Credential,
+            Self::NoKeyClaim | Self::InvalidKeyClaim => Check::KeyClaim,
+            Self::UnknownIdentifier(_) => Check::Credential,
             Self::VerificationBudget => Check::Budget,
             Self::KeySetUnavailable(_) => Check::KeySet,
             Self::AlgorithmMismatch => Check::Algorithm,
@@ -240,9 +240,9 @@ impl fmt::Display for Reason {
             Self::Malformed(error) => write!(formatter, "Bad token; {error}"),
             Self::UnsupportedAlgorithm => formatter.write_str("Bad token; invalid alg"),
             Self::UnsupportedHeader(name) => write!(formatter, "Bad token; invalid {name}"),
-            Self::NoKey => formatter.write_str("no key claim"),
-            Self::InvalidKey => formatter.write_str("the key claim is empty or not a string"),
-            Self::UnknownKey(key) => write!(formatter, "No credentials found for {key}"),
+            Self::NoKeyClaim => formatter.write_str("no key claim"),
+            Self::InvalidKeyClaim => formatter.write_str("the key claim is empty or not a string"),
+            Self::UnknownIdentifier(identifier) => write!(formatter, "No credentials found for {identifier}"),
             Self::VerificationBudget => formatter.write_str("more keys to try than one request may cost"),
             Self::KeySetUnavailable(_) => formatter.write_str("Key set unavailable"),
             Self::AlgorithmMismatch => formatter.write_str("Invalid algorithm"),

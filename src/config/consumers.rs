@@ -8,14 +8,14 @@ use std::{
 use super::{
     fault::{Faults, Place, Problem, Reported},
     fields::{Fields, in_words, name, text},
-    header_text, key_sets,
+    header_text, key_set_source,
     schema::{Field, Shape},
 };
 use crate::{
     crypto::{Algorithm, Key, KeyError},
     encoding::{HeaderText, base64::decode_lenient, json::Value},
     jwks::{KeySet, VerificationKey},
-    policy::{Consumer, Credential, Credentials, Groups, KeyTaken, Keys},
+    policy::{Consumer, Credential, Credentials, Groups, IdentifierTaken, Keys},
 };
 
 /// The fields of a consumer. At least one of its three names must be there.
@@ -87,9 +87,9 @@ const CREDENTIAL_FIELDS: &[Field] = &[
          or a JWK.",
         r#""-----BEGIN PUBLIC KEY-----\n…\n-----END PUBLIC KEY-----\n""#,
     ),
-    key_sets::JWKS,
-    key_sets::REMOTE_JWKS,
-    key_sets::DISCOVERY,
+    key_set_source::JWKS,
+    key_set_source::REMOTE_JWKS,
+    key_set_source::DISCOVERY,
 ];
 
 /// What `consumers` gives.
@@ -195,27 +195,27 @@ impl Consumers {
     ) -> Result<(), Reported> {
         let mut fields = Fields::of(value, place, faults, CREDENTIAL_FIELDS)?;
 
-        let key = fields.required("key", "the value of the key claim that names this credential", header_text);
+        let identifier = fields.required("key", "the value of the key claim that names this credential", header_text);
         let given = fields.optional("algorithm", algorithm)?;
-        let (algorithm, keys) = match key_sets::way(&fields)? {
+        let (algorithm, keys) = match key_set_source::way(&fields)? {
             Some(way) => {
-                let issuer = key.as_ref().ok().map(HeaderText::as_str);
+                let issuer = identifier.as_ref().ok().map(HeaderText::as_str);
                 let [usual, _] = &mut self.credentials;
-                (given, key_sets::read(&mut fields, way, given, issuer, usual).map(|keys| vec![keys]))
+                (given, key_set_source::read(&mut fields, way, given, issuer, usual).map(|keys| vec![keys]))
             }
             None => {
                 let algorithm = given.unwrap_or(Algorithm::HS256);
                 (Some(algorithm), only_key(&mut fields, algorithm, forms))
             }
         };
-        let (consumer, key) = (consumer?, key?);
-        let credential = |keys| Arc::new(Credential::new(Arc::clone(consumer), key.clone(), algorithm, keys));
+        let (consumer, identifier) = (consumer?, identifier?);
+        let credential = |keys| Arc::new(Credential::new(Arc::clone(consumer), identifier.clone(), algorithm, keys));
         let credentials: Vec<Arc<Credential>> = keys?.into_iter().map(credential).collect();
         // What is no secret is the same in both forms.
         let wanted = if forms.both { 2 } else { 1 };
         let each = credentials.iter().cycle().take(wanted);
         self.credentials.iter_mut().zip(each).try_for_each(|(index, credential)| index.add(credential)).map_err(
-            |KeyTaken| {
+            |IdentifierTaken| {
                 let problem = Problem::new("the key of another consumer's credential", "a key that one consumer has");
                 fields.report("key", problem)
             },

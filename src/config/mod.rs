@@ -5,13 +5,13 @@
 mod consumers;
 mod fault;
 mod fields;
-mod forwarding;
-mod key_sets;
+mod key_set_source;
 mod policy;
 mod protobuf;
 mod response;
 mod rules;
 pub mod schema;
+mod upstream_fields;
 
 use std::{collections::BTreeSet, iter, sync::Arc};
 

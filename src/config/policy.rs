@@ -7,8 +7,9 @@ use super::{
     cookie_name,
     fault::{Faults, Place, Problem, Reported},
     fields::{Fields, claim_path, flag, in_words, name, number_up_to, other_word, printable, text},
-    forwarding, header_name, header_text, response,
+    header_name, header_text, response,
     schema::{Field, Shape},
+    upstream_fields,
 };
 use crate::{
     encoding::{HeaderText, json::Value},
@@ -120,7 +121,7 @@ pub(super) const FIELDS: &[Field] = &[
     Field::optional("realm", Shape::HeaderText, "The realm that `WWW-Authenticate` names.", r#""api""#),
     Field::optional(
         "claims_to_headers",
-        Shape::List(&Shape::Object(forwarding::CLAIM_FIELDS)),
+        Shape::List(&Shape::Object(upstream_fields::CLAIM_FIELDS)),
         "Claims that the upstream gets as headers. A client can never supply such a header itself.",
         r#"[{"claim": "realm_access.roles", "header": "x-roles"}]"#,
     ),
@@ -228,7 +229,7 @@ impl<'c> PolicyReader<'c> {
             });
         let realm =
             fields.inherited("realm", parent.map(|it| &it.realm), |fields, field| fields.optional(field, header_text));
-        let forwarding = forwarding::read(fields, parent.map(|it| &it.forwarding));
+        let forwarding = upstream_fields::read(fields, parent.map(|it| &it.forwarding));
         let response = fields.inherited("response", parent.map(|it| &it.response), response::read);
         let filter_state = fields.inherited("filter_state", parent.map(|it| &it.filter_state), Fields::flag_or_false);
 
@@ -249,7 +250,7 @@ impl<'c> PolicyReader<'c> {
             response: response?,
             filter_state: filter_state?,
         };
-        forwarding::check_names(fields, &policy)?;
+        upstream_fields::check_names(fields, &policy)?;
         Ok(policy)
     }
 

@@ -20,7 +20,7 @@ pub(super) fn parse(message: &[u8]) -> Option<Value<'_>> {
 fn read_struct(message: &[u8], depth: u32) -> Option<Value<'_>> {
     let depth = depth.checked_sub(1)?;
     let mut members = Vec::new();
-    for field in Fields(message) {
+    for field in WireFields(message) {
         match field? {
             (1, Wire::Bytes(entry)) => members.push(read_entry(entry, depth)?),
             _ => return None,
@@ -33,7 +33,7 @@ fn read_struct(message: &[u8], depth: u32) -> Option<Value<'_>> {
 /// An entry of a map: `string key = 1; Value value = 2;`
 fn read_entry(message: &[u8], depth: u32) -> Option<Member<'_>> {
     let mut entry = (Cow::Borrowed(""), Value::Null);
-    for field in Fields(message) {
+    for field in WireFields(message) {
         match field? {
             (1, Wire::Bytes(key)) => entry.0 = Cow::Borrowed(std::str::from_utf8(key).ok()?),
             (2, Wire::Bytes(value)) => entry.1 = read_value(value, depth)?,
@@ -46,7 +46,7 @@ fn read_entry(message: &[u8], depth: u32) -> Option<Member<'_>> {
 /// `message Value`, one of: null, number, string, bool, struct, list.
 fn read_value(message: &[u8], depth: u32) -> Option<Value<'_>> {
     let mut value = Value::Null;
-    for field in Fields(message) {
+    for field in WireFields(message) {
         value = match field? {
             (1, Wire::Varint(_)) => Value::Null,
             (2, Wire::Fixed64(bytes)) => Value::Number(f64::from_le_bytes(bytes)),
@@ -64,7 +64,7 @@ fn read_value(message: &[u8], depth: u32) -> Option<Value<'_>> {
 fn read_list(message: &[u8], depth: u32) -> Option<Value<'_>> {
     let depth = depth.checked_sub(1)?;
     let mut items = Vec::new();
-    for field in Fields(message) {
+    for field in WireFields(message) {
         match field? {
             (1, Wire::Bytes(item)) => items.push(read_value(item, depth)?),
             _ => return None,
@@ -81,9 +81,9 @@ enum Wire<'a> {
 }
 
 /// The fields of a message, by number. Yields `None` where the message is broken, and then ends.
-struct Fields<'a>(&'a [u8]);
+struct WireFields<'a>(&'a [u8]);
 
-impl<'a> Iterator for Fields<'a> {
+impl<'a> Iterator for WireFields<'a> {
     type Item = Option<(usize, Wire<'a>)>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -98,7 +98,7 @@ impl<'a> Iterator for Fields<'a> {
     }
 }
 
-impl<'a> Fields<'a> {
+impl<'a> WireFields<'a> {
     fn field(&mut self) -> Option<(usize, Wire<'a>)> {
         let key = self.varint()?;
         let wire = match key & 7 {

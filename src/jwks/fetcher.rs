@@ -10,7 +10,7 @@ use std::{
 use prost::Message;
 
 use super::{
-    Answer, FetchError, Millis, Need, Parsed, RemoteKeys, Source, Uri, response,
+    Answer, FetchError, Millis, Need, Parsed, RemoteKeys, Source, Uri, answer,
     schedule::{Schedule, lease_time},
 };
 
@@ -253,7 +253,7 @@ impl<H: KeySetHost> Fetcher<H> {
     fn is_due(&self, set: &Tracked, schedule: &Schedule, now: Millis) -> bool {
         // A set that is said to be there and cannot be read is fetched anew.
         // Neither does one count that has not been fetched for this configuration.
-        let is_lost = set.remote.keys().is_none() && !schedule.is_leased(now, set.source());
+        let is_lost = set.remote.current().is_none() && !schedule.is_leased(now, set.source());
         schedule.is_due(now, set.source(), set.kid_wanted.get()) || (is_lost && !schedule.is_backing_off(now))
     }
 
@@ -267,7 +267,7 @@ impl<H: KeySetHost> Fetcher<H> {
         set.dispel_doubt(now);
         set.remote.set_retry_at(schedule.more_at(now));
         if schedule.is_missing(now, set.source()) || set.doubt.get().is_some() {
-            let had_keys = set.remote.keys().is_some();
+            let had_keys = set.remote.current().is_some();
             set.remote.drop_keys();
             set.version.set(0);
             return (schedule, had_keys);
@@ -287,7 +287,7 @@ impl<H: KeySetHost> Fetcher<H> {
     /// has yet to say so.
     fn load(&self, set: &Tracked, version: u64) -> bool {
         let Some((_, text)) = self.text(set).filter(|(own, _)| *own == version) else { return false };
-        let Ok(parsed) = response::key_set(&text) else { return false };
+        let Ok(parsed) = answer::key_set(&text) else { return false };
         set.remote.replace(parsed.set);
         set.version.set(version);
         true

@@ -3,18 +3,18 @@
 //! Nothing here does I/O: a [`Fetcher`] asks its [`KeySetHost`] for the time, for chance, for memory that all workers share
 //! and for HTTP. Of all workers one fetches a set, under a lease, and the others take what it found.
 
+mod answer;
 mod fetcher;
 mod remote;
-mod response;
 mod schedule;
 mod set;
 mod uri;
 mod waiting_room;
 
 pub use self::{
+    answer::{Answer, FetchError},
     fetcher::{Advice, Event, Fetcher, KeySetHost},
     remote::{Millis, Need, RemoteKeys, Source, Wait},
-    response::{Answer, FetchError},
     set::{KeySet, KeySetError, MAX_BYTES, MAX_KEYS, Origin, Parsed, VerificationKey},
     uri::{Uri, UriError},
     waiting_room::{Next, WaitingLimits, WaitingRoom, Woken},

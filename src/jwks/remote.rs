@@ -93,7 +93,7 @@ impl RemoteKeys {
     }
 
     /// The keys; `None` while no set has arrived, and after the last one became too old.
-    pub fn keys(&self) -> Option<Arc<KeySet>> {
+    pub fn current(&self) -> Option<Arc<KeySet>> {
         self.keys.load_full()
     }
 
@@ -122,7 +122,7 @@ impl RemoteKeys {
     /// says when it was fetched.
     pub fn replace(&self, mut keys: KeySet) {
         keys.retain(|kid| !self.is_revoked(kid));
-        if let Some(old) = self.keys() {
+        if let Some(old) = self.current() {
             keys.succeed(&old);
         }
         self.keys.store(Some(Arc::new(keys)));

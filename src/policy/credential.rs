@@ -1,4 +1,7 @@
-//! The credentials of consumers, and the index from a key to the credentials that share it.
+//! The credentials of consumers, and the index from an identifier to the credentials that share it.
+//!
+//! The identifier is the text that the configuration calls `key`: the value of a token's key claim, usually its issuer. Keys
+//! are what a signature is verified with.
 
 use std::{
     collections::HashMap,
@@ -27,7 +30,7 @@ impl Keys {
     pub fn current(&self) -> Option<Arc<KeySet>> {
         match self {
             Self::Fixed(keys) => Some(Arc::clone(keys)),
-            Self::Remote(keys) => keys.keys(),
+            Self::Remote(keys) => keys.current(),
         }
     }
 }
@@ -36,7 +39,7 @@ impl Keys {
 #[derive(Debug)]
 pub struct Credential {
     consumer: Arc<Consumer>,
-    key: HeaderText,
+    identifier: HeaderText,
     algorithm: Option<Algorithm>,
     keys: Keys,
     described: OnceLock<Box<str>>,
@@ -45,8 +48,8 @@ pub struct Credential {
 impl Credential {
     /// Binds keys to a consumer; `algorithm` is the only one that its tokens may be signed with, `None` for every one that
     /// a key serves.
-    pub fn new(consumer: Arc<Consumer>, key: HeaderText, algorithm: Option<Algorithm>, keys: Keys) -> Self {
-        Self { consumer, key, algorithm, keys, described: OnceLock::new() }
+    pub fn new(consumer: Arc<Consumer>, identifier: HeaderText, algorithm: Option<Algorithm>, keys: Keys) -> Self {
+        Self { consumer, identifier, algorithm, keys, described: OnceLock::new() }
     }
 
     /// Whose credential it is.
@@ -54,9 +57,9 @@ impl Credential {
         &self.consumer
     }
 
-    /// The value of the key claim that names the credential.
-    pub fn key(&self) -> &HeaderText {
-        &self.key
+    /// The value of the key claim that names the credential; the configuration calls it `key`. No key material.
+    pub fn identifier(&self) -> &HeaderText {
+        &self.identifier
     }
 
     /// Whether the credential is one for tokens signed with the algorithm, as far as can be said without its keys. An
@@ -66,65 +69,66 @@ impl Credential {
             && !(algorithm.is_symmetric() && matches!(self.keys, Keys::Remote(_)))
     }
 
-    /// Consumer and key as a log shows them. Made once: most log lines are about the few who call often.
+    /// Consumer and identifier as a log shows them. Made once: most log lines are about the few who call often.
     pub fn described(&self) -> &str {
-        self.described
-            .get_or_init(|| format!("consumer {}, credential {:?}", self.consumer, self.key.as_str()).into_boxed_str())
+        self.described.get_or_init(|| {
+            format!("consumer {}, credential {:?}", self.consumer, self.identifier.as_str()).into_boxed_str()
+        })
     }
 
-    /// What its tokens are verified with.
+    /// The keys that its tokens are verified with.
     pub fn keys(&self) -> &Keys {
         &self.keys
     }
 }
 
-/// All credentials, by key. Those that share a key belong to one consumer.
+/// All credentials, by identifier. Those that share one belong to one consumer.
 #[derive(Debug, Default)]
 pub struct Credentials {
     // Only the configuration puts something in, so the hashes need no seed: it would come from the host, which may decline.
-    by_key: HashMap<HeaderText, Vec<Arc<Credential>>, BuildHasherDefault<DefaultHasher>>,
+    by_identifier: HashMap<HeaderText, Vec<Arc<Credential>>, BuildHasherDefault<DefaultHasher>>,
     remote: HashMap<Source, Arc<RemoteKeys>, BuildHasherDefault<DefaultHasher>>,
 }
 
 impl Credentials {
-    /// Adds a credential, unless its key is another consumer's.
-    pub fn add(&mut self, credential: &Arc<Credential>) -> Result<(), KeyTaken> {
-        let sharing = self.by_key.entry(credential.key.clone()).or_default();
+    /// Adds a credential, unless its identifier is another consumer's.
+    pub fn add(&mut self, credential: &Arc<Credential>) -> Result<(), IdentifierTaken> {
+        let sharing = self.by_identifier.entry(credential.identifier.clone()).or_default();
         if sharing.first().is_some_and(|first| !Arc::ptr_eq(&first.consumer, &credential.consumer)) {
-            return Err(KeyTaken);
+            return Err(IdentifierTaken);
         }
         sharing.reserve_exact(1);
         sharing.push(Arc::clone(credential));
         Ok(())
     }
 
-    /// The credentials with a key, in the order of the configuration; none, or all of one consumer.
-    pub fn with_key(&self, key: &str) -> &[Arc<Credential>] {
-        self.by_key.get(key).map_or(&[], Vec::as_slice)
+    /// The credentials with an identifier, in the order of the configuration; none, or all of one consumer.
+    pub fn identified_by(&self, identifier: &str) -> &[Arc<Credential>] {
+        self.by_identifier.get(identifier).map_or(&[], Vec::as_slice)
     }
 
-    /// How many different keys there are.
+    /// How many different identifiers there are.
     pub fn len(&self) -> usize {
-        self.by_key.len()
+        self.by_identifier.len()
     }
 
     /// Whether there is no credential at all.
     pub fn is_empty(&self) -> bool {
-        self.by_key.is_empty()
+        self.by_identifier.is_empty()
     }
 
-    /// The keys of a source, the same for all who ask.
+    /// The key set of a source, the same for all who ask.
     pub fn remote_keys(&mut self, source: Source) -> Arc<RemoteKeys> {
         let keys = self.remote.entry(source).or_insert_with_key(|source| Arc::new(RemoteKeys::new(source.clone())));
         Arc::clone(keys)
     }
 
-    /// All keys that are fetched.
+    /// All key sets that are fetched.
     pub fn remote(&self) -> impl Iterator<Item = &Arc<RemoteKeys>> {
         self.remote.values()
     }
 }
 
-/// The key of a credential is already that of another consumer.
+/// The identifier of a credential is already that of another consumer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct KeyTaken;
+pub struct IdentifierTaken;

@@ -10,7 +10,7 @@ mod settings;
 pub use self::{
     access::Access,
     consumer::{Consumer, Groups},
-    credential::{Credential, Credentials, KeyTaken, Keys},
+    credential::{Credential, Credentials, IdentifierTaken, Keys},
     forwarding::{ClaimHeader, Forwarding, Header},
     reply_format::{ReplyFormat, Template},
     settings::{IDENTITY_HEADERS, Policy, Rule},

@@ -185,7 +185,7 @@ fn write_filter_state(outcome: &Outcome) {
         host::set_filter_state("jwt_auth.consumer", consumer.name());
     }
     if let Outcome::Authenticated(authenticated) = outcome {
-        host::set_filter_state("jwt_auth.credential", authenticated.credential().key().as_str());
+        host::set_filter_state("jwt_auth.credential", authenticated.credential().identifier().as_str());
     }
     host::set_filter_state("jwt_auth.outcome", &outcome.name());
 }

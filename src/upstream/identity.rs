@@ -15,7 +15,7 @@ pub fn headers<'o>(outcome: &'o Outcome) -> IdentityHeaders<'o> {
     match outcome {
         Outcome::Authenticated(authenticated) => {
             let credential = authenticated.credential();
-            of(Some(credential.consumer()), Some(credential.key()), None)
+            of(Some(credential.consumer()), Some(credential.identifier()), None)
         }
         Outcome::Anonymous { consumer, .. } => of(Some(consumer), None, Some("true")),
         Outcome::Preflight | Outcome::Disabled | Outcome::Denied(_) => of(None, None, None),

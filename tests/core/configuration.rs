@@ -156,8 +156,8 @@ fn every_field_is_read_and_null_is_the_same_as_no_field() {
         assert_eq!(policy.anonymous.unwrap().to_string(), r#""a""#);
         assert!(!policy.run_on_preflight);
         assert_eq!(policy.realm.unwrap().as_str(), "api");
-        assert_eq!(credentials.with_key("k").len(), 2);
-        assert!(credentials.with_key("c").is_empty());
+        assert_eq!(credentials.identified_by("k").len(), 2);
+        assert!(credentials.identified_by("c").is_empty());
     }
     let nulls = json!({"realm": null, "anonymous": null, "consumers": null, "header_names": null});
     assert_eq!(faults(&nulls), [""; 0]);

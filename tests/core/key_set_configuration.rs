@@ -43,7 +43,7 @@ fn an_inline_set_is_an_object_or_its_json() {
     let set = json!({"keys": [ed25519(), {"kty": "oct", "k": "AQAB"}, {"kty": "later"}]});
     for jwks in [set.clone(), json!(set.to_string())] {
         let config = read(&json!({"jwks": jwks}));
-        let credential = config.credentials.with_key("https://a.example.com").first().unwrap();
+        let credential = config.credentials.identified_by("https://a.example.com").first().unwrap();
         let Keys::Fixed(keys) = credential.keys() else { panic!("fetched") };
         assert!(keys.len() == 2 && keys.has_kid("1") && keys.serves(Algorithm::HS256));
         let warnings: Vec<String> = config.warnings.iter().map(ToString::to_string).collect();

@@ -110,7 +110,7 @@ struct Worker {
 
 impl Worker {
     fn has(&self, kid: &str) -> bool {
-        self.keys.keys().is_some_and(|keys| keys.has_kid(kid))
+        self.keys.current().is_some_and(|keys| keys.has_kid(kid))
     }
 
     fn advice(&self, need: Need) -> Advice {
@@ -294,7 +294,7 @@ fn an_earlier_source_that_is_configured_again_revives_no_key() {
     assert_eq!(again.advice(Need::Set), Advice::Wait(1));
     answer(&world, std::slice::from_ref(&again), &set(&[]));
     again.fetcher.tick();
-    assert!(!again.has("withdrawn") && again.keys.keys().is_some());
+    assert!(!again.has("withdrawn") && again.keys.current().is_some());
 }
 
 #[test]
@@ -409,7 +409,7 @@ fn a_set_is_dropped_when_it_is_too_old_and_what_it_verified_with_it() {
     tick(&workers);
     answer(&world, &workers, &set(&["1"]));
     tick(&workers);
-    let keys = workers[3].keys.keys().unwrap();
+    let keys = workers[3].keys.current().unwrap();
     let key = Arc::clone(keys.candidates(Algorithm::EdDSA, Some("1")).next().unwrap());
     world.pass(24 * HOUR);
     tick(&workers);
@@ -418,7 +418,7 @@ fn a_set_is_dropped_when_it_is_too_old_and_what_it_verified_with_it() {
     assert!(workers.iter().all(|worker| worker.has("1")) && !key.is_removed());
     world.pass(1);
     tick(&workers);
-    assert!(workers.iter().all(|worker| worker.keys.keys().is_none()) && key.is_removed());
+    assert!(workers.iter().all(|worker| worker.keys.current().is_none()) && key.is_removed());
     // The same set may come back, to all.
     world.pass(2 * SECOND);
     tick(&workers);
@@ -642,13 +642,13 @@ fn an_issuer_that_withdraws_all_keys_is_believed() {
         tick(&workers);
         answer(&world, &workers, &set(&["1"]));
         tick(&workers);
-        let key = Arc::clone(workers[3].keys.keys().unwrap().candidates(Algorithm::EdDSA, None).next().unwrap());
+        let key = Arc::clone(workers[3].keys.current().unwrap().candidates(Algorithm::EdDSA, None).next().unwrap());
         world.pass(10 * MINUTE);
         tick(&workers);
         answer(&world, &workers, &ok(body));
         tick(&workers);
         assert_eq!(world.last_event(), "0 keys, new: true", "{body}");
-        assert!(workers.iter().all(|worker| worker.keys.keys().is_some_and(|keys| keys.is_empty())));
+        assert!(workers.iter().all(|worker| worker.keys.current().is_some_and(|keys| keys.is_empty())));
         assert!(key.is_removed(), "what it verified is verified no longer");
     }
 }

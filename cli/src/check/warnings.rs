@@ -80,7 +80,7 @@ fn policies<'c>(configuration: &'c Configuration, config: &'c Config) -> Vec<Pol
 
 /// The credential that the filter makes of one.
 fn read<'c>(place: &CredentialPlace, config: &'c Config) -> Option<&'c Credential> {
-    config.credentials.with_key(place.key()?).get(place.before).map(AsRef::as_ref)
+    config.credentials.identified_by(place.identifier()?).get(place.before).map(AsRef::as_ref)
 }
 
 /// A secret that is shorter than the hash of an algorithm that it is for (RFC 7518 §3.2).
@@ -113,7 +113,7 @@ fn costly_search(place: &CredentialPlace, config: &Config) -> Option<String> {
     if place.before > 0 {
         return None;
     }
-    let credentials = config.credentials.with_key(place.key()?);
+    let credentials = config.credentials.identified_by(place.identifier()?);
     let cost = |algorithm: Algorithm| {
         let sets = credentials.iter().filter(|it| it.allows(algorithm)).filter_map(|it| it.keys().current());
         sets.fold(0_u32, |sum, set| {

@@ -12,7 +12,7 @@ pub(crate) struct CredentialPlace<'d> {
     pub node: &'d Node,
     consumer: usize,
     index: usize,
-    /// How many credentials with the same key stand before it, which is its place among those that the core knows.
+    /// How many credentials with the same identifier stand before it, which is its place among those that the core knows.
     pub before: usize,
 }
 
@@ -35,7 +35,7 @@ impl Configuration {
 
 impl<'d> CredentialPlace<'d> {
     /// The value of the key claim that names it.
-    pub(crate) fn key(&self) -> Option<&'d str> {
+    pub(crate) fn identifier(&self) -> Option<&'d str> {
         self.node.get("key").and_then(Node::text)
     }
 

@@ -1,7 +1,7 @@
 //! What is shown beside the checks: looked up where the core has found it. Nothing is decided here, and a look-up that
 //! fails shows less.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use jwt_auth_filter::{
     config::Config,
@@ -25,7 +25,7 @@ pub(super) struct Facts<'a> {
     /// The same, if it can be read.
     pub jws: Option<&'a Jws<'a>>,
     /// The value of its key claim.
-    pub key: String,
+    pub identifier: String,
     /// The credentials that the key claim names.
     pub credentials: &'a [Arc<Credential>],
 }
@@ -39,10 +39,10 @@ impl<'a> Facts<'a> {
         token: &'a [u8],
         jws: Option<&'a Jws<'a>>,
     ) -> Self {
-        let key = jws.and_then(|jws| jws.claim_or_header(&policy.key_claim_name)?.string());
-        let key = key.map(|key| key.into_owned()).unwrap_or_default();
-        let credentials = config.credentials_for(policy).with_key(&key);
-        Self { configuration, policy, request, token, jws, key, credentials }
+        let claim = jws.and_then(|jws| jws.claim_or_header(&policy.key_claim_name)?.string());
+        let identifier = claim.map(Cow::into_owned).unwrap_or_default();
+        let credentials = config.credentials_for(policy).identified_by(&identifier);
+        Self { configuration, policy, request, token, jws, identifier, credentials }
     }
 
     /// A claim.
@@ -84,15 +84,15 @@ impl<'a> Facts<'a> {
     /// Whose the credentials are, and in which lines they stand.
     pub(super) fn credential(&self) -> String {
         let credentials = self.configuration.credentials();
-        let of_key = credentials.into_iter().filter(|it| it.key() == Some(&self.key));
-        let lines: Vec<String> = of_key.map(|it| it.node.at.line.to_string()).collect();
+        let own = credentials.into_iter().filter(|it| it.identifier() == Some(&self.identifier));
+        let lines: Vec<String> = own.map(|it| it.node.at.line.to_string()).collect();
         let consumer = self.credentials.first().map(|first| first.consumer().to_string()).unwrap_or_default();
         format!("of consumer {consumer}, in line {}", lines.join(" and "))
     }
 
-    /// A credential of another key that may be meant.
+    /// A credential of another identifier that may be meant.
     pub(super) fn similar_credential(&self) -> String {
-        hints::of_key(&self.key, self.configuration)
+        hints::of_identifier(&self.identifier, self.configuration)
     }
 
     /// The credentials that take the token's algorithm, whether or not they have a key for it.
@@ -104,7 +104,7 @@ impl<'a> Facts<'a> {
     /// The addresses of the key sets that are not there.
     pub(super) fn missing_key_sets(&self) -> String {
         let missing = self.allowing().filter_map(|credential| match credential.keys() {
-            Keys::Remote(keys) if keys.keys().is_none() => Some(keys.source().uri.to_string()),
+            Keys::Remote(keys) if keys.current().is_none() => Some(keys.source().uri.to_string()),
             _ => None,
         });
         let mut uris: Vec<String> = missing.collect();
@@ -141,8 +141,8 @@ impl<'a> Facts<'a> {
     /// The secrets of the credentials, as they stand in the file.
     fn secrets(&self) -> Vec<&str> {
         let credentials = self.configuration.credentials();
-        let of_key = credentials.into_iter().filter(|it| it.key() == Some(&self.key));
-        of_key.filter_map(|it| it.node.get("secret")?.text()).collect()
+        let own = credentials.into_iter().filter(|it| it.identifier() == Some(&self.identifier));
+        own.filter_map(|it| it.node.get("secret")?.text()).collect()
     }
 }
 

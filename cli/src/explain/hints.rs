@@ -23,11 +23,11 @@ pub(super) fn of_form(token: &[u8]) -> String {
     }
 }
 
-/// About a key that no credential has: one that differs in its case or in a slash at its end.
-pub(super) fn of_key(key: &str, configuration: &Configuration) -> String {
-    let same = |other: &str| other.trim_end_matches('/').eq_ignore_ascii_case(key.trim_end_matches('/'));
+/// About an identifier that no credential has: one that differs in its case or in a slash at its end.
+pub(super) fn of_identifier(identifier: &str, configuration: &Configuration) -> String {
+    let same = |other: &str| other.trim_end_matches('/').eq_ignore_ascii_case(identifier.trim_end_matches('/'));
     let similar = configuration.credentials().into_iter().find_map(|credential| {
-        let other = credential.key().filter(|other| same(other))?;
+        let other = credential.identifier().filter(|other| same(other))?;
         Some(format!("; line {} has {other:?}", credential.node.at.line))
     });
     similar.unwrap_or_default()

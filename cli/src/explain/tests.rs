@@ -50,14 +50,14 @@ fn agree(case: &Case) -> Result<Expected, TestCaseError> {
         (Verdict::Refused(_), outcome) => return Err(TestCaseError::fail(format!("refused: {outcome:?}"))),
     }
     let shown = view::json(&explanation);
-    let mut steps = Vec::new();
-    for step in shown["checks"].as_array().unwrap() {
-        steps.push((step["check"].as_str().unwrap(), step["passed"].as_bool().unwrap()));
+    let mut checks = Vec::new();
+    for check in shown["checks"].as_array().unwrap() {
+        checks.push((check["check"].as_str().unwrap(), check["passed"].as_bool().unwrap()));
         // A look-up that finds nothing leaves a gap.
-        let detail = step["detail"].as_str().unwrap();
+        let detail = check["detail"].as_str().unwrap();
         prop_assert!(!detail.is_empty() && detail.trim() == detail && !detail.contains("  "), "{:?}", detail);
     }
-    prop_assert_eq!(steps, expected.steps(case));
+    prop_assert_eq!(checks, expected.shown_checks(case));
     Ok(expected)
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Explanation, Verdict,
-    steps::{Member, Step, TokenView},
+    shown_checks::{ShownCheck, TokenMember, TokenView},
 };
 use crate::time;
 
@@ -18,7 +18,7 @@ const RED: Style = AnsiColor::Red.on_default();
 /// For people.
 pub(super) fn text(explanation: &Explanation, colours: bool) -> String {
     let page = Page { colours };
-    let Explanation { configuration, at, request, token, steps, verdict } = explanation;
+    let Explanation { configuration, at, request, token, checks, verdict } = explanation;
     let moment = time::date(*at as f64).unwrap_or_else(|| at.to_string());
     let mut lines = vec![
         row("Request", &format!("{} {}", request.method.escape_debug(), request.path_alone().escape_debug())),
@@ -33,7 +33,7 @@ pub(super) fn text(explanation: &Explanation, colours: bool) -> String {
         lines.push(String::new());
     }
     lines.push(page.styled(BOLD, "Checks"));
-    lines.extend(steps.iter().map(|step| page.step(step)));
+    lines.extend(checks.iter().map(|check| page.check(check)));
     lines.push(String::new());
     lines.extend(page.verdict(verdict));
     lines.join("\n") + "\n"
@@ -48,12 +48,12 @@ impl Page {
         if self.colours { format!("{style}{text}{style:#}") } else { text.to_owned() }
     }
 
-    fn members(&self, part: &str, members: &[Member]) -> Vec<String> {
+    fn members(&self, part: &str, members: &[TokenMember]) -> Vec<String> {
         let width = members.iter().map(|member| member.name.chars().count()).max().unwrap_or_default();
         let mut part = part;
         members
             .iter()
-            .map(|Member { name, value, date }| {
+            .map(|TokenMember { name, value, date }| {
                 let date = date.as_ref().map(|date| self.styled(DIM, &format!("   {date}"))).unwrap_or_default();
                 let line = format!("  {part:<7} {name:<width$}  {value}{date}");
                 part = "";
@@ -62,7 +62,7 @@ impl Page {
             .collect()
     }
 
-    fn step(&self, Step { name, passed, detail }: &Step) -> String {
+    fn check(&self, ShownCheck { name, passed, detail }: &ShownCheck) -> String {
         let mark = if *passed { self.styled(GREEN, "✓") } else { self.styled(RED, "✗") };
         format!("  {mark} {name:<11} {detail}")
     }
@@ -99,12 +99,12 @@ fn headers(reply: &Reply) -> Vec<(&'static str, String)> {
 
 /// For programs.
 pub(super) fn json(explanation: &Explanation) -> Value {
-    let Explanation { configuration, at, request, token, steps, verdict } = explanation;
+    let Explanation { configuration, at, request, token, checks, verdict } = explanation;
     let token = token.as_ref().map(|TokenView { header, claims }| {
         json!({ "header": object(header), "claims": object(claims), "dates": dates(claims) })
     });
-    let steps: Vec<Value> =
-        steps.iter().map(|it| json!({ "check": it.name, "passed": it.passed, "detail": it.detail })).collect();
+    let checks: Vec<Value> =
+        checks.iter().map(|it| json!({ "check": it.name, "passed": it.passed, "detail": it.detail })).collect();
     let verdict = match verdict {
         Verdict::Passes { who, set, removed, shortened, hides_token } => {
             let set: Map<String, Value> =
@@ -123,16 +123,16 @@ pub(super) fn json(explanation: &Explanation) -> Value {
         "at": at,
         "request": { "method": request.method, "path": request.path_alone() },
         "token": token,
-        "checks": steps,
+        "checks": checks,
         "verdict": verdict,
     })
 }
 
-fn object(members: &[Member]) -> Map<String, Value> {
+fn object(members: &[TokenMember]) -> Map<String, Value> {
     members.iter().map(|member| (member.name.clone(), parsed(&member.value))).collect()
 }
 
-fn dates(members: &[Member]) -> Map<String, Value> {
+fn dates(members: &[TokenMember]) -> Map<String, Value> {
     members.iter().filter_map(|member| Some((member.name.clone(), member.date.as_deref()?.into()))).collect()
 }
 

@@ -190,8 +190,8 @@ impl Expected {
         }
     }
 
-    /// The steps that are shown, each with whether it has passed.
-    pub(super) fn steps(&self, case: &Case) -> Vec<(&'static str, bool)> {
+    /// The checks that are shown, each with whether it has passed.
+    pub(super) fn shown_checks(&self, case: &Case) -> Vec<(&'static str, bool)> {
         let rule = case.rule.is_some().then_some(("rule", true));
         let checks = match (self, case.in_force()) {
             (Self::Exempt(name), _) => vec![(*name, true)],
@@ -203,26 +203,26 @@ impl Expected {
     }
 
     fn checks(&self, policy: &Policy) -> Vec<(&'static str, bool)> {
-        let mut steps = Vec::new();
+        let mut checks = Vec::new();
         for check in Check::ALL {
             match self.failure().filter(|failure| failure.check == check) {
                 Some(Failure { times, .. }) if check == Check::Times => {
                     let failed = |name: &str| times[usize::from(name == "nbf")];
-                    steps.extend(shown(policy, check).into_iter().map(|name| (name, !failed(name))));
+                    checks.extend(shown(policy, check).into_iter().map(|name| (name, !failed(name))));
                     break;
                 }
                 Some(_) => {
-                    steps.push((check.name(), false));
+                    checks.push((check.name(), false));
                     break;
                 }
-                None => steps.extend(shown(policy, check).into_iter().map(|name| (name, true))),
+                None => checks.extend(shown(policy, check).into_iter().map(|name| (name, true))),
             }
         }
-        steps
+        checks
     }
 }
 
-/// The steps that are shown of a check that has passed.
+/// The names that are shown for a check that has passed.
 fn shown(policy: &Policy, check: Check) -> Vec<&'static str> {
     let some = |is: bool, name: &'static str| if is { vec![name] } else { vec![] };
     match check {

@@ -34,9 +34,9 @@ pub(super) const DISCOVERY: Field = Field::optional(
     r#"{"uri": "https://auth.example.com/.well-known/openid-configuration", "cluster": "auth"}"#,
 );
 
-const TIMEOUT: (Millis, Millis) = (10, 60_000);
-const CACHE_DURATION: (Millis, Millis) = (1_000, 7 * 24 * 3_600_000);
-const STALE_DURATION: (Millis, Millis) = (1_000, 30 * 24 * 3_600_000);
+const TIMEOUT: (Milliseconds, Milliseconds) = (10, 60_000);
+const CACHE_DURATION: (Milliseconds, Milliseconds) = (1_000, 7 * 24 * 3_600_000);
+const STALE_DURATION: (Milliseconds, Milliseconds) = (1_000, 30 * 24 * 3_600_000);
 
 const SOURCE_FIELDS: &[Field] = &[
     Field::required("uri", Shape::Uri, "What is fetched.", r#""https://auth.example.com/.well-known/jwks.json""#),
@@ -77,9 +77,10 @@ const SOURCE_FIELDS: &[Field] = &[
     ),
 ];
 
-type Millis = u64;
+/// A length of time.
+type Milliseconds = u64;
 
-const fn duration_shape((minimum, maximum): (Millis, Millis)) -> Shape {
+const fn duration_shape((minimum, maximum): (Milliseconds, Milliseconds)) -> Shape {
     Shape::Duration { minimum, maximum }
 }
 
@@ -227,10 +228,10 @@ fn uri(value: Value) -> Result<Uri, Problem> {
 }
 
 /// Reads a time: a number of seconds, or a number and its unit as text.
-fn duration((minimum, maximum): (Millis, Millis)) -> impl Fn(Value) -> Result<Duration, Problem> {
+fn duration((minimum, maximum): (Milliseconds, Milliseconds)) -> impl Fn(Value) -> Result<Duration, Problem> {
     move |value| {
         let expected = || {
-            let seconds = |millis: Millis| millis as f64 / 1000.0;
+            let seconds = |millis: Milliseconds| millis as f64 / 1000.0;
             format!("a time such as \"5s\", \"10m\" or \"24h\", from {}s to {}s", seconds(minimum), seconds(maximum))
         };
         let seconds = match &value {
@@ -240,7 +241,7 @@ fn duration((minimum, maximum): (Millis, Millis)) -> impl Fn(Value) -> Result<Du
         };
         let millis = seconds.map(|seconds| (seconds * 1000.0).round());
         match millis.filter(|millis| (minimum as f64..=maximum as f64).contains(millis)) {
-            Some(millis) => Ok(Duration::from_millis(millis as Millis)),
+            Some(millis) => Ok(Duration::from_millis(millis as Milliseconds)),
             None => Err(Problem::new(format!("{} that is no such time", in_words(&value)), expected())),
         }
     }

@@ -18,13 +18,13 @@ use super::{
 use crate::{configurations::Configuration, time};
 
 /// A check and how it went.
-pub(super) struct Step {
+pub(super) struct ShownCheck {
     pub name: &'static str,
     pub passed: bool,
     pub detail: String,
 }
 
-impl Step {
+impl ShownCheck {
     fn passed(name: &'static str, detail: impl Into<String>) -> Self {
         Self { name, passed: true, detail: detail.into() }
     }
@@ -36,12 +36,12 @@ impl Step {
 
 /// What stands in a token. Nothing of it is known to be true.
 pub(super) struct TokenView {
-    pub header: Vec<Member>,
-    pub claims: Vec<Member>,
+    pub header: Vec<TokenMember>,
+    pub claims: Vec<TokenMember>,
 }
 
 /// A member of a token's header or claims.
-pub(super) struct Member {
+pub(super) struct TokenMember {
     pub name: String,
     /// As JSON.
     pub value: String,
@@ -52,22 +52,22 @@ pub(super) struct Member {
 /// The claims that hold a date (RFC 7519 §4.1, OpenID Connect Core §2 and §5.1).
 const DATES: [&str; 5] = ["exp", "nbf", "iat", "auth_time", "updated_at"];
 
-/// The steps of a decision, and the token if one was looked at and can be read.
+/// The checks of a decision, and the token if one was looked at and can be read.
 pub(super) fn of(
     config: &Config,
     configuration: &Configuration,
     decision: &Decision,
     request: &GivenRequest,
     at: u64,
-) -> (Option<TokenView>, Vec<Step>) {
+) -> (Option<TokenView>, Vec<ShownCheck>) {
     let rule = rule(config, decision, request);
     let exempt = match &decision.outcome {
         Outcome::Preflight => {
-            Step::passed("preflight", "a preflight request needs no token, because run_on_preflight is false")
+            ShownCheck::passed("preflight", "a preflight request needs no token, because run_on_preflight is false")
         }
-        Outcome::Disabled => Step::passed("disabled", "the rule asks for no token"),
+        Outcome::Disabled => ShownCheck::passed("disabled", "the rule asks for no token"),
         Outcome::Denied(Denial { reason: reason @ Reason::ForbiddenHeader(_), .. }) => {
-            Step::failed(reason.check().name(), reason.to_string())
+            ShownCheck::failed(reason.check().name(), reason.to_string())
         }
         _ => {
             let (token, checks) = checked(config, configuration, decision, request, at);
@@ -78,15 +78,15 @@ pub(super) fn of(
 }
 
 /// Which rule the decision was made by, where there are any.
-fn rule(config: &Config, decision: &Decision, request: &GivenRequest) -> Option<Step> {
+fn rule(config: &Config, decision: &Decision, request: &GivenRequest) -> Option<ShownCheck> {
     let named = |name: &Option<String>| name.as_ref().map_or_else(|| "none given".to_owned(), |it| format!("{it:?}"));
     let places = format!("route {}, service {}", named(&request.route), named(&request.cluster));
     let is_known = request.route.is_some() || request.cluster.is_some();
     let how = if is_known { "" } else { "; --route and --service give them" };
     match config.rules.iter().position(|rule| std::ptr::eq(&rule.policy, decision.policy)) {
-        Some(at) => Some(Step::passed("rule", format!("rules[{at}], for {places}"))),
+        Some(at) => Some(ShownCheck::passed("rule", format!("rules[{at}], for {places}"))),
         None if config.rules.is_empty() => None,
-        None => Some(Step::passed("rule", format!("none matches, for {places}{how}"))),
+        None => Some(ShownCheck::passed("rule", format!("none matches, for {places}{how}"))),
     }
 }
 
@@ -97,7 +97,7 @@ fn checked(
     decision: &Decision,
     request: &GivenRequest,
     at: u64,
-) -> (Option<TokenView>, Vec<Step>) {
+) -> (Option<TokenView>, Vec<ShownCheck>) {
     let policy = decision.policy;
     let carriers = Carriers::fetch(request, &policy.token_places);
     let token = carriers.token(&policy.token_places).unwrap_or_default();
@@ -115,7 +115,7 @@ struct Checks<'a> {
 }
 
 impl Checks<'_> {
-    fn of(&self, outcome: &Outcome) -> Vec<Step> {
+    fn of(&self, outcome: &Outcome) -> Vec<ShownCheck> {
         let failure = outcome.failure();
         let is_passed = |check: &Check| failure.is_none_or(|reason| *check < reason.check());
         let passed = Check::ALL.into_iter().filter(is_passed).flat_map(|check| self.passed(check));
@@ -125,7 +125,7 @@ impl Checks<'_> {
 
     /// A check that has passed, with what it has found. None is shown that the policy does not ask for, or that finds
     /// something only when it fails.
-    fn passed(&self, check: Check) -> Vec<Step> {
+    fn passed(&self, check: Check) -> Vec<ShownCheck> {
         let facts = &self.facts;
         let policy = facts.policy;
         let restricts_access = policy.access.allow.is_some() || !policy.access.deny.is_empty();
@@ -134,7 +134,7 @@ impl Checks<'_> {
             Check::Token => Some(format!("in {}", facts.places())),
             Check::Form => Some("header, claims and signature, all well-formed".to_owned()),
             Check::KnownAlgorithm => Some(facts.algorithm_name().to_owned()),
-            Check::KeyClaim => Some(format!("{} is {:?}", policy.key_claim_name, facts.key)),
+            Check::KeyClaim => Some(format!("{} is {:?}", policy.key_claim_name, facts.identifier)),
             Check::Credential => Some(facts.credential()),
             Check::Algorithm => Some(format!("the credential takes {}", facts.algorithm_name())),
             Check::Signature => {
@@ -146,11 +146,11 @@ impl Checks<'_> {
             Check::Access => restricts_access.then(|| "allow and deny let the consumer through".to_owned()),
             Check::RequiredClaims => (!policy.required_claims.is_empty()).then(|| "required_claims are met".to_owned()),
         };
-        detail.map(|detail| Step::passed(check.name(), detail)).into_iter().collect()
+        detail.map(|detail| ShownCheck::passed(check.name(), detail)).into_iter().collect()
     }
 
     /// The check that has failed, and why.
-    fn failed(&self, reason: &Reason) -> Vec<Step> {
+    fn failed(&self, reason: &Reason) -> Vec<ShownCheck> {
         let facts = &self.facts;
         let name = &facts.policy.key_claim_name;
         let detail = match reason {
@@ -161,9 +161,9 @@ impl Checks<'_> {
             Reason::UnsupportedHeader(name) => {
                 format!("the header {name} asks for one that the filter does not have")
             }
-            Reason::NoKey => format!("no {name} in claims or header"),
-            Reason::InvalidKey => format!("{name} is empty or not a string"),
-            Reason::UnknownKey(_) => format!("none has this key{}", facts.similar_credential()),
+            Reason::NoKeyClaim => format!("no {name} in claims or header"),
+            Reason::InvalidKeyClaim => format!("{name} is empty or not a string"),
+            Reason::UnknownIdentifier(_) => format!("none has this key{}", facts.similar_credential()),
             Reason::KeySetUnavailable(_) => {
                 let uris = facts.missing_key_sets();
                 format!("the filter fetches it from {uris}, and nothing is fetched here; give it with --jwks")
@@ -184,18 +184,18 @@ impl Checks<'_> {
             Reason::InsufficientClaims(required) => format!("{required}: not met"),
             Reason::ForbiddenHeader(_) | Reason::VerificationBudget | Reason::NotAllowed => reason.to_string(),
         };
-        vec![Step::failed(reason.check().name(), detail)]
+        vec![ShownCheck::failed(reason.check().name(), detail)]
     }
 
-    /// The time claims that the policy asks for, a step for each: one check finds the faults of all.
-    fn times(&self, faults: ClaimFaults) -> Vec<Step> {
+    /// The time claims that the policy asks for, a check for each: one check finds the faults of all.
+    fn times(&self, faults: ClaimFaults) -> Vec<ShownCheck> {
         let asked = self.facts.policy.time_checks;
         let claims = [("exp", asked.exp, faults.exp), ("nbf", asked.nbf, faults.nbf)];
-        let step = |(name, _, fault): (&'static str, bool, Option<ClaimFault>)| match fault {
-            None => Step::passed(name, self.when(name)),
-            Some(fault) => Step::failed(name, format!("{fault} ({})", self.when(name))),
+        let check = |(name, _, fault): (&'static str, bool, Option<ClaimFault>)| match fault {
+            None => ShownCheck::passed(name, self.when(name)),
+            Some(fault) => ShownCheck::failed(name, format!("{fault} ({})", self.when(name))),
         };
-        claims.into_iter().filter(|(_, is_asked, _)| *is_asked).map(step).collect()
+        claims.into_iter().filter(|(_, is_asked, _)| *is_asked).map(check).collect()
     }
 
     /// A time claim as a date.
@@ -210,17 +210,17 @@ impl Checks<'_> {
 }
 
 /// That the anonymous consumer may not call, for whom the caller was to be taken after the failure.
-fn anonymous_refused(outcome: &Outcome) -> Option<Step> {
+fn anonymous_refused(outcome: &Outcome) -> Option<ShownCheck> {
     let Outcome::Denied(Denial { reason, consumer: Some(consumer), before_anonymous: Some(_) }) = outcome else {
         return None;
     };
-    Some(Step::failed(reason.check().name(), format!("the anonymous consumer {consumer} is not allowed")))
+    Some(ShownCheck::failed(reason.check().name(), format!("the anonymous consumer {consumer} is not allowed")))
 }
 
-fn members(members: &Members, at: u64) -> Vec<Member> {
+fn members(members: &Members, at: u64) -> Vec<TokenMember> {
     let member = |(name, value): (&str, Raw)| {
         let date = DATES.contains(&name).then(|| value.number().map(|time| when(time, at))).flatten();
-        Member { name: printable(name), value: printable(value.text()), date }
+        TokenMember { name: printable(name), value: printable(value.text()), date }
     };
     members.iter().map(member).collect()
 }
