@@ -285,7 +285,8 @@ impl<V: Verifier> Authenticator<V> {
         let Some(first) = credentials.first() else { return Err(Reason::UnknownKey(UntrustedText::new(&key)).into()) };
 
         let kid = jws.header.get("kid").and_then(Raw::string);
-        for credential in credentials.iter().filter(|credential| credential.allows(algorithm)) {
+        for credential in credentials {
+            let Some(algorithm) = credential.algorithm_for(algorithm) else { continue };
             let Some(keys) = search.keys(credential, kid.as_deref()) else { continue };
             search.fits |= keys.serves(algorithm);
             let verifies = |key: &VerificationKey| {

@@ -47,7 +47,8 @@ impl VerificationKey {
 
     /// Whether the key may verify signatures of the algorithm.
     pub fn serves(&self, algorithm: Algorithm) -> bool {
-        self.algorithm.is_none_or(|own| own == algorithm) && self.key.fits(algorithm)
+        let asked = self.algorithm.map_or(Some(algorithm), |own| own.common(algorithm));
+        asked.is_some_and(|algorithm| self.key.fits(algorithm))
     }
 
     /// Whether the key was taken out of its set. What was verified with it is verified no longer.
@@ -270,7 +271,11 @@ mod tests {
     fn a_key_serves_its_own_alg_or_what_its_type_allows() {
         let set = set(&[jwk(ED25519, ""), jwk(P256, r#","alg":"ES256""#)]);
         for algorithm in Algorithm::ALL {
-            assert_eq!(set.serves(algorithm), [Algorithm::EdDSA, Algorithm::ES256].contains(&algorithm), "{algorithm}");
+            assert_eq!(
+                set.serves(algorithm),
+                [Algorithm::EdDSA, Algorithm::Ed25519, Algorithm::ES256].contains(&algorithm),
+                "{algorithm}"
+            );
         }
         let rsa = format!(r#""kty":"RSA","e":"AQAB","n":"{}w""#, "_".repeat(341));
         let set = super::tests::set(&[jwk(&rsa, r#","alg":"PS256""#)]);

@@ -25,12 +25,13 @@ macro_rules! case {
     };
 }
 
-const CASES: [(&str, &str, &str); 5] = [
+const CASES: [(&str, &str, &str); 6] = [
     case!("01-empty-key_ops-oth"),
     case!("02-null-members"),
     case!("03-ec-short-coordinate"),
     case!("04-padded-n"),
     case!("05-spiffe-jwt-svid"),
+    case!("06-rfc9864-key"),
 ];
 
 fn passes(config: &Json, token: &str) -> bool {
@@ -121,4 +122,35 @@ fn a_coordinate_is_read_as_the_number_that_it_is() {
     assert_eq!(read(&[&[0], x.as_slice()].concat()), 1);
     assert_eq!(read(&[&[1], x.as_slice()].concat()), 0);
     assert_eq!(read(&x[1..]), 0, "another point, which is not on the curve");
+}
+
+/// What a credential says of the algorithm, what its key says, the token's algorithm and its key: does it pass?
+fn passes_by_names(credential: Option<&str>, key: Option<&str>, token: &Json) -> bool {
+    let examples: Json = serde_json::from_str(include_str!("rfc_9864.json")).unwrap();
+    // Both keys, so that it is the names that choose among them.
+    let keys = ["Ed25519", "Ed448"].map(|name| {
+        let mut jwk = examples["keys"][name].clone();
+        jwk["alg"] = json!(key.filter(|own| *own == "EdDSA" || *own == name));
+        jwk
+    });
+    let credential = json!({"key": "k", "algorithm": credential, "jwks": {"keys": keys}});
+    let config = json!({"consumers": [{"username": "u", "jwt_secrets": [credential]}]});
+    passes(&config, token["token"].as_str().unwrap())
+}
+
+#[test]
+fn a_name_of_rfc_9864_is_for_its_curve_and_eddsa_for_both() {
+    let examples: Json = serde_json::from_str(include_str!("rfc_9864.json")).unwrap();
+    let names = [None, Some("EdDSA"), Some("Ed25519"), Some("Ed448")];
+    for token in examples["tokens"].as_array().unwrap() {
+        let (alg, curve) = (token["alg"].as_str().unwrap(), token["key"].as_str().unwrap());
+        for credential in names {
+            for key in names {
+                let expected =
+                    [Some(alg), credential].into_iter().flatten().all(|name| name == "EdDSA" || name == curve);
+                let passed = passes_by_names(credential, key, token);
+                assert_eq!(passed, expected, "credential {credential:?}, key {key:?}, {alg} signed with {curve}");
+            }
+        }
+    }
 }

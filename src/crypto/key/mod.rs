@@ -35,9 +35,9 @@ pub enum Key {
     P384(Box<p384::ecdsa::VerifyingKey>),
     /// A point on P-521, for ES512.
     P521(Box<p521::ecdsa::VerifyingKey>),
-    /// For EdDSA (RFC 8037).
+    /// For EdDSA (RFC 8037) and Ed25519 (RFC 9864).
     Ed25519(ed25519_compact::PublicKey),
-    /// For EdDSA (RFC 8037).
+    /// For EdDSA (RFC 8037) and Ed448 (RFC 9864).
     Ed448(Box<ed448_goldilocks::VerifyingKey>),
     /// For ML-DSA-44 (FIPS 204).
     MlDsa44(Box<MLDSA44PublicKey>),
@@ -142,7 +142,8 @@ impl Key {
             Self::P256(_) => algorithm == ES256,
             Self::P384(_) => algorithm == ES384,
             Self::P521(_) => algorithm == ES512,
-            Self::Ed25519(_) | Self::Ed448(_) => algorithm == EdDSA,
+            Self::Ed25519(_) => matches!(algorithm, EdDSA | Ed25519),
+            Self::Ed448(_) => matches!(algorithm, EdDSA | Ed448),
             Self::MlDsa44(_) => algorithm == MlDsa44,
             Self::MlDsa65(_) => algorithm == MlDsa65,
             Self::MlDsa87(_) => algorithm == MlDsa87,
@@ -187,9 +188,9 @@ impl Key {
                 .is_ok_and(|signature| key.verify(message, &signature).is_ok()),
             (Self::P521(key), ES512) => p521::ecdsa::Signature::from_slice(signature)
                 .is_ok_and(|signature| key.verify(message, &signature).is_ok()),
-            (Self::Ed25519(key), EdDSA) => ed25519_compact::Signature::from_slice(signature)
+            (Self::Ed25519(key), EdDSA | Ed25519) => ed25519_compact::Signature::from_slice(signature)
                 .is_ok_and(|signature| key.verify(message, &signature).is_ok()),
-            (Self::Ed448(key), EdDSA) => ed448_goldilocks::Signature::try_from(signature)
+            (Self::Ed448(key), EdDSA | Ed448) => ed448_goldilocks::Signature::try_from(signature)
                 .is_ok_and(|signature| is_canonical(&signature) && key.verify_raw(&signature, message).is_ok()),
             (Self::MlDsa44(key), MlDsa44) => key.public_key().as_ref().verify(message, signature).is_ok(),
             (Self::MlDsa65(key), MlDsa65) => key.public_key().as_ref().verify(message, signature).is_ok(),
