@@ -114,6 +114,11 @@ impl Key {
             let jwk = Value::parse(text).map_err(|_| KeyError::Malformed("JWK"))?;
             return Self::from_jwk(&jwk);
         }
+        Self::from_pem(text)
+    }
+
+    /// Reads a public key from PEM (`PUBLIC KEY`, `RSA PUBLIC KEY`, `CERTIFICATE`).
+    pub fn from_pem(text: &str) -> Result<Self, KeyError> {
         let block = pem::Block::parse(text)?;
         match block.label {
             "PUBLIC KEY" => spki::public_key(&block.der),
@@ -225,6 +230,20 @@ impl Key {
             Self::P384(key) => key.to_public_key_der().ok().map(|der| Cow::Owned(der.into_vec())),
             Self::P521(key) => key.to_public_key_der().ok().map(|der| Cow::Owned(der.into_vec())),
             _ => None,
+        }
+    }
+
+    /// The `kty` of such keys as JWK, and the `crv` of those on a curve.
+    fn jwk_type(&self) -> (&'static str, Option<&'static str>) {
+        match self {
+            Self::Secret(_) => ("oct", None),
+            Self::Rsa(_) => ("RSA", None),
+            Self::P256(_) => ("EC", Some("P-256")),
+            Self::P384(_) => ("EC", Some("P-384")),
+            Self::P521(_) => ("EC", Some("P-521")),
+            Self::Ed25519(_) => ("OKP", Some("Ed25519")),
+            Self::Ed448(_) => ("OKP", Some("Ed448")),
+            Self::MlDsa44(_) | Self::MlDsa65(_) | Self::MlDsa87(_) => ("AKP", None),
         }
     }
 
