@@ -7,8 +7,6 @@ use clap_complete::Shell;
 use jwt_auth_filter::crypto::Algorithm;
 use serde_json::Value;
 
-use crate::signing_key::KeyKind;
-
 /// Checks configurations of the JWT filter, explains its decisions, and makes tokens to try it with. Works offline.
 #[derive(Debug, Parser)]
 #[command(name = "jwt-auth", version = env!("JWT_AUTH_VERSION"), propagate_version = true)]
@@ -223,8 +221,8 @@ pub(crate) struct TokenArguments {
 #[derive(Debug, Args)]
 pub(crate) struct KeygenArguments {
     /// The algorithm that the key is for; Ed25519 and Ed448 are the two curves of EdDSA
-    #[arg(value_name = "ALG", value_parser = key_kind)]
-    pub algorithm: KeyKind,
+    #[arg(value_name = "ALG", value_parser = algorithm)]
+    pub algorithm: Algorithm,
 
     /// The length of an RSA key, 2048 to 8192; without it, 2048
     #[arg(long, value_parser = clap::value_parser!(u16).range(2048..=8192))]
@@ -243,14 +241,6 @@ fn command_name(name: &str) -> Result<String, String> {
 
 fn algorithm(name: &str) -> Result<Algorithm, String> {
     name.parse().map_err(|_| format!("expected one of {}", Algorithm::ALL.map(Algorithm::name).join(", ")))
-}
-
-fn key_kind(name: &str) -> Result<KeyKind, String> {
-    match name {
-        "Ed25519" => Ok(KeyKind::For(Algorithm::EdDSA)),
-        "Ed448" => Ok(KeyKind::Ed448),
-        name => algorithm(name).map(KeyKind::For).map_err(|expected| expected + ", Ed25519, Ed448"),
-    }
 }
 
 /// `name=value`, the value as JSON if it is JSON, else as a text.

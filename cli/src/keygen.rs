@@ -8,12 +8,12 @@ use serde_json::Value;
 use crate::{
     cli::KeygenArguments,
     output,
-    signing_key::{self, KeyKind, SigningKey},
+    signing_key::{self, SigningKey},
 };
 
 /// Makes a key and prints it: what signs, then what verifies in both of its forms.
 pub(crate) fn run(arguments: &KeygenArguments) -> ExitCode {
-    let is_rsa = matches!(arguments.algorithm, KeyKind::For(RS256 | RS384 | RS512 | PS256 | PS384 | PS512));
+    let is_rsa = matches!(arguments.algorithm, RS256 | RS384 | RS512 | PS256 | PS384 | PS512);
     if arguments.bits.is_some() && !is_rsa {
         return output::fail("--bits is for RSA keys: RS256 to RS512, PS256 to PS512");
     }
@@ -27,8 +27,9 @@ pub(crate) fn run(arguments: &KeygenArguments) -> ExitCode {
 fn text(key: &dyn SigningKey, arguments: &KeygenArguments) -> Option<String> {
     let mut jwk = key.jwk();
     let algorithm = match arguments.algorithm {
-        KeyKind::For(algorithm) => algorithm.name(),
-        KeyKind::Ed448 => "EdDSA",
+        // The name that every verifier knows; not all know those of RFC 9864.
+        Ed25519 | Ed448 => EdDSA.name(),
+        algorithm => algorithm.name(),
     };
     if let Value::Object(jwk) = &mut jwk {
         jwk.extend([("alg".to_owned(), algorithm.into()), ("use".to_owned(), "sig".into())]);

@@ -30,21 +30,8 @@ pub(crate) trait SigningKey {
     fn jwk(&self) -> Value;
 }
 
-/// What a key can be made for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum KeyKind {
-    /// The usual key of an algorithm; Ed25519 for EdDSA.
-    For(Algorithm),
-    /// The other curve of EdDSA.
-    Ed448,
-}
-
 /// Makes a key. `bits` are the length of an RSA modulus.
-pub(crate) fn generate(kind: KeyKind, bits: u16) -> Option<Box<dyn SigningKey>> {
-    let algorithm = match kind {
-        KeyKind::For(algorithm) => algorithm,
-        KeyKind::Ed448 => return Some(Box::new(ed448_goldilocks::SigningKey::generate())),
-    };
+pub(crate) fn generate(algorithm: Algorithm, bits: u16) -> Option<Box<dyn SigningKey>> {
     Some(match algorithm {
         HS256 => Box::new(Secret::random(<[u8; 32]>::generate())),
         HS384 => Box::new(Secret::random(<[u8; 48]>::generate())),
@@ -55,7 +42,8 @@ pub(crate) fn generate(kind: KeyKind, bits: u16) -> Option<Box<dyn SigningKey>> 
         ES256 => Box::new(p256::ecdsa::SigningKey::generate()),
         ES384 => Box::new(p384::ecdsa::SigningKey::generate()),
         ES512 => Box::new(p521::ecdsa::SigningKey::generate()),
-        EdDSA => Box::new(ed25519_compact::KeyPair::generate()),
+        EdDSA | Ed25519 => Box::new(ed25519_compact::KeyPair::generate()),
+        Ed448 => Box::new(ed448_goldilocks::SigningKey::generate()),
         MlDsa44 => Box::new(ml_dsa::SigningKey::<ml_dsa::MlDsa44>::generate()),
         MlDsa65 => Box::new(ml_dsa::SigningKey::<ml_dsa::MlDsa65>::generate()),
         MlDsa87 => Box::new(ml_dsa::SigningKey::<ml_dsa::MlDsa87>::generate()),
@@ -238,11 +226,11 @@ ecdsa!(p521, ES512, "P-521");
 
 impl SigningKey for ed25519_compact::KeyPair {
     fn algorithms(&self) -> &'static [Algorithm] {
-        &[EdDSA]
+        &[EdDSA, Ed25519]
     }
 
     fn sign(&self, algorithm: Algorithm, message: &[u8]) -> Option<Vec<u8>> {
-        (algorithm == EdDSA).then(|| self.sk.sign(message, None).to_vec())
+        matches!(algorithm, EdDSA | Ed25519).then(|| self.sk.sign(message, None).to_vec())
     }
 
     fn private_text(&self) -> Option<String> {
@@ -260,11 +248,11 @@ impl SigningKey for ed25519_compact::KeyPair {
 
 impl SigningKey for ed448_goldilocks::SigningKey {
     fn algorithms(&self) -> &'static [Algorithm] {
-        &[EdDSA]
+        &[EdDSA, Ed448]
     }
 
     fn sign(&self, algorithm: Algorithm, message: &[u8]) -> Option<Vec<u8>> {
-        (algorithm == EdDSA).then(|| self.sign_raw(message).to_bytes().to_vec())
+        matches!(algorithm, EdDSA | Ed448).then(|| self.sign_raw(message).to_bytes().to_vec())
     }
 
     fn private_text(&self) -> Option<String> {

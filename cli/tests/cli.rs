@@ -1671,7 +1671,7 @@ fn a_key_set_is_taken_from_a_file_and_never_fetched() {
     let huge = format!("{{\"keys\": []{}}}", " ".repeat(512 << 10));
     for (content, problem) in [
         (huge, format!("524300 bytes; the filter takes key sets of up to 524288; {expected}")),
-        (jwk.to_string(), format!("no key set: no object with a list 'keys'; {expected}")),
+        (jwk.to_string(), format!("no key set: no object with a list 'keys', and no map of certificates; {expected}")),
         ("-----BEGIN PUBLIC KEY-----".to_owned(), format!("no JSON: invalid number at line 1 column 2; {expected}")),
     ] {
         let (config, set) = (file("remote.json", remote.to_string()), file("no-set.json", content));

@@ -286,7 +286,8 @@ impl<V: Verifier> Authenticator<V> {
         let first = credentials.first().ok_or_else(unknown)?;
 
         let kid = jws.header.get("kid").and_then(Raw::string);
-        for credential in credentials.iter().filter(|credential| credential.allows(algorithm)) {
+        for credential in credentials {
+            let Some(algorithm) = credential.algorithm_for(algorithm) else { continue };
             let Some(keys) = search.keys(credential, kid.as_deref()) else { continue };
             search.fits |= keys.serves(algorithm);
             let verifies = |key: &VerificationKey| {

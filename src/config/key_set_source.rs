@@ -10,14 +10,15 @@ use super::{
 use crate::{
     crypto::Algorithm,
     encoding::json::Value,
-    jwks::{KeySet, KeySetError, MAX_BYTES, MAX_KEYS, Origin, RemoteKeys, Source, Uri},
+    jwks::{KeyPlace, KeySet, KeySetError, MAX_BYTES, MAX_KEYS, Origin, RemoteKeys, Source, Uri},
     policy::{Credentials, Keys},
 };
 
 pub(super) const JWKS: Field = Field::optional(
     "jwks",
     Shape::KeySet,
-    "A JWK set: the keys that the credential's tokens may be signed with. It may hold `oct` keys too.",
+    "A JWK set: the keys that the credential's tokens may be signed with. It may hold `oct` keys too. A map of \
+     certificates or public keys in PEM, each by its `kid`, is taken as well.",
     r#"{"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "1", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#,
 );
 pub(super) const REMOTE_JWKS: Field = Field::optional(
@@ -173,9 +174,13 @@ fn key_set(
             faults.report(keys, Problem::new(format!("{count} keys"), format!("at most {MAX_KEYS}")))
         }
         KeySetError::Keys(faulty) => {
-            for (at, error) in faulty {
+            for (key, error) in faulty {
                 let problem = Problem::new(error.to_string(), "a key that can verify, weak or private ones excluded");
-                faults.report(Place::Item(&keys, at), problem);
+                let key = match &key {
+                    KeyPlace::Listed(at) => Place::Item(&keys, *at),
+                    KeyPlace::Mapped(kid) => Place::Field(&place, kid),
+                };
+                faults.report(key, problem);
             }
             Reported
         }
@@ -183,8 +188,7 @@ fn key_set(
     if let Some(text) = parsed.passed_over_in_words() {
         faults.warn(place, text);
     }
-    let any = Algorithm::ALL.into_iter().any(|any| algorithm.is_none_or(|own| own == any) && parsed.set.serves(any));
-    if !any {
+    if !algorithm.map_or(!parsed.set.is_empty(), |own| parsed.set.serves(own)) {
         let expected = algorithm.map_or("a key that can verify".to_owned(), |own| format!("one for {own}"));
         return Err(faults.report(keys, Problem::new("no key that can be used", expected)));
     }

@@ -5,7 +5,7 @@ use base64::{
     alphabet::URL_SAFE,
     engine::{
         DecodePaddingMode,
-        general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD},
+        general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD, URL_SAFE_NO_PAD},
     },
 };
 
@@ -22,6 +22,12 @@ pub fn decode_url_or_padded(text: &str) -> Option<Vec<u8>> {
         GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
     );
     EITHER_PADDING.decode(text).ok()
+}
+
+/// Decodes the base64 of PEM and of certificates (RFC 4648 §4): with its padding, and with any white space.
+pub fn decode_standard(text: &str) -> Option<Vec<u8>> {
+    let text: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    STANDARD.decode(text).ok()
 }
 
 /// Encodes in base64url as JOSE spells it, without padding.
@@ -54,6 +60,14 @@ mod tests {
         }
         for text in ["/+8=", "_-8==", "_-9=", "_-8 ", "_=-8", "="] {
             assert_eq!(decode_url_or_padded(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_pem_holds_may_have_white_space() {
+        assert_eq!(decode_standard(" /+\r\n8=\t").as_deref(), Some([0xff, 0xef].as_slice()));
+        for text in ["_-8=", "/+8", "/+9=", "="] {
+            assert_eq!(decode_standard(text), None, "{text:?}");
         }
     }
 

@@ -1,15 +1,21 @@
 //! Key sets (RFC 7517 §5): the keys that a token of one issuer may be signed with, and the choice among them.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use thiserror::Error;
 
 use crate::{
     crypto::{Algorithm, Key, KeyError, Prepared, jwk_text},
-    encoding::json::Value,
+    encoding::{
+        UntrustedText,
+        json::{Member, Value},
+    },
 };
 
 /// How many keys a set may hold.
@@ -47,7 +53,8 @@ impl VerificationKey {
 
     /// Whether the key may verify signatures of the algorithm.
     pub fn serves(&self, algorithm: Algorithm) -> bool {
-        self.algorithm.is_none_or(|own| own == algorithm) && self.key.fits(algorithm)
+        let asked = self.algorithm.map_or(Some(algorithm), |own| own.common(algorithm));
+        asked.is_some_and(|algorithm| self.key.fits(algorithm))
     }
 
     /// Whether the key was taken out of its set. What was verified with it is verified no longer.
@@ -138,8 +145,26 @@ pub enum Origin {
 pub struct Parsed {
     /// The keys that can be used, perhaps none.
     pub set: KeySet,
-    /// The keys that were passed over: the place of each among the members of `keys`, and why.
-    pub passed_over: Vec<(usize, KeyError)>,
+    /// The keys that were passed over: the place of each, and why.
+    pub passed_over: Vec<(KeyPlace, KeyError)>,
+}
+
+/// Where a key stands in a set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyPlace {
+    /// Among the members of `keys`.
+    Listed(usize),
+    /// In a map of keys in PEM, by its `kid`.
+    Mapped(Box<str>),
+}
+
+impl fmt::Display for KeyPlace {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::Listed(at) => write!(formatter, "keys[{at}]"),
+            Self::Mapped(kid) => write!(formatter, "the key {}", UntrustedText::new(kid)),
+        }
+    }
 }
 
 impl Parsed {
@@ -147,8 +172,8 @@ impl Parsed {
     pub fn passed_over_in_words(&self) -> Option<String> {
         let (at, error) = self.passed_over.first()?;
         Some(match self.passed_over.len() {
-            1 => format!("keys[{at}] is passed over: {error}"),
-            several => format!("{several} keys are passed over, the first of them keys[{at}]: {error}"),
+            1 => format!("{at} is passed over: {error}"),
+            several => format!("{several} keys are passed over, the first of them {at}: {error}"),
         })
     }
 }
@@ -156,35 +181,32 @@ impl Parsed {
 /// Why a value is no key set.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum KeySetError {
-    /// It is not an object with a list `keys`.
-    #[error("no object with a list 'keys'")]
+    /// It is neither an object with a list `keys`, nor a map of keys in PEM.
+    #[error("no object with a list 'keys', and no map of certificates")]
     NoKeys,
     /// It holds more keys than [`MAX_KEYS`].
     #[error("{0} keys")]
     TooMany(usize),
-    /// Keys of an inline set that are weak or malformed: the place of each among the members of `keys`, and why.
+    /// Keys of an inline set that are weak or malformed: the place of each, and why.
     #[error("keys that cannot be used")]
-    Keys(Vec<(usize, KeyError)>),
+    Keys(Vec<(KeyPlace, KeyError)>),
 }
 
 impl KeySet {
-    /// Reads a key set.
+    /// Reads a key set: a JWK set, or a map of certificates or public keys in PEM, each by its `kid`, as Google publishes
+    /// them beside its sets.
     ///
     /// Keys that are not for verifying signatures are passed over without a word, those of an unknown type with one.
     /// What is weak or malformed is an error in an [inline](Origin::Inline) set, and passed over in a fetched one.
     pub fn read(value: &Value, origin: Origin) -> Result<Parsed, KeySetError> {
-        let keys = list_of_keys(value)?;
-        if keys.len() > MAX_KEYS {
-            return Err(KeySetError::TooMany(keys.len()));
-        }
         let (mut set, mut passed_over, mut faulty) = (Vec::new(), Vec::new(), Vec::new());
-        for (at, jwk) in keys.iter().enumerate() {
-            match VerificationKey::read(jwk, origin) {
+        for (place, key) in each_key(value, origin)? {
+            match key {
                 Ok(key) => set.push(Arc::new(key)),
                 Err(KeyError::JwkUse(_)) => {}
-                Err(error @ KeyError::UnknownJwk(_)) => passed_over.push((at, error)),
-                Err(error) if origin == Origin::Fetched => passed_over.push((at, error)),
-                Err(error) => faulty.push((at, error)),
+                Err(error @ KeyError::UnknownJwk(_)) => passed_over.push((place, error)),
+                Err(error) if origin == Origin::Fetched => passed_over.push((place, error)),
+                Err(error) => faulty.push((place, error)),
             }
         }
         if faulty.is_empty() {
@@ -195,12 +217,32 @@ impl KeySet {
     }
 }
 
-fn list_of_keys<'a>(value: &'a Value<'a>) -> Result<&'a [Value<'a>], KeySetError> {
+/// The keys of a set, each with its place.
+fn each_key(value: &Value, origin: Origin) -> Result<Vec<PlacedKey>, KeySetError> {
     let Value::Object(members) = value else { return Err(KeySetError::NoKeys) };
     match members.iter().find(|(name, _)| name == "keys") {
-        Some((_, Value::List(keys))) => Ok(keys),
+        Some((_, Value::List(keys))) => {
+            refuse_too_many(keys.len())?;
+            let read = |(at, jwk)| (KeyPlace::Listed(at), VerificationKey::read(jwk, origin));
+            Ok(keys.iter().enumerate().map(read).collect())
+        }
+        None if members.iter().any(|(_, value)| is_like_pem(value)) => {
+            refuse_too_many(members.len())?;
+            let read = |(kid, pem): &Member| (KeyPlace::Mapped(kid.as_ref().into()), VerificationKey::named(kid, pem));
+            Ok(members.iter().map(read).collect())
+        }
         _ => Err(KeySetError::NoKeys),
     }
+}
+
+type PlacedKey = (KeyPlace, Result<VerificationKey, KeyError>);
+
+fn refuse_too_many(count: usize) -> Result<(), KeySetError> {
+    if count > MAX_KEYS { Err(KeySetError::TooMany(count)) } else { Ok(()) }
+}
+
+fn is_like_pem(value: &Value) -> bool {
+    matches!(value, Value::String(text) if text.trim_start().starts_with("-----BEGIN "))
 }
 
 impl VerificationKey {
@@ -219,6 +261,12 @@ impl VerificationKey {
             prepared: Prepared::default(),
             removed: AtomicBool::new(false),
         })
+    }
+
+    /// Reads a member of a map of keys in PEM.
+    fn named(kid: &str, pem: &Value) -> Result<Self, KeyError> {
+        let Value::String(pem) = pem else { return Err(KeyError::Unrecognized) };
+        Ok(Self { kid: Some(kid.into()), ..Self::new(Key::from_pem(pem)?, None) })
     }
 }
 
@@ -240,6 +288,10 @@ mod tests {
 
     fn set(keys: &[String]) -> KeySet {
         read(keys, Origin::Fetched).unwrap().set
+    }
+
+    fn places(keys: &[(KeyPlace, KeyError)]) -> Vec<KeyPlace> {
+        keys.iter().map(|(place, _)| place.clone()).collect()
     }
 
     /// The kids of the candidates, `-` for none.
@@ -270,7 +322,11 @@ mod tests {
     fn a_key_serves_its_own_alg_or_what_its_type_allows() {
         let set = set(&[jwk(ED25519, ""), jwk(P256, r#","alg":"ES256""#)]);
         for algorithm in Algorithm::ALL {
-            assert_eq!(set.serves(algorithm), [Algorithm::EdDSA, Algorithm::ES256].contains(&algorithm), "{algorithm}");
+            assert_eq!(
+                set.serves(algorithm),
+                [Algorithm::EdDSA, Algorithm::Ed25519, Algorithm::ES256].contains(&algorithm),
+                "{algorithm}"
+            );
         }
         let rsa = format!(r#""kty":"RSA","e":"AQAB","n":"{}w""#, "_".repeat(341));
         let set = super::tests::set(&[jwk(&rsa, r#","alg":"PS256""#)]);
@@ -290,7 +346,7 @@ mod tests {
             let keys = [silent.as_slice(), &told, &[jwk(ED25519, "")]].concat();
             let Parsed { set, passed_over } = read(&keys, origin).unwrap();
             assert_eq!(set.len(), 1);
-            assert_eq!(passed_over.iter().map(|(at, _)| *at).collect::<Vec<_>>(), [2, 3, 4, 5]);
+            assert_eq!(places(&passed_over), [2, 3, 4, 5].map(KeyPlace::Listed));
         }
     }
 
@@ -306,7 +362,7 @@ mod tests {
         ];
         let keys = [bad.as_slice(), &[jwk(ED25519, "")]].concat();
         let Err(KeySetError::Keys(faulty)) = read(&keys, Origin::Inline) else { panic!("taken") };
-        assert_eq!(faulty.iter().map(|(at, _)| *at).collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5]);
+        assert_eq!(places(&faulty), [0, 1, 2, 3, 4, 5].map(KeyPlace::Listed));
         let Parsed { set, passed_over } = read(&keys, Origin::Fetched).unwrap();
         assert_eq!((set.len(), passed_over), (1, faulty));
     }
@@ -317,7 +373,7 @@ mod tests {
         assert!(read(&secret, Origin::Inline).unwrap().set.serves(Algorithm::HS256));
         let fetched = read(&secret, Origin::Fetched).unwrap();
         assert!(fetched.set.is_empty());
-        assert_eq!(fetched.passed_over, [(0, KeyError::SecretJwk("symmetric"))]);
+        assert_eq!(fetched.passed_over, [(KeyPlace::Listed(0), KeyError::SecretJwk("symmetric"))]);
         for malformed in [r#"{"kty":"oct"}"#, r#"{"kty":"oct","k":""}"#, r#"{"kty":"oct","k":"?"}"#] {
             assert!(read(&[malformed.to_owned()], Origin::Inline).is_err(), "{malformed}");
         }

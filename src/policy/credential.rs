@@ -65,8 +65,14 @@ impl Credential {
     /// Whether the credential is one for tokens signed with the algorithm, as far as can be said without its keys. An
     /// issuer publishes no secrets.
     pub fn allows(&self, algorithm: Algorithm) -> bool {
-        self.algorithm.is_none_or(|own| own == algorithm)
-            && !(algorithm.is_symmetric() && matches!(self.keys, Keys::Remote(_)))
+        self.algorithm_for(algorithm).is_some()
+    }
+
+    /// What tokens signed with the algorithm are verified by, if the credential [allows](Self::allows) it: what their name
+    /// and the credential's have in common.
+    pub fn algorithm_for(&self, algorithm: Algorithm) -> Option<Algorithm> {
+        let is_unpublished = algorithm.is_symmetric() && matches!(self.keys, Keys::Remote(_));
+        self.algorithm.map_or(Some(algorithm), |own| own.common(algorithm)).filter(|_| !is_unpublished)
     }
 
     /// Consumer and identifier as a log shows them. Made once: most log lines are about the few who call often.

@@ -3,9 +3,9 @@
 use jwt_auth_filter::{
     authenticate::{Authenticator, Outcome},
     config::Config,
-    crypto::BuiltIn,
+    crypto::{Algorithm, BuiltIn},
     encoding::json::Value,
-    jwks::{KeySet, Origin},
+    jwks::{KeySet, KeySetError, Origin, Parsed},
 };
 use serde_json::{Value as Json, json};
 
@@ -25,12 +25,14 @@ macro_rules! case {
     };
 }
 
-const CASES: [(&str, &str, &str); 5] = [
+const CASES: [(&str, &str, &str); 7] = [
     case!("01-empty-key_ops-oth"),
     case!("02-null-members"),
     case!("03-ec-short-coordinate"),
     case!("04-padded-n"),
     case!("05-spiffe-jwt-svid"),
+    case!("06-rfc9864-key"),
+    case!("07-google-pem-map"),
 ];
 
 fn passes(config: &Json, token: &str) -> bool {
@@ -121,4 +123,136 @@ fn a_coordinate_is_read_as_the_number_that_it_is() {
     assert_eq!(read(&[&[0], x.as_slice()].concat()), 1);
     assert_eq!(read(&[&[1], x.as_slice()].concat()), 0);
     assert_eq!(read(&x[1..]), 0, "another point, which is not on the curve");
+}
+
+/// What a credential says of the algorithm, what its key says, the token's algorithm and its key: does it pass?
+fn passes_by_names(credential: Option<&str>, key: Option<&str>, token: &Json) -> bool {
+    let examples: Json = serde_json::from_str(include_str!("rfc_9864.json")).unwrap();
+    // Both keys, so that it is the names that choose among them.
+    let keys = ["Ed25519", "Ed448"].map(|name| {
+        let mut jwk = examples["keys"][name].clone();
+        jwk["alg"] = json!(key.filter(|own| *own == "EdDSA" || *own == name));
+        jwk
+    });
+    let credential = json!({"key": "k", "algorithm": credential, "jwks": {"keys": keys}});
+    let config = json!({"consumers": [{"username": "u", "jwt_secrets": [credential]}]});
+    passes(&config, token["token"].as_str().unwrap())
+}
+
+#[test]
+fn a_name_of_rfc_9864_is_for_its_curve_and_eddsa_for_both() {
+    let examples: Json = serde_json::from_str(include_str!("rfc_9864.json")).unwrap();
+    let names = [None, Some("EdDSA"), Some("Ed25519"), Some("Ed448")];
+    for token in examples["tokens"].as_array().unwrap() {
+        let (alg, curve) = (token["alg"].as_str().unwrap(), token["key"].as_str().unwrap());
+        for credential in names {
+            for key in names {
+                let expected =
+                    [Some(alg), credential].into_iter().flatten().all(|name| name == "EdDSA" || name == curve);
+                let passed = passes_by_names(credential, key, token);
+                assert_eq!(passed, expected, "credential {credential:?}, key {key:?}, {alg} signed with {curve}");
+            }
+        }
+    }
+}
+
+/// A map of keys in PEM as it is fetched.
+fn fetched(set: &Json) -> Parsed {
+    KeySet::read(&Value::parse(&set.to_string()).unwrap(), Origin::Fetched).unwrap()
+}
+
+const P256: &str = include_str!("../keys/p256.pem");
+const P256_CERTIFICATE: &str = include_str!("../keys/p256-certificate.pem");
+
+#[test]
+fn a_map_of_keys_in_pem_is_a_set_by_kid() {
+    let parsed = fetched(&json!({"1": P256_CERTIFICATE, "2": P256}));
+    assert!(parsed.passed_over.is_empty() && parsed.set.has_kid("1") && parsed.set.has_kid("2"));
+    assert_eq!(parsed.set.candidates(Algorithm::ES256, Some("1")).count(), 1);
+    assert_eq!(parsed.set.candidates(Algorithm::ES256, Some("3")).count(), 0);
+}
+
+#[test]
+fn what_is_no_public_key_in_a_map_is_passed_over_and_told_or_an_error_inline() {
+    let private = P256.replace("PUBLIC", "PRIVATE");
+    let jwk = json!({"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}).to_string();
+    let weak = include_str!("../keys/rsa-1024.pem");
+    for bad in [json!(private), json!(jwk), json!(weak), json!(7), json!(null), json!("x"), json!({"keys": []})] {
+        let set = json!({"good": P256, "b\nd": bad});
+        let parsed = fetched(&set);
+        assert!(parsed.set.len() == 1 && parsed.set.has_kid("good"), "{bad}");
+        let words = parsed.passed_over_in_words().unwrap();
+        assert!(words.starts_with("the key \"b\\nd\" is passed over: "), "{words}");
+
+        let credential = json!({"key": "k", "jwks": set});
+        let config = json!({"consumers": [{"username": "u", "jwt_secrets": [credential]}]}).to_string();
+        let faults = Config::parse(config.as_bytes()).unwrap_err();
+        assert_eq!(faults.len(), 1, "{bad}: {faults:?}");
+        assert!(format!("{:?}", faults[0].path).contains(r#"Field("jwks"), Field("b\nd")"#), "{faults:?}");
+    }
+}
+
+#[test]
+fn what_is_no_map_of_keys_is_no_set_and_its_keys_are_counted() {
+    let error = |set: Json| KeySet::read(&Value::parse(&set.to_string()).unwrap(), Origin::Fetched).err();
+    for other in
+        [json!({}), json!({"error": "x"}), json!({"keys": P256}), json!({"keys": null, "1": P256}), json!([P256])]
+    {
+        assert_eq!(error(other.clone()), Some(KeySetError::NoKeys), "{other}");
+    }
+    let map = |count: usize| Json::Object((0..count).map(|kid| (kid.to_string(), json!(P256))).collect());
+    assert_eq!(error(map(100)), None);
+    assert_eq!(error(map(101)), Some(KeySetError::TooMany(101)));
+}
+
+/// The base64 of a certificate, as `x5c` has it.
+fn x5c(pem: &str) -> String {
+    pem.lines().filter(|line| !line.starts_with("-----")).collect()
+}
+
+#[test]
+fn a_certificate_stands_for_the_members_that_a_key_lacks() {
+    let certificate = x5c(P256_CERTIFICATE);
+    let read = |members: Json| {
+        let mut jwk = json!({"x5c": [certificate]});
+        jwk.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        fetched(&json!({"keys": [jwk]}))
+    };
+    for members in [
+        json!({}),
+        json!({"kty": "EC", "kid": "1", "use": "sig"}),
+        json!({"kty": "EC", "crv": "P-256", "alg": "ES256"}),
+        json!({"x5c": [certificate, "the issuer's, which nobody reads"]}),
+        json!({"x5c": [format!("{}\n{}", &certificate[..64], &certificate[64..])]}),
+    ] {
+        assert!(read(members.clone()).set.serves(Algorithm::ES256), "{members}");
+    }
+    for members in [
+        json!({"kty": "RSA"}),
+        json!({"kty": "oct"}),
+        json!({"kty": "EC", "crv": "P-384"}),
+        json!({"alg": "RS256"}),
+        json!({"alg": "ES384"}),
+        json!({"use": "enc"}),
+        json!({"d": "AQAB"}),
+        // A key that is there is read, and not what else may be meant.
+        json!({"kty": "EC", "crv": "P-256", "x": "AQAB", "y": "AQAB"}),
+        json!({"kty": "EC", "crv": "P-256", "x": "AQAB"}),
+        json!({"x5c": certificate}),
+        json!({"x5c": [7]}),
+        json!({"x5c": ["AQAB"]}),
+        json!({"x5c": [certificate.replace('+', "-").replace('/', "_")]}),
+        json!({"x5c": [P256_CERTIFICATE]}),
+    ] {
+        assert!(read(members.clone()).set.is_empty(), "{members}");
+    }
+}
+
+#[test]
+fn a_key_with_a_certificate_only_verifies_tokens() {
+    let (_, config, token) = CASES[6];
+    let mut config: Json = serde_json::from_str(config).unwrap();
+    let jwks = &mut config["consumers"][0]["jwt_secrets"][0]["jwks"];
+    *jwks = json!({"keys": [{"kid": "key-1", "x5c": [x5c(jwks["key-1"].as_str().unwrap())]}]});
+    assert!(passes(&config, token));
 }

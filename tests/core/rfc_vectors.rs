@@ -17,7 +17,7 @@ fn every_example_verifies() {
 fn no_example_verifies_by_another_algorithm() {
     for vector in rfc_vectors() {
         let message = vector.signing_input.as_bytes();
-        for algorithm in Algorithm::ALL.into_iter().filter(|algorithm| *algorithm != vector.algorithm) {
+        for algorithm in Algorithm::ALL.into_iter().filter(|it| it.common(vector.algorithm).is_none()) {
             assert!(
                 !crate::verify(&vector.key, algorithm, message, &vector.signature),
                 "{} as {algorithm}",

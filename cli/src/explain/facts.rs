@@ -116,7 +116,8 @@ impl<'a> Facts<'a> {
     pub(super) fn other_algorithms(&self) -> String {
         let takes = |algorithm: &Algorithm| {
             let serves = |it: &Arc<Credential>| {
-                it.allows(*algorithm) && it.keys().current().is_some_and(|keys| keys.serves(*algorithm))
+                let algorithm = it.algorithm_for(*algorithm);
+                algorithm.zip(it.keys().current()).is_some_and(|(algorithm, keys)| keys.serves(algorithm))
             };
             self.credentials.iter().any(serves)
         };

@@ -2,9 +2,9 @@
 
 use pkcs1::{RsaPublicKeyRef, UintRef};
 
-use super::{Key, KeyError, RsaKey};
+use super::{Key, KeyError, RsaKey, spki};
 use crate::encoding::{
-    base64::{decode_url, decode_url_or_padded},
+    base64::{decode_standard, decode_url, decode_url_or_padded},
     json::{Member, Value},
 };
 
@@ -14,28 +14,7 @@ pub(super) fn public_key(jwk: &Value) -> Result<Key, KeyError> {
     let jwk = Jwk(members);
     jwk.refuse_private()?;
     jwk.refuse_other_use()?;
-    let key = match jwk.text("kty")? {
-        "RSA" => Key::Rsa(jwk.rsa()?),
-        "EC" => match jwk.text("crv")? {
-            "P-256" => Key::p256(&jwk.point(32)?)?,
-            "P-384" => Key::p384(&jwk.point(48)?)?,
-            "P-521" => Key::p521(&jwk.point(66)?)?,
-            _ => return Err(KeyError::UnknownJwk("crv")),
-        },
-        "OKP" => match jwk.text("crv")? {
-            "Ed25519" => Key::ed25519(&jwk.bytes("x")?)?,
-            "Ed448" => Key::ed448(&jwk.bytes("x")?)?,
-            _ => return Err(KeyError::UnknownJwk("crv")),
-        },
-        "AKP" => match jwk.text("alg")? {
-            "ML-DSA-44" => Key::ml_dsa_44(&jwk.bytes("pub")?)?,
-            "ML-DSA-65" => Key::ml_dsa_65(&jwk.bytes("pub")?)?,
-            "ML-DSA-87" => Key::ml_dsa_87(&jwk.bytes("pub")?)?,
-            _ => return Err(KeyError::UnknownJwk("alg")),
-        },
-        "oct" => return Err(KeyError::SecretJwk("symmetric")),
-        _ => return Err(KeyError::UnknownJwk("kty")),
-    };
+    let key = if jwk.has_certificate_only() { jwk.certified()? } else { jwk.parameters()? };
     jwk.refuse_other_algorithm(&key)?;
     Ok(key)
 }
@@ -97,6 +76,52 @@ impl<'a> Jwk<'a> {
     /// The octets of a number. RFC 7518 §2 has no padding, but some issuers write it.
     fn number(&self, name: &'static str) -> Result<Vec<u8>, KeyError> {
         decode_url_or_padded(self.text(name)?).ok_or(KeyError::JwkMember(name))
+    }
+
+    /// The key that the members of its type hold.
+    fn parameters(&self) -> Result<Key, KeyError> {
+        Ok(match self.text("kty")? {
+            "RSA" => Key::Rsa(self.rsa()?),
+            "EC" => match self.text("crv")? {
+                "P-256" => Key::p256(&self.point(32)?)?,
+                "P-384" => Key::p384(&self.point(48)?)?,
+                "P-521" => Key::p521(&self.point(66)?)?,
+                _ => return Err(KeyError::UnknownJwk("crv")),
+            },
+            "OKP" => match self.text("crv")? {
+                "Ed25519" => Key::ed25519(&self.bytes("x")?)?,
+                "Ed448" => Key::ed448(&self.bytes("x")?)?,
+                _ => return Err(KeyError::UnknownJwk("crv")),
+            },
+            "AKP" => match self.text("alg")? {
+                "ML-DSA-44" => Key::ml_dsa_44(&self.bytes("pub")?)?,
+                "ML-DSA-65" => Key::ml_dsa_65(&self.bytes("pub")?)?,
+                "ML-DSA-87" => Key::ml_dsa_87(&self.bytes("pub")?)?,
+                _ => return Err(KeyError::UnknownJwk("alg")),
+            },
+            "oct" => return Err(KeyError::SecretJwk("symmetric")),
+            _ => return Err(KeyError::UnknownJwk("kty")),
+        })
+    }
+
+    /// Whether the members of its type are left out, and a certificate stands for them.
+    fn has_certificate_only(&self) -> bool {
+        self.get("x5c").is_some() && ["n", "e", "x", "y", "pub", "k"].into_iter().all(|name| self.get(name).is_none())
+    }
+
+    /// The key of the first certificate of `x5c` (RFC 7517 §4.7), which must be of the type that the JWK names, if it names
+    /// one. As with PEM, the certificate only carries the key.
+    fn certified(&self) -> Result<Key, KeyError> {
+        let Some(Value::List(chain)) = self.get("x5c") else { return Err(KeyError::JwkMember("x5c")) };
+        let Some(Value::String(first)) = chain.first() else { return Err(KeyError::JwkMember("x5c")) };
+        let key = spki::certificate(&decode_standard(first).ok_or(KeyError::JwkMember("x5c"))?)?;
+        let (kty, crv) = key.jwk_type();
+        let is_other = |name, own: Option<&str>| Ok(text(self.0, name)?.is_some_and(|named| Some(named) != own));
+        match (is_other("kty", Some(kty))?, is_other("crv", crv)?) {
+            (true, _) => Err(KeyError::JwkMember("kty")),
+            (false, true) => Err(KeyError::JwkMember("crv")),
+            (false, false) => Ok(key),
+        }
     }
 
     fn rsa(&self) -> Result<RsaKey, KeyError> {

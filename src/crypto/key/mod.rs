@@ -35,9 +35,9 @@ pub enum Key {
     P384(Box<p384::ecdsa::VerifyingKey>),
     /// A point on P-521, for ES512.
     P521(Box<p521::ecdsa::VerifyingKey>),
-    /// For EdDSA (RFC 8037).
+    /// For EdDSA (RFC 8037) and Ed25519 (RFC 9864).
     Ed25519(ed25519_compact::PublicKey),
-    /// For EdDSA (RFC 8037).
+    /// For EdDSA (RFC 8037) and Ed448 (RFC 9864).
     Ed448(Box<ed448_goldilocks::VerifyingKey>),
     /// For ML-DSA-44 (FIPS 204).
     MlDsa44(Box<MLDSA44PublicKey>),
@@ -114,6 +114,11 @@ impl Key {
             let jwk = Value::parse(text).map_err(|_| KeyError::Malformed("JWK"))?;
             return Self::from_jwk(&jwk);
         }
+        Self::from_pem(text)
+    }
+
+    /// Reads a public key from PEM (`PUBLIC KEY`, `RSA PUBLIC KEY`, `CERTIFICATE`).
+    pub fn from_pem(text: &str) -> Result<Self, KeyError> {
         let block = pem::Block::parse(text)?;
         match block.label {
             "PUBLIC KEY" => spki::public_key(&block.der),
@@ -142,7 +147,8 @@ impl Key {
             Self::P256(_) => algorithm == ES256,
             Self::P384(_) => algorithm == ES384,
             Self::P521(_) => algorithm == ES512,
-            Self::Ed25519(_) | Self::Ed448(_) => algorithm == EdDSA,
+            Self::Ed25519(_) => matches!(algorithm, EdDSA | Ed25519),
+            Self::Ed448(_) => matches!(algorithm, EdDSA | Ed448),
             Self::MlDsa44(_) => algorithm == MlDsa44,
             Self::MlDsa65(_) => algorithm == MlDsa65,
             Self::MlDsa87(_) => algorithm == MlDsa87,
@@ -187,9 +193,9 @@ impl Key {
                 .is_ok_and(|signature| key.verify(message, &signature).is_ok()),
             (Self::P521(key), ES512) => p521::ecdsa::Signature::from_slice(signature)
                 .is_ok_and(|signature| key.verify(message, &signature).is_ok()),
-            (Self::Ed25519(key), EdDSA) => ed25519_compact::Signature::from_slice(signature)
+            (Self::Ed25519(key), EdDSA | Ed25519) => ed25519_compact::Signature::from_slice(signature)
                 .is_ok_and(|signature| key.verify(message, &signature).is_ok()),
-            (Self::Ed448(key), EdDSA) => ed448_goldilocks::Signature::try_from(signature)
+            (Self::Ed448(key), EdDSA | Ed448) => ed448_goldilocks::Signature::try_from(signature)
                 .is_ok_and(|signature| is_canonical(&signature) && key.verify_raw(&signature, message).is_ok()),
             (Self::MlDsa44(key), MlDsa44) => key.public_key().as_ref().verify(message, signature).is_ok(),
             (Self::MlDsa65(key), MlDsa65) => key.public_key().as_ref().verify(message, signature).is_ok(),
@@ -224,6 +230,20 @@ impl Key {
             Self::P384(key) => key.to_public_key_der().ok().map(|der| Cow::Owned(der.into_vec())),
             Self::P521(key) => key.to_public_key_der().ok().map(|der| Cow::Owned(der.into_vec())),
             _ => None,
+        }
+    }
+
+    /// The `kty` of such keys as JWK, and the `crv` of those on a curve.
+    fn jwk_type(&self) -> (&'static str, Option<&'static str>) {
+        match self {
+            Self::Secret(_) => ("oct", None),
+            Self::Rsa(_) => ("RSA", None),
+            Self::P256(_) => ("EC", Some("P-256")),
+            Self::P384(_) => ("EC", Some("P-384")),
+            Self::P521(_) => ("EC", Some("P-521")),
+            Self::Ed25519(_) => ("OKP", Some("Ed25519")),
+            Self::Ed448(_) => ("OKP", Some("Ed448")),
+            Self::MlDsa44(_) | Self::MlDsa65(_) | Self::MlDsa87(_) => ("AKP", None),
         }
     }
 

@@ -1,8 +1,7 @@
 //! PEM (RFC 7468), read kindly: keys come out of YAML with their lines indented, folded into one, or ended by CRLF.
 
-use base64::{Engine, engine::general_purpose::STANDARD};
-
 use super::KeyError;
+use crate::encoding::base64::decode_standard;
 
 const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END ";
@@ -29,8 +28,7 @@ impl<'a> Block<'a> {
         if rest.split_once(DASHES).is_none_or(|(end_label, _)| end_label != label) {
             return Err(KeyError::BrokenPem("its END line does not match its BEGIN line"));
         }
-        let body: Vec<u8> = body.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
-        let der = STANDARD.decode(body).map_err(|_| KeyError::BrokenPem("its content is not base64"))?;
+        let der = decode_standard(body).ok_or(KeyError::BrokenPem("its content is not base64"))?;
         Ok(Self { label, der })
     }
 }

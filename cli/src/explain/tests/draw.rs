@@ -20,10 +20,11 @@ fn mostly<T: Clone + Debug + 'static>(usual: T, weight: u32, others: impl Into<V
 
 fn jwk(keys: impl Into<Vec<Key>>) -> impl Strategy<Value = Jwk> {
     let kid = sample::select(vec![None, None, Some("1"), Some("2")]);
-    (sample::select(keys.into()), kid, any::<bool>()).prop_map(|(key, kid, has_algorithm)| Jwk {
+    let algorithm = sample::select(vec![None, Some(0), Some(1)]);
+    (sample::select(keys.into()), kid, algorithm).prop_map(|(key, kid, algorithm)| Jwk {
         key,
         kid,
-        algorithm: has_algorithm.then(|| key.algorithms()[0]),
+        algorithm: algorithm.and_then(|at| key.algorithms().get(at).copied()),
     })
 }
 
@@ -43,13 +44,16 @@ fn issuer() -> impl Strategy<Value = Issuer> {
 
 fn keys() -> impl Strategy<Value = Keys> {
     let secret = (sample::select(Key::SECRETS.to_vec()), sample::select(Key::SecretA.algorithms().to_vec()));
-    let public = sample::select(Key::PUBLIC.to_vec()).prop_map(|key| Keys::One(key, key.algorithms()[0]));
+    let public = (sample::select(Key::PUBLIC.to_vec()), any::<bool>()).prop_map(|(key, first)| {
+        let algorithms = key.algorithms();
+        Keys::One(key, algorithms[if first { 0 } else { algorithms.len() - 1 }])
+    });
     // An algorithm that no key of the set serves is refused.
     let inline = (set(), any::<bool>()).prop_map(|(keys, has_algorithm)| {
         let algorithm = has_algorithm.then(|| keys[0].algorithm.unwrap_or(keys[0].key.algorithms()[0]));
         Keys::Inline(keys, algorithm)
     });
-    let remote = (0..2usize, mostly(None, 3, [Some(Algorithm::EdDSA), Some(Algorithm::ES256)]));
+    let remote = (0..2usize, mostly(None, 3, [Algorithm::EdDSA, Algorithm::Ed25519, Algorithm::ES256].map(Some)));
     prop_oneof![
         2 => secret.prop_map(|(key, algorithm)| Keys::One(key, algorithm)),
         1 => public,
@@ -69,7 +73,8 @@ fn policy() -> impl Strategy<Value = Policy> {
 
 fn token() -> impl Strategy<Value = Token> {
     let form = mostly(Form::Good, 12, [Form::TwoParts, Form::NotBase64, Form::NotObject, Form::DuplicateMember]);
-    let algorithms = [Algorithm::HS256, Algorithm::HS512, Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA];
+    use Algorithm::{ES256, Ed448, Ed25519, EdDSA, HS256, HS512, RS256};
+    let algorithms = [HS256, HS512, RS256, ES256, EdDSA, Ed25519, Ed448];
     let others = [[Alg::None, Alg::Number, Alg::Absent].as_slice(), &algorithms.map(Alg::Of)].concat();
     let unsupported =
         [("crit", json!(["x"])), ("crit", Value::Null), ("b64", json!(false)), ("kid", json!(7))].map(Some);

@@ -41,7 +41,8 @@ impl Key {
             Self::SecretA | Self::SecretB | Self::DecodedA | Self::DecodedB => {
                 &[Algorithm::HS256, Algorithm::HS384, Algorithm::HS512]
             }
-            Self::Ed25519A | Self::Ed25519B | Self::Ed448 => &[Algorithm::EdDSA],
+            Self::Ed25519A | Self::Ed25519B => &[Algorithm::EdDSA, Algorithm::Ed25519],
+            Self::Ed448 => &[Algorithm::EdDSA, Algorithm::Ed448],
             Self::P256 => &[Algorithm::ES256],
         }
     }
@@ -127,9 +128,17 @@ impl Jwk {
         jwk
     }
 
-    pub(super) fn serves(&self, algorithm: Algorithm) -> bool {
-        self.key.algorithms().contains(&algorithm) && self.algorithm.is_none_or(|own| own == algorithm)
+    /// Whether it verifies tokens of the algorithm for a credential with an algorithm of its own, or with none.
+    pub(super) fn serves(&self, algorithm: Algorithm, of_credential: Option<Algorithm>) -> bool {
+        let named = [Some(algorithm), self.algorithm, of_credential];
+        named.into_iter().flatten().all(|name| self.key.algorithms().contains(&name) && are_alike(name, algorithm))
     }
+}
+
+/// Whether two names may be of one algorithm.
+pub(super) fn are_alike(one: Algorithm, other: Algorithm) -> bool {
+    let is_edwards = |name: Algorithm| name.name().starts_with("Ed");
+    one == other || (is_edwards(one) && is_edwards(other))
 }
 
 pub(super) fn set_json(keys: &[Jwk]) -> Value {

@@ -7,7 +7,7 @@ use jwt_auth_filter::{
 
 use super::{
     case::{Access, Carried, Case, Form, Iss, Issuer, Keys, MAXIMUM, Method, Policy, Rule},
-    keys::Jwk,
+    keys::{Jwk, are_alike},
 };
 
 /// A check that fails, by the name of its reason; of the time claims, which.
@@ -106,12 +106,16 @@ impl Case {
             if credential.owner != self.aimed_at().owner {
                 continue;
             }
+            let own = match &credential.keys {
+                Keys::One(_, own) => Some(*own),
+                Keys::Inline(_, own) | Keys::Remote(_, own) => *own,
+            };
             // What is fetched is one set for all its credentials, else each has its own.
             let (whose, keys) = match &credential.keys {
                 Keys::One(key, own) => {
                     (at, vec![Jwk { key: key.read_as(policy.is_base64), kid: None, algorithm: Some(*own) }])
                 }
-                Keys::Inline(_, Some(own)) | Keys::Remote(_, Some(own)) if *own != algorithm => continue,
+                Keys::Inline(_, Some(own)) | Keys::Remote(_, Some(own)) if !are_alike(*own, algorithm) => continue,
                 Keys::Inline(keys, _) => (at, keys.clone()),
                 Keys::Remote(..) if algorithm.is_symmetric() => continue,
                 Keys::Remote(issuer, _) => {
@@ -123,8 +127,8 @@ impl Case {
                     (100 + issuer, set.iter().filter(counts).cloned().collect())
                 }
             };
-            fits |= keys.iter().any(|jwk| jwk.serves(algorithm));
-            let serving = keys.iter().enumerate().filter(|(_, jwk)| jwk.serves(algorithm));
+            fits |= keys.iter().any(|jwk| jwk.serves(algorithm, own));
+            let serving = keys.iter().enumerate().filter(|(_, jwk)| jwk.serves(algorithm, own));
             let named = serving.clone().filter(|(_, jwk)| jwk.kid.is_some() && (kid.is_none() || jwk.kid == kid));
             for (place, jwk) in named.chain(serving.filter(|(_, jwk)| jwk.kid.is_none())).take(8) {
                 if tried.contains(&(whose, place)) {
