@@ -4,6 +4,8 @@ PYTHON ?= python3
 PREFIX ?= /usr/local
 # How many files of tests run at a time. They wait more than they work.
 JOBS ?= 3
+# wasm, for every host; or native, a dynamic module for Envoy on this kind of machine.
+EDITION ?= wasm
 export PYTHON
 
 # A `$` inside CLAIMS='{…}' is the user's own, not a reference to a make variable.
@@ -16,7 +18,7 @@ VENV_PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
 # Each step keeps all cores busy by itself, and its closing lines should stand together.
 .NOTPARALLEL:
-.PHONY: help build native portable install image run demo-oauth token test test-unit test-envoy test-envoys lint audit doc msrv bench bench-features bench-forged clean rust venv
+.PHONY: help build native portable install image run demo-oauth token test test-unit test-native test-envoy test-envoys lint audit doc msrv bench bench-features bench-forged clean rust venv
 
 help: ## List the targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -48,8 +50,8 @@ install: rust ## Install the program jwt-auth, with manual pages and completions
 image: build ## Write the module as an OCI image for Istio and Envoy Gateway [IMAGE_TAG, IMAGE_PLATFORM=linux/arm64]
 	@$(PYTHON) scripts/oci_image.py
 
-run: build venv ## Run it in Envoy on 127.0.0.1:8080 [UPSTREAM=host:port PORT=8080 ADMIN_PORT=9901 ENVOY=path]
-	@$(VENV_PYTHON) scripts/run.py
+run: $(if $(filter native,$(EDITION)),native,build) venv ## Run it in Envoy on 127.0.0.1:8080 [EDITION=native UPSTREAM=host:port PORT=8080 ADMIN_PORT=9901 ENVOY=path]
+	@EDITION=$(EDITION) $(VENV_PYTHON) scripts/run.py
 
 demo-oauth: build venv ## Run it with an authorization server whose keys rotate, on 127.0.0.1:8082 [needs Node 20; AUTH_PORT=8082]
 	@sh scripts/ensure-oauth.sh
@@ -61,12 +63,18 @@ token: venv ## Print a token for the demo [ALG=RS256 EXP=1h CLAIMS='{"sub":"x"}'
 test: test-unit test-envoy ## Run all tests
 
 test-unit: rust ## Run the tests of the core, natively and without a proxy
-	cargo test --locked --workspace
+	cargo test --locked --workspace --exclude jwt-auth-native --exclude jwt-auth-aws-lc
+
+# Those of what only the Wasm module has (host cryptography, images, samples for it) are not for the native edition.
+test-native: native venv ## Run the tests of the contract through a real Envoy with the native edition [JOBS=3]
+	cargo test --locked --package jwt-auth-aws-lc --package jwt-auth-native
+	EDITION=native $(VENV_PYTHON) -m pytest -rs -n $(JOBS) --dist loadscope tests/envoy \
+		$(addprefix --ignore tests/envoy/test_,$(addsuffix .py,ecds host_crypto image readme samples))
 
 # The tests run the program too: as test-unit has built it, since `cargo build` would compile every dependency again.
 test-envoy: build venv ## Run the tests that go through a real Envoy, and those in another host [JOBS=3]; those with an authorization server need Node 20
 	@sh scripts/ensure-oauth.sh || echo "Going on without the tests that need the authorization server."
-	cargo test --locked --workspace --no-run --quiet
+	cargo test --locked --package jwt-auth --no-run --quiet
 	$(VENV_PYTHON) -m pytest -rs -n $(JOBS) --dist loadscope tests/envoy tests/host
 
 test-envoys: build venv ## Run the tests of the contract in each minor version of Envoy that there is [ENVOYS="1.36.2 1.40.0"]
@@ -86,7 +94,7 @@ doc: rust ## Build the documentation of the code, with warnings denied: target/d
 msrv: rust ## Compile it with the oldest Rust that Cargo.toml declares, if that toolchain is installed
 	@sh scripts/check-msrv.sh
 
-bench: build venv ## Measure what a request costs, beside Envoy's own jwt_authn [QUICK=1: within two minutes, and rough]
+bench: build native venv ## Measure what a request costs, beside Envoy's own jwt_authn [QUICK=1: within two minutes, and rough]
 	@sh benches/ensure-wrk.sh
 	@$(VENV_PYTHON) benches/bench.py $(if $(QUICK),--quick)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import os
 import re
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-from suite import ENVOY, LAUNCHER, LOOPBACK, MODULE, until
+from suite import ENVOY, LAUNCHER, LOOPBACK, MODULE, NATIVE_MODULE, until
 
 START_SECONDS = 120
 LOG_TAIL = 2000
@@ -58,7 +59,10 @@ class Envoy:
         self._admin_path.unlink(missing_ok=True)
         before = time.monotonic()
         with self._log_path.open("wb") as log:
-            self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            modules = {**os.environ, "ENVOY_DYNAMIC_MODULES_SEARCH_PATH": str(NATIVE_MODULE.parent)}
+            self._process = subprocess.Popen(
+                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=modules
+            )
         try:
             until(self._serves, "Envoy to start", START_SECONDS)
             self.start_seconds = time.monotonic() - before
@@ -200,6 +204,19 @@ def wasm(plugin: str, vm_id: str) -> dict:
     }
     typed_config = {"@type": _type("envoy.extensions.filters.http.wasm.v3.Wasm"), "config": config}
     return {"name": "envoy.filters.http.wasm", "typed_config": typed_config}
+
+
+def dynamic_module(plugin: str) -> dict:
+    """The native edition of this filter with a plugin configuration."""
+    return {
+        "name": "jwt_auth",
+        "typed_config": {
+            "@type": _type("envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter"),
+            "dynamic_module_config": {"name": "jwt_auth", "do_not_close": True},
+            "filter_name": "jwt_auth",
+            "filter_config": _string(plugin),
+        },
+    }
 
 
 def _string(text: str) -> dict:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from figures import Figure, costs
 from rounds import Cell, Samples
 from startup import Starts
-from subjects import FETCHED_KEY_SET, IN_WASM, JWT_AUTH, JWT_AUTHN, JWT_AUTHN_CACHE, KEY_SET, NO_CACHE
+from subjects import FETCHED_KEY_SET, IN_WASM, JWT_AUTH, JWT_AUTHN, JWT_AUTHN_CACHE, KEY_SET, NATIVE, NO_CACHE
 from workload import ALGORITHMS, FIRST_SEEN, PUBLISHABLE, RETURNING
 
 TIMES = "×"
@@ -83,11 +83,35 @@ def of_requests(samples: Samples) -> Iterator[Goal]:
     yield Goal("returning token, fetched key set against key", 1.05, TIMES, fetched)
 
     measured = {cell.subject for cell in samples}
+    if NATIVE in measured:
+        yield from _of_native_edition(samples, most)
     if NO_CACHE in measured:
         yield Goal("first-seen token, what the cache adds", 2, "µs", _each(against_no_cache))
     if IN_WASM in measured:
         rs256 = Figure.of(cost(IN_WASM, "RS256", FIRST_SEEN))
         yield Goal("first-seen token, without the host's cryptography", 250, "µs", {"RS256": rs256})
+
+
+def _of_native_edition(samples: Samples, most: int) -> Iterator[Goal]:
+    """The goals for what a request costs that the native edition sees."""
+
+    def cost(subject: str, algorithm: str, tokens: str, consumers: int = 1) -> list[float]:
+        return costs(samples, Cell(subject, consumers, algorithm, tokens))
+
+    def against(subject: str, tokens: str) -> Callable[[str], Figure]:
+        return lambda algorithm: Figure.ratio(cost(NATIVE, algorithm, tokens), cost(subject, algorithm, tokens))
+
+    def among_many(tokens: str) -> Callable[[str], Figure]:
+        return lambda algorithm: Figure.ratio(cost(NATIVE, algorithm, tokens, most), cost(NATIVE, algorithm, tokens))
+
+    limits = {"HS256": 0.9, "RS256": 0.85, "ES256": 0.95, "EdDSA": 0.7}
+    first_seen = _each(against(JWT_AUTHN, FIRST_SEEN))
+    yield Goal("native edition, first-seen token, against `jwt_authn`", 1, TIMES, first_seen, limits)
+    returning = _each(against(JWT_AUTHN_CACHE, RETURNING))
+    yield Goal("native edition, returning token, against `jwt_authn` with its cache", 1.1, TIMES, returning)
+    for tokens in FIRST_SEEN, RETURNING:
+        figures = _each(among_many(tokens))
+        yield Goal(f"native edition, {tokens} token, {most:,} consumers against 1", 1.05, TIMES, figures)
 
 
 def of_loading(starts: Starts, module_bytes: int) -> Iterator[Goal]:

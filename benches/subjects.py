@@ -7,7 +7,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from envoy import KEYS_CLUSTER, Ended, Envoy, jwt_authn, wasm
+from envoy import KEYS_CLUSTER, Ended, Envoy, dynamic_module, jwt_authn, wasm
+from suite import NATIVE_MODULE
 from workload import (
     ALGORITHMS,
     FIRST_SEEN,
@@ -24,6 +25,7 @@ NO_FILTER = "no filter"
 JWT_AUTHN = "jwt_authn"
 JWT_AUTHN_CACHE = "jwt_authn, with cache"
 JWT_AUTH = "this filter"
+NATIVE = "this filter, native edition"
 KEY_SET = "this filter, key set"
 FETCHED_KEY_SET = "this filter, fetched key set"
 NO_CACHE = "this filter, no cache"
@@ -58,12 +60,14 @@ def all_subjects(consumer_counts: tuple[int, ...]) -> list[Subject]:
     """The subjects that this module can be, in the order in which they take turns."""
     subjects = [
         Subject(NO_FILTER, {NO_FILTER: []}),
-        _native(JWT_AUTHN, {}),
-        _native(JWT_AUTHN_CACHE, {"jwt_cache_config": {"jwt_cache_size": JWT_AUTHN_CACHED_TOKENS}}),
+        _envoys_own(JWT_AUTHN, {}),
+        _envoys_own(JWT_AUTHN_CACHE, {"jwt_cache_config": {"jwt_cache_size": JWT_AUTHN_CACHED_TOKENS}}),
         *[_ours(JWT_AUTH, consumers(count)) for count in consumer_counts],
         _ours(KEY_SET, [consumer_with_key_sets()]),
         _ours(FETCHED_KEY_SET, [consumer_with_fetched_key_sets(KEYS_CLUSTER)], algorithms=PUBLISHABLE),
     ]
+    if NATIVE_MODULE.is_file():
+        subjects += [_native(NATIVE, consumers(count)) for count in consumer_counts]
     if _is_accepted(WITHOUT_CACHE):
         subjects.append(_ours(NO_CACHE, consumers(1), WITHOUT_CACHE, tokens=(FIRST_SEEN,)))
     if _is_accepted(WITHOUT_HOST_CRYPTO):
@@ -73,7 +77,7 @@ def all_subjects(consumer_counts: tuple[int, ...]) -> list[Subject]:
     return subjects
 
 
-def _native(name: str, fields: dict) -> Subject:
+def _envoys_own(name: str, fields: dict) -> Subject:
     """jwt_authn; each algorithm has a listener, so that no key of another algorithm is ever tried."""
     filters = {algorithm: jwt_authn(issuer(algorithm, 0), jwks(algorithm), fields) for algorithm in ALGORITHMS}
     return Subject(name, {_of_algorithm(name, algorithm): [its] for algorithm, its in filters.items()})
@@ -88,6 +92,12 @@ def _ours(name: str, some_consumers: list[dict], fields: dict | None = None, **s
     listener = f"{name}, {len(some_consumers)}"
     plugin = plugin_text(some_consumers, fields or {})
     return Subject(name, {listener: [wasm(plugin, vm_id=listener)]}, len(some_consumers), **sent)
+
+
+def _native(name: str, some_consumers: list[dict]) -> Subject:
+    """The native edition of this filter."""
+    listener = f"{name}, {len(some_consumers)}"
+    return Subject(name, {listener: [dynamic_module(plugin_text(some_consumers, {}))]}, len(some_consumers))
 
 
 def plugin_text(some_consumers: list[dict], fields: dict) -> str:

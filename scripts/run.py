@@ -1,6 +1,7 @@
 """`make run`: starts Envoy with the module in front of a service, and says what to try.
 
 Environment:
+  EDITION     wasm, or native: the module that Envoy loads into its own process (wasm)
   UPSTREAM    host:port of a real service; without it a stand-in is started, which echoes each request as JSON
   PORT        where Envoy listens on 127.0.0.1 (8080)
   ADMIN_PORT  where Envoy's admin interface listens on 127.0.0.1 (9901)
@@ -28,8 +29,6 @@ from pathlib import Path
 import echo_upstream
 
 ROOT = Path(__file__).resolve().parent.parent
-MODULE = "dist/jwt-auth.wasm"
-SAMPLE = "envoy/envoy.yaml"
 FUNC_E = "func-e"
 LOCALHOST = "127.0.0.1"
 
@@ -37,12 +36,34 @@ START_SECONDS = 60
 DOWNLOAD_SECONDS = 600  # func-e fetches an Envoy when it is first used
 STOP_SECONDS = 10
 
-# What Envoy writes before a line of the filter: the names of the plugin and of its root.
-WASM_LOG = re.compile(r"wasm log [^:]*: ")
-
 
 class Problem(Exception):
     """What the person at the terminal can put right; the text says how."""
+
+
+@dataclass(frozen=True)
+class Edition:
+    """A build of the filter, and how it appears in Envoy."""
+
+    module: str
+    target: str
+    sample: str
+    logger: str
+    # What stands before a line of the filter in Envoy's log.
+    says: re.Pattern
+
+
+EDITIONS = {
+    "wasm": Edition("dist/jwt-auth.wasm", "build", "envoy/envoy.yaml", "wasm", re.compile(r"wasm log [^:]*: ")),
+    "native": Edition("dist/libjwt_auth.so", "native", "envoy/native.yaml", "dynamic_modules", re.compile(r"jwt_auth: ")),
+}
+
+
+def edition() -> Edition:
+    name = os.environ.get("EDITION") or "wasm"
+    if name not in EDITIONS:
+        raise Problem(f"EDITION={name}: expected {' or '.join(EDITIONS)}.")
+    return EDITIONS[name]
 
 
 @dataclass(frozen=True)
@@ -153,10 +174,12 @@ def stand_in() -> Iterator[Address]:
 class Envoy:
     """A running Envoy. Its log is kept until `show_log`, then it goes to the terminal line by line."""
 
-    def __init__(self, command: list[str], configuration: Path) -> None:
+    def __init__(self, command: list[str], configuration: Path, edition: Edition = EDITIONS["wasm"]) -> None:
+        self.edition = edition
         options = ["--config-path", str(configuration)]
         # The filter logs refusals at info.
-        options += ["--log-level", "warning", "--component-log-level", "wasm:info", "--log-format", "%T %l: %v"]
+        levels = f"{edition.logger}:info"
+        options += ["--log-level", "warning", "--component-log-level", levels, "--log-format", "%T %l: %v"]
         # Two workers are plenty; and with hot restart, only one Envoy could run on this machine.
         options += ["--concurrency", "2", "--disable-hot-restart"]
         # In a session of its own, so that Ctrl-C reaches only us, and we stop it and whatever func-e has started.
@@ -165,6 +188,7 @@ class Envoy:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
+            env={**os.environ, "ENVOY_DYNAMIC_MODULES_SEARCH_PATH": str(ROOT / "dist")},
             text=True,
             errors="replace",
             start_new_session=True,
@@ -177,7 +201,7 @@ class Envoy:
     def read_log(self) -> None:
         for line in self.process.stdout:
             if self.showing:
-                print(WASM_LOG.sub("", line), end="", flush=True)
+                print(self.edition.says.sub("", line), end="", flush=True)
             else:
                 self.log.append(line.rstrip())
 
@@ -190,7 +214,7 @@ class Envoy:
     def complaint(self) -> str:
         """Why it ended, from its log: the faults that the filter has found, or else everything."""
         self.reader.join(STOP_SECONDS)
-        faults = [WASM_LOG.split(line)[1] for line in self.log if WASM_LOG.search(line)]
+        faults = [self.edition.says.split(line)[1] for line in self.log if self.edition.says.search(line)]
         return "\n".join(f"  {line}" for line in dict.fromkeys(faults or self.log))
 
     def stop(self) -> None:
@@ -265,8 +289,9 @@ def wait_while(condition: Callable[[], bool], seconds: float = float("inf")) -> 
 
 
 def run(stop: StopRequest) -> None:
-    if not Path(MODULE).is_file():
-        raise Problem(f"{MODULE} is not there. Build it: make build")
+    ours = edition()
+    if not Path(ours.module).is_file():
+        raise Problem(f"{ours.module} is not there. Build it: make {ours.target}")
     command = find_envoy()
     listener, admin = own_address("PORT", SAMPLE_LISTENER), own_address("ADMIN_PORT", SAMPLE_ADMIN)
     if listener == admin:
@@ -278,7 +303,7 @@ def run(stop: StopRequest) -> None:
         print(f"Envoy:    {' '.join(command)}{', which fetches one when first used' if uses_func_e else ''}")
         print(f"Upstream: {upstream}{'' if named else ', a stand-in that echoes each request as JSON'}", flush=True)
         moves = {SAMPLE_LISTENER: listener, SAMPLE_ADMIN: admin, SAMPLE_UPSTREAM: upstream}
-        envoy = Envoy(command, write_configuration(SAMPLE, moves))
+        envoy = Envoy(command, write_configuration(ours.sample, moves), ours)
         try:
             start(envoy, admin, stop, DOWNLOAD_SECONDS if uses_func_e else START_SECONDS)
             if stop.made:
