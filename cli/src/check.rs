@@ -85,8 +85,7 @@ fn diagnostics(found: &Findings) -> Vec<Diagnostic> {
         diagnostics.push(nothing_found(found));
     }
     diagnostics.extend(found.configurations.iter().flat_map(of_configuration));
-    let elsewhere =
-        |discovered: &Discovered| Diagnostic::warning(discovered.at, format!("{discovered}; check that too"));
+    let elsewhere = |discovered: &Discovered| Diagnostic::warning(discovered.at, format!("{discovered}; check it too"));
     diagnostics.extend(found.discovered.iter().map(elsewhere));
     diagnostics
 }
@@ -94,7 +93,7 @@ fn diagnostics(found: &Findings) -> Vec<Diagnostic> {
 fn nothing_found(Findings { others, of_gateway, .. }: &Findings) -> Diagnostic {
     let names: Vec<String> = others.iter().map(|(name, at)| format!("{name} (line {})", at.line)).collect();
     let seen = match names.as_slice() {
-        [] if *of_gateway => ", but the gateway's own, of which `jwt-auth convert` makes one".to_owned(),
+        [] if *of_gateway => ", but Kong's, which `jwt-auth convert` converts".to_owned(),
         [] => String::new(),
         names => format!(", only the Wasm filters {}", names.join(", ")),
     };
@@ -138,9 +137,10 @@ fn explained(root: &Node, mut fault: Fault) -> Fault {
     let is_merge_key = fault.found == UNKNOWN_FIELD && fault.path.0.last() == Some(&Step::Field("<<".to_owned()));
     let text = root.find(&fault.path.0).and_then(Node::text).unwrap_or_default();
     if is_merge_key {
-        fault.found += ", <<: Envoy merges nothing";
+        fault.found += ", <<: Envoy does not merge maps";
     } else if text.contains("-----BEGIN ") && text.contains("\\n") {
-        fault.found += "; it holds \\n where lines should end, which are line breaks only between double quotes";
+        fault.found +=
+            "; it holds \\n instead of line breaks; YAML reads \\n as a line break only between double quotes";
     }
     fault
 }

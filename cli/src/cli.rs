@@ -17,33 +17,33 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Check configurations: every fault with its line, and what is worth a second look
+    /// Check configurations: show every fault with its line, and warn of risky settings
     ///
     /// Takes plugin configurations (YAML or JSON) and files that hold the filter: an Envoy configuration, an ECDS file, a
-    /// ConfigMap with one of these, an EnvoyFilter, a WasmPlugin, an EnvoyExtensionPolicy. A Wasm filter is taken for this one if its name, root_id or
-    /// module has jwt-auth or jwt_auth in it, or its configuration the field consumers.
+    /// ConfigMap with one of these, an EnvoyFilter, a WasmPlugin, an EnvoyExtensionPolicy. A Wasm filter counts as this one
+    /// if jwt-auth or jwt_auth is part of its name, root_id or module, or if its configuration has the field consumers.
     ///
     /// Exit codes: 0 without faults, 1 with faults, 2 when a file cannot be read.
     #[command(after_help = "Examples:\n  jwt-auth check envoy.yaml\n  jwt-auth check --format json ecds/*.yaml")]
     Check(CheckArguments),
 
-    /// Make an Envoy configuration out of the gateway's
+    /// Convert Kong's configuration into one for Envoy
     ///
     /// Services and routes become clusters and routes; the plugins jwt and acl, consumers and their credentials become the
     /// filter's configuration. What has no counterpart is listed at the end, with its line.
     ///
-    /// Exit codes: 0 when it was converted, 1 when the gateway or the filter would refuse it, or with --strict when
-    /// something has no counterpart, 2 when a file cannot be read.
+    /// Exit codes: 0 when it is converted, 1 when Kong or the filter would refuse it, or with --strict when something has
+    /// no counterpart, 2 when a file cannot be read.
     #[command(after_help = "Examples:\n  jwt-auth convert kong.yaml > envoy.yaml\n  \
                             deck gateway dump -o - | jwt-auth convert --strict -")]
     Convert(ConvertArguments),
 
     /// Explain what the filter does with a token or a request, step by step
     ///
-    /// The verdict comes from the same code that runs in the proxy. Nothing is sent anywhere. Without --token, --token-file
-    /// and --request, a token, a request or a curl command line is read from standard input. A request is HTTP as it stands
-    /// on the wire, its headers alone, what curl -v prints, or a URL; a command line may be for a POSIX shell, cmd.exe or
-    /// PowerShell, as browsers copy it.
+    /// The code that runs in the proxy decides. Nothing is sent anywhere. Without --token, --token-file and --request, the
+    /// program reads a token, a request or a curl command line from standard input. A request is raw HTTP, its headers
+    /// alone, the output of curl -v, or a URL. A command line may be for a POSIX shell, cmd.exe or PowerShell, as browsers
+    /// copy it.
     ///
     /// Exit codes: 0 if the request passes, 1 if it is refused, 2 when something cannot be read.
     #[command(after_help = "Examples:\n  \
@@ -54,17 +54,17 @@ pub(crate) enum Command {
 
     /// Make a token for tests
     ///
-    /// It holds iat, exp and the claims that are given. A value that is JSON keeps its type: 7, true, ["a"], "7" for a text
-    /// that looks like a number; everything else is a text.
+    /// The token has iat, exp and the claims that you give. A value that is JSON keeps its type: 7, true, ["a"], or "7" for
+    /// a string that looks like a number. Every other value is a string.
     #[command(after_help = "Examples:\n  \
         jwt-auth token --key private.pem --claim iss=https://auth.example.com --claim 'groups=[\"a\"]'\n  \
         jwt-auth token --secret \"$SECRET\" --alg HS512 --claim iss=client-app --exp 5m\n  \
-        jwt-auth token --key private.pem --claim iss=x --exp -1h      # one that has expired")]
+        jwt-auth token --key private.pem --claim iss=x --exp -1h      # an expired token")]
     Token(TokenArguments),
 
     /// Make a key: the private key in PEM (PKCS#8), the public key in PEM and as a JWK; for HS256 to HS512 a secret
     ///
-    /// token --key reads what is printed here, and so does openssl (ML-DSA from 3.5 on).
+    /// jwt-auth token --key reads the output, and so does openssl (from 3.5 on for ML-DSA).
     #[command(after_help = "Examples:\n  \
         jwt-auth keygen ES256 > key.txt && jwt-auth token --key key.txt --claim iss=client-app\n  \
         jwt-auth keygen RS256 --bits 4096 --kid 2026-11\n  \
@@ -73,11 +73,11 @@ pub(crate) enum Command {
 
     /// Print the JSON Schema of the plugin configuration
     ///
-    /// With it an editor completes and checks configurations; it is also in the repository, envoy/jwt-auth.schema.json.
+    /// An editor completes and checks configurations with it. The repository has it too: envoy/jwt-auth.schema.json.
     #[command(after_help = "Example:\n  jwt-auth schema > jwt-auth.schema.json")]
     Schema,
 
-    /// Print the completions of a shell
+    /// Print the completions for a shell
     #[command(
         after_help = "Example:\n  jwt-auth completions bash > ~/.local/share/bash-completion/completions/jwt-auth"
     )]
@@ -89,7 +89,7 @@ pub(crate) enum Command {
     /// Print a manual page
     #[command(after_help = "Examples:\n  jwt-auth man | man -l -\n  jwt-auth man check | man -l -")]
     Man {
-        /// The command that the page is on; without it, the program as a whole
+        /// The command that the page describes; by default, the whole program
         #[arg(value_parser = command_name)]
         command: Option<String>,
     },
@@ -101,11 +101,11 @@ pub(crate) struct CheckArguments {
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
 
-    /// How to print what was found
+    /// How to print the result
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
 
-    /// Whether to show the line of the file below each fault and warning; never one that may hold a secret
+    /// When to show the line of the file below each fault and warning; a line that may hold a secret is never shown
     #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
     pub source: ShowSource,
 }
@@ -113,16 +113,16 @@ pub(crate) struct CheckArguments {
 /// What `convert` is asked for.
 #[derive(Debug, Args)]
 pub(crate) struct ConvertArguments {
-    /// The gateway's declarative configuration (formats 1.1, 2.1, 3.0), what `deck` dumps, or answers of the Admin API;
-    /// several files are taken together, `-` is standard input
+    /// Kong's declarative configuration (formats 1.1, 2.1, 3.0), the output of `deck`, or answers of the Admin API; several
+    /// files count as one, `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
 
-    /// Where Envoy is to listen
+    /// The address on which Envoy listens
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:8000")]
     pub listen: SocketAddr,
 
-    /// Where Envoy's administration interface is to listen
+    /// The address of Envoy's administration interface
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9901")]
     pub admin: SocketAddr,
 
@@ -130,7 +130,7 @@ pub(crate) struct ConvertArguments {
     #[arg(long, value_name = "FILE", default_value = "dist/jwt-auth.wasm")]
     pub module: String,
 
-    /// Convert nothing if anything has no counterpart
+    /// Convert nothing if any setting has no counterpart
     #[arg(long)]
     pub strict: bool,
 }
@@ -141,7 +141,7 @@ pub(crate) struct ExplainArguments {
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
 
-    /// Which filter of the file: its name, root_id or plugin name; without it, the first
+    /// Which filter of the file: its name, root_id or plugin name; by default, the first
     #[arg(long, value_name = "NAME")]
     pub filter: Option<String>,
 
@@ -169,7 +169,7 @@ pub(crate) struct ExplainArguments {
     #[arg(long, value_name = "FILE")]
     pub jwks: Option<PathBuf>,
 
-    /// Another moment than now: 2026-11-24T16:00:00Z, 2026-11-24, seconds since the epoch, +5m or -1h
+    /// The time to decide for, by default now: 2026-11-24T16:00:00Z, 2026-11-24, seconds since the epoch, +5m or -1h
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub at: Option<String>,
 
@@ -181,7 +181,7 @@ pub(crate) struct ExplainArguments {
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("signer").required(true).args(["key", "secret"]))]
 pub(crate) struct TokenArguments {
-    /// The algorithm; without it, the usual one of the key: RS256, HS256, …
+    /// The algorithm; by default, the usual one of the key: RS256, HS256, …
     #[arg(long, value_name = "ALG", value_parser = algorithm)]
     pub alg: Option<Algorithm>,
 
@@ -205,15 +205,15 @@ pub(crate) struct TokenArguments {
     #[arg(long, value_name = "NAME=VALUE", value_parser = typed_member)]
     pub header: Vec<(String, Value)>,
 
-    /// When it expires, from now: 90s, 5m, 1h, 7d, -1h; none for never
+    /// How long from now it expires: 90s, 5m, 1h, 7d, -1h; none for never
     #[arg(long, value_name = "SPAN", default_value = "1h", allow_hyphen_values = true)]
     pub exp: String,
 
-    /// From when on it is valid, from now
+    /// How long from now it becomes valid
     #[arg(long, value_name = "SPAN", allow_hyphen_values = true)]
     pub nbf: Option<String>,
 
-    /// The id of the key, for the header; without it, that of a JWK
+    /// The id of the key, for the header; by default, that of the JWK
     #[arg(long)]
     pub kid: Option<String>,
 }
@@ -224,7 +224,7 @@ pub(crate) struct KeygenArguments {
     #[arg(value_name = "ALG", value_parser = algorithm)]
     pub algorithm: Algorithm,
 
-    /// The length of an RSA key, 2048 to 8192; without it, 2048
+    /// The length of an RSA key in bits, 2048 to 8192; by default 2048
     #[arg(long, value_parser = clap::value_parser!(u16).range(2048..=8192))]
     pub bits: Option<u16>,
 

@@ -77,7 +77,7 @@ impl fmt::Display for Discovered {
         write!(formatter, "the configuration of {} is ", self.name)?;
         match &self.file {
             Some(file) => write!(formatter, "in {file}"),
-            None => formatter.write_str("what a server gives Envoy"),
+            None => formatter.write_str("on a server that Envoy asks"),
         }
     }
 }

@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: &ConvertArguments) -> ExitCode {
     let lines = |all: &[Diagnostic]| all.iter().map(|diagnostic| diagnostic.line(&sources)).collect::<Vec<_>>();
     let (notes, faults) = (lines(&report.notes), lines(&report.faults));
     if !faults.is_empty() {
-        return refuse(&faults, "not converted: the gateway or the filter would refuse it");
+        return refuse(&faults, "not converted: Kong or the filter would refuse it");
     }
     if arguments.strict && !notes.is_empty() {
         return refuse(&notes, "not converted, because of --strict: these have no counterpart");

@@ -23,7 +23,7 @@ pub(crate) fn run(arguments: &TokenArguments) -> ExitCode {
 
 fn token(arguments: &TokenArguments) -> Result<String, String> {
     let Signer { key, kid } = signer(arguments)?;
-    let algorithm = arguments.alg.or_else(|| key.algorithms().first().copied()).ok_or("the key signs nothing")?;
+    let algorithm = arguments.alg.or_else(|| key.algorithms().first().copied()).ok_or("the key cannot sign")?;
     let mut header = member("alg", algorithm.name());
     header.extend(member("typ", "JWT"));
     header.extend(arguments.kid.clone().or(kid).into_iter().flat_map(|kid| member("kid", kid)));
@@ -32,7 +32,7 @@ fn token(arguments: &TokenArguments) -> Result<String, String> {
     let signing_input = format!("{}.{}", base64url(header.to_string()), base64url(claims.to_string()));
     let signature = key.sign(algorithm, signing_input.as_bytes()).ok_or_else(|| {
         let names: Vec<&str> = key.algorithms().iter().map(|algorithm| algorithm.name()).collect();
-        format!("--alg {algorithm}: the key signs by {}", names.join(", "))
+        format!("--alg {algorithm}: the key signs with {}", names.join(", "))
     })?;
     Ok(format!("{signing_input}.{}", base64url(signature)))
 }
@@ -81,15 +81,15 @@ fn secret(text: &str, is_base64: bool, source: &str) -> Result<Box<dyn SigningKe
 /// Objects to a file that holds a key, and none that signs: nobody's secret looks like it.
 fn refuse_other_than_secret(text: &str) -> Result<(), String> {
     let what = match text {
-        _ if text.trim_start().starts_with(['{', '[']) => "JSON that is no private JWK",
+        _ if text.trim_start().starts_with(['{', '[']) => "JSON that is not a private JWK",
         _ if !text.contains("-----BEGIN ") => return Ok(()),
         _ if text.contains("ENCRYPTED") => "an encrypted private key",
         _ if text.contains("-----BEGIN OPENSSH ") => "a private key in OpenSSH's own format",
         _ if text.contains("PRIVATE KEY-----") && text.contains("\\n") => {
-            "a private key with \\n where lines should end"
+            "a private key with \\n instead of line breaks"
         }
         _ if text.contains("PRIVATE KEY-----") => "a private key that is broken, or of another kind",
-        _ => "no private key, and a public one signs nothing",
+        _ => "not a private key, and a public key cannot sign",
     };
     let expected = "an unencrypted private key in PEM or as a JWK: RSA, P-256, P-384, P-521, Ed25519, Ed448 or ML-DSA";
     Err(format!("{what}; expected {expected}"))

@@ -169,7 +169,7 @@ fn wrong_usage_ends_with_2_and_says_what_is_expected() {
         (&["token"], "--key"),
         (&["token", "--secret", "s", "--claim", "x"], "name=value"),
         (&["token", "--secret", "s", "--exp", "soon"], "such as 90s, 5m, 1h, 7d or -1h"),
-        (&["token", "--secret", "s", "--alg", "RS256"], "the key signs by HS256, HS384, HS512"),
+        (&["token", "--secret", "s", "--alg", "RS256"], "the key signs with HS256, HS384, HS512"),
         (&["token", "--secret", ""], "--secret: the secret is empty"),
         (&["token", "--key", "tests/keys/p256.pem", "--secret", "s"], "cannot be used with"),
         (&["token", "--alg", "HS256"], "Usage: jwt-auth token --alg <ALG> <--key <FILE>|--secret <SECRET>>"),
@@ -225,10 +225,7 @@ fn samples() -> Vec<String> {
 fn every_sample_passes_the_check_as_it_stands() {
     let without_filter = [
         ("envoy/docker-compose.yaml", "no configuration of the filter; expected"),
-        (
-            "envoy/gateway/kong.yaml",
-            "no configuration of the filter, but the gateway's own, of which `jwt-auth convert`",
-        ),
+        ("envoy/gateway/kong.yaml", "no configuration of the filter, but Kong's, which `jwt-auth convert`"),
     ];
     for sample in samples() {
         let Run { code, out, .. } = run(&["check", &sample]);
@@ -253,7 +250,7 @@ fn what_is_no_configuration_is_a_fault_at_its_place() {
         (
             "gateway",
             "_format_version: \"3.0\"\nservices: []\n",
-            "F:1:1: no configuration of the filter, but the gateway's own, of which `jwt-auth convert` makes one; expected",
+            "F:1:1: no configuration of the filter, but Kong's, which `jwt-auth convert` converts; expected",
         ),
     ] {
         let (code, lines) = check(name, content);
@@ -278,7 +275,7 @@ fn every_fault_is_printed_at_its_line_and_column() {
             "F:11:7: consumers[0].jwt_secrets[0].rsa_public_key: PEM that is broken: it has no END line",
             "F:12:11: consumers[0].jwt_secrets[1].key: a number",
             "F:14:5: consumers[0].jwt_secrets[2].secret: missing",
-            "F:15:12: anonymous: \"nobody\", the name of no consumer",
+            "F:15:12: anonymous: \"nobody\", which is not the name of a consumer",
             "F: 1 configuration, 6 faults, 0 warnings",
         ]
     );
@@ -442,7 +439,7 @@ fn what_only_the_file_shows_is_said_with_a_fault() {
         "consumers:\n- username: a\n  jwt_secrets:\n  - <<: *k\n    secret: ssssssssssssssssssssssssssssssss\n";
     let merging = format!("realm: &k {{key: k}}\n{consumers}");
     let (_, lines) = check("merging.yaml", &merging);
-    let line = "F:5:5: consumers[0].jwt_secrets[0].(an unprintable name): an unknown field, <<: Envoy merges nothing; expected one of";
+    let line = "F:5:5: consumers[0].jwt_secrets[0].(an unprintable name): an unknown field, <<: Envoy does not merge maps; expected one of";
     assert!(lines.iter().any(|it| it.starts_with(line)), "{lines:?}");
     // Kubernetes merges.
     let spec: String = consumers.lines().map(|line| format!("    {line}\n")).collect();
@@ -459,7 +456,7 @@ fn what_only_the_file_shows_is_said_with_a_fault() {
     let (code, lines) = check("one-line.yaml", credential(&format!("'{pem}'")));
     assert_eq!(code, 1);
     assert!(
-        lines[0].contains("; it holds \\n where lines should end, which are line breaks only between double"),
+        lines[0].contains("; it holds \\n instead of line breaks; YAML reads \\n as a line break only between double"),
         "{lines:?}"
     );
     assert_eq!(check("one-line.yaml", credential(&format!("\"{pem}\""))).0, 0);
@@ -507,7 +504,7 @@ fn faults_are_found_in_every_form_that_a_filter_has_in_a_file() {
         (
             "no-json",
             any("StringValue", "|\n          {\"realm\"\n           7}"),
-            "F:11:12: the configuration: JSON that is broken",
+            "F:11:12: the configuration: invalid JSON",
         ),
         (
             "bytes",
@@ -555,12 +552,13 @@ fn a_configuration_that_envoy_discovers_is_said_to_be_elsewhere() {
         json!({ "static_resources": { "http_filters": [{ "name": "auth", "config_discovery": discovery }] } })
     };
     let file = json!({ "path_config_source": { "path": "/etc/envoy/jwt-auth.yaml" } });
-    for (source, place) in [(file, "in /etc/envoy/jwt-auth.yaml"), (json!({ "ads": {} }), "what a server gives Envoy")]
+    for (source, place) in
+        [(file, "in /etc/envoy/jwt-auth.yaml"), (json!({ "ads": {} }), "on a server that Envoy asks")]
     {
         let text = filter(source).to_string();
         let (code, lines) = check("discovered.json", &text);
         assert_eq!(code, 0);
-        let warning = format!(": warning: the configuration of auth is {place}; check that too");
+        let warning = format!(": warning: the configuration of auth is {place}; check it too");
         assert!(lines[0].starts_with("F:1:") && lines[0].ends_with(&warning), "{lines:?}");
         assert_eq!(lines[1], "F: 0 configurations, 0 faults, 1 warning");
         let path = self::file("discovered.json", text);
@@ -583,10 +581,10 @@ fn what_is_taken_and_seldom_meant_is_a_warning_and_no_fault() {
     assert_eq!(
         lines,
         [
-            "F:1:1: warning: claims_to_verify: without exp, a token that has expired is accepted for ever",
+            "F:1:1: warning: claims_to_verify: without exp, an expired token is accepted for ever",
             "F:1:1: warning: uri_param_names: a token is accepted in the query string, where access logs and histories keep it; [] \
          turns it off",
-            "F:4:22: warning: consumers[0].jwt_secrets[0].secret: 9 bytes long; HS256 needs 32, or who has a token can guess it \
+            "F:4:22: warning: consumers[0].jwt_secrets[0].secret: 9 bytes long; HS256 needs 32, or whoever has a token can guess the secret \
          (RFC 7518, section 3.2)",
             "F: 1 configuration, 0 faults, 3 warnings",
         ]
@@ -621,7 +619,7 @@ fn what_is_taken_and_seldom_meant_is_a_warning_and_no_fault() {
     let credential = json!({"key": "k", "jwks": set});
     let (code, lines) =
         check("later.json", config(json!({"consumers": [{"username": "a", "jwt_secrets": [credential]}]})).to_string());
-    let warning = "warning: consumers[0].jwt_secrets[0].jwks: keys[0] is passed over: a JWK of an unsupported type";
+    let warning = "warning: consumers[0].jwt_secrets[0].jwks: keys[0] is skipped: a JWK of an unsupported type";
     assert!(code == 0 && lines[0].contains(warning), "{lines:?}");
 
     let (_, lines) = check("nobody.yaml", "claims_to_verify: [exp]\nuri_param_names: []\n");
@@ -663,7 +661,7 @@ fn a_failure_policy_is_warned_of_under_which_nothing_or_everything_passes() {
     ] {
         let (code, lines) = check("policy.yaml", file);
         let outcome = if is_open { "every request passes unchecked" } else { "all requests get 503 until a restart" };
-        let warning = format!("warning: {name}: should the module fail, {outcome}");
+        let warning = format!("warning: {name}: if the module fails, {outcome}");
         assert!(code == 0 && lines.iter().any(|line| line.contains(&warning)), "{warning}: {lines:?}");
     }
     for settled in [
@@ -673,7 +671,7 @@ fn a_failure_policy_is_warned_of_under_which_nothing_or_everything_passes() {
         istio("failStrategy: FAIL_RELOAD"),
     ] {
         let (_, lines) = check("policy.yaml", settled);
-        assert!(!lines.iter().any(|line| line.contains("should the module fail")), "{lines:?}");
+        assert!(!lines.iter().any(|line| line.contains("if the module fails")), "{lines:?}");
     }
 }
 
@@ -682,9 +680,9 @@ fn memory_that_others_share_or_fill_is_warned_of_where_key_sets_are_fetched() {
     for (line, warning) in [
         (
             "                  vm_id: jwt_auth    # key sets are shared only with plugins of the same vm_id\n",
-            "vm_config.vm_id: not set: every plugin",
+            "vm_config.vm_id: not set: any other plugin",
         ),
-        ("    per_connection_buffer_limit_bytes: 32768\n", "per_connection_buffer_limit_bytes: no limit below 1 MiB"),
+        ("    per_connection_buffer_limit_bytes: 32768\n", "per_connection_buffer_limit_bytes: 1 MiB or more"),
     ] {
         let (code, lines) = check("fetched.yaml", envoy_with(line, ""));
         assert!(code == 0 && lines.iter().any(|line| line.contains(warning)), "{warning}: {lines:?}");
@@ -701,7 +699,7 @@ fn memory_that_others_share_or_fill_is_warned_of_where_key_sets_are_fetched() {
         ("per_connection_buffer_limit_bytes: 32768", "perConnectionBufferLimitBytes: 4096", false),
     ] {
         let (_, lines) = check("fetched.yaml", envoy_with(line, other));
-        let found = lines.iter().any(|line| line.contains("vm_config.vm_id") || line.contains("no limit below 1 MiB"));
+        let found = lines.iter().any(|line| line.contains("vm_config.vm_id") || line.contains("1 MiB or more"));
         assert_eq!(found, is_warned_of, "{other}: {lines:?}");
     }
 }
@@ -773,7 +771,7 @@ fn an_internal_redirect_is_warned_of_where_it_would_be_refused() {
     const FIELDS: &str = "claims_to_verify: [exp]\n";
     for (fields, warning) in [
         ("rules: [{routes: [a]}]", Some("which rules refuse with 403")),
-        ("hide_credentials: true", Some("which hide_credentials has taken out")),
+        ("hide_credentials: true", Some("which hide_credentials has removed")),
         ("realm: none", None),
     ] {
         let file = envoy_with(ROUTE, "route: { cluster: SampleIRISService, internal_redirect_policy: {} }");
@@ -879,15 +877,15 @@ fn each_refusal_is_explained_by_the_check_that_failed() {
         ),
         (
             token(&["--header", "alg=none"]),
-            "alg: \"none\"; no algorithm that the filter knows",
+            "alg: \"none\"; not an algorithm that the filter knows",
             json!({"message": "Bad token; invalid alg"}),
         ),
         (
             token(&["--header", "crit=[\"x\"]"]),
-            "extensions: the header crit asks for one that the filter does not have",
+            "extensions: the header crit asks for an extension that the filter does not have",
             json!({"message": "Bad token; invalid crit"}),
         ),
-        (token(&["--exp", "none"]), "exp: must be a number (no number)", json!({"exp": "must be a number"})),
+        (token(&["--exp", "none"]), "exp: must be a number (not a number)", json!({"exp": "must be a number"})),
     ] {
         let (code, explanation) = explain("refused.json", &config(json!({})), &["--token", &token], "");
         assert_eq!(code, 1, "{explanation:#}");
@@ -905,9 +903,9 @@ fn what_a_refusal_often_comes_from_is_said_with_it() {
     let good = token(&[]);
     let jwe = format!("{good}.a.b");
     let three = "form: not three parts separated by dots";
-    let shell = "; it holds a $ or a `, with which a shell puts in a value that is not known here";
+    let shell = "; it holds a $ or a `: a shell puts a value there that is not known here";
     for (given, failure) in [
-        (jwe, format!("{three}; it has five, as an encrypted token (JWE) does, and the filter takes signed ones")),
+        (jwe, format!("{three}; it has five, like an encrypted token (JWE), but the filter takes signed tokens")),
         (good.split('.').next().unwrap().to_owned(), format!("{three}; it has 1")),
         (format!("\"{good}\""), "form: the header is not base64url; it stands in quotes".to_owned()),
         ("$TOKEN".to_owned(), format!("{three}{shell}")),
@@ -942,9 +940,9 @@ fn what_a_refusal_often_comes_from_is_said_with_it() {
         (
             false,
             sign(&["--base64"]),
-            "; it is made with the secret decoded from base64, and secret_is_base64 is not true",
+            "; it was signed with the secret decoded from base64, but secret_is_base64 is not true",
         ),
-        (true, sign(&[]), "; it is made with the secret as it stands, and secret_is_base64 is true"),
+        (true, sign(&[]), "; it was signed with the secret as it stands, but secret_is_base64 is true"),
         (true, token(&["--claim", "iss=https://K.example"]), " since"),
     ] {
         let (code, explanation) = explain("often.json", &keyed(&[other, secret], is_base64), &["--token", &signed], "");
@@ -997,7 +995,7 @@ fn what_is_demanded_beside_the_time_is_explained_in_the_filter_s_order() {
     }
     let nowhere = config(json!({"header_names": []}));
     let (_, explanation) = explain("nowhere.json", &nowhere, &["--token", "x"], "");
-    let empty = "token: none is looked for: header_names, uri_param_names and cookie_names are all empty";
+    let empty = "token: the filter looks for none: header_names, uri_param_names and cookie_names are all empty";
     assert_eq!(failed(&explanation), empty);
 }
 
@@ -1014,7 +1012,7 @@ fn times(explanation: &Value) -> Vec<(&str, bool, &str)> {
 #[test]
 fn the_maximum_is_not_looked_at_when_a_time_claim_has_failed() {
     let config = config(json!({"claims_to_verify": ["exp", "nbf"], "maximum_expiration": 60}));
-    let no_number = "must be a number (no number)";
+    let no_number = "must be a number (not a number)";
     let off = "2023-11-14 22:15:00 UTC, in 1 minute";
     let far = format!("exceeds maximum allowed expiration ({off})");
     for (claims, body, expected) in [
@@ -1102,7 +1100,7 @@ fn a_request_may_be_given_in_any_form_that_people_have_at_hand() {
 
     for (input, problem) in [
         ("", "is empty; expected a token"),
-        ("GET / HTTP/1.1\nno header\n", "line 2 is no header"),
+        ("GET / HTTP/1.1\nno header\n", "line 2 is not a header"),
         ("curl 'https://a", "with a quote that does not end"),
         ("curl -H 'a: b'", "without a URL"),
         ("curl https://a https://b", "several URLs"),
@@ -1238,7 +1236,7 @@ fn a_request_is_read_as_a_proxy_reads_it_and_what_is_none_is_refused() {
     ] {
         assert_eq!(taken(input, &token), none, "{input}");
     }
-    let no_header = "is no header; expected `name: value`, without white space around the name";
+    let no_header = "is not a header; expected `name: value`, without white space around the name";
     let what = "expected a token, an HTTP request or a curl command line, as browsers copy them";
     for (input, problem) in [
         ("GET / HTTP/1.1\nAuthorization : Bearer TOK\n", format!("line 2 {no_header}")),
@@ -1249,9 +1247,9 @@ fn a_request_is_read_as_a_proxy_reads_it_and_what_is_none_is_refused() {
         ),
         ("{\"access_token\": \"TOK\"}", format!("is JSON; {what}")),
         ("[{\"request\": {\"method\": \"GET\"}}]", format!("is JSON; {what}")),
-        ("fetch(\"https://a\", {\"x\": \"Bearer TOK\"})", format!("is none of what can be explained; {what}")),
-        ("wget --header 'Authorization: Bearer TOK' https://a", format!("is none of what can be explained; {what}")),
-        ("export TOKEN=TOK", format!("is none of what can be explained; {what}")),
+        ("fetch(\"https://a\", {\"x\": \"Bearer TOK\"})", format!("is nothing that can be explained; {what}")),
+        ("wget --header 'Authorization: Bearer TOK' https://a", format!("is nothing that can be explained; {what}")),
+        ("export TOKEN=TOK", format!("is nothing that can be explained; {what}")),
         ("\n \n", format!("is empty; {what}")),
     ] {
         assert_eq!(taken(input, &token), problem, "{input}");
@@ -1390,14 +1388,14 @@ fn a_file_without_a_key_that_signs_is_told_by_what_it_holds() {
     let public = fs::read_to_string(from_root("tests/keys/p256.pem")).unwrap();
     let expected = "an unencrypted private key in PEM or as a JWK: RSA, P-256, P-384, P-521, Ed25519, Ed448 or ML-DSA";
     for (content, found) in [
-        (public.as_str(), "no private key, and a public one signs nothing"),
+        (public.as_str(), "not a private key, and a public key cannot sign"),
         (&block("ENCRYPTED PRIVATE KEY"), "an encrypted private key"),
         (old, "an encrypted private key"),
         (&block("OPENSSH PRIVATE KEY"), "a private key in OpenSSH's own format"),
-        (&private.replace('\n', "\\n"), "a private key with \\n where lines should end"),
+        (&private.replace('\n', "\\n"), "a private key with \\n instead of line breaks"),
         (&block("PRIVATE KEY"), "a private key that is broken, or of another kind"),
-        (r#"{"kty": "EC", "crv": "P-256", "x": "c2VjcmV0"}"#, "JSON that is no private JWK"),
-        (r#"{"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}"#, "JSON that is no private JWK"),
+        (r#"{"kty": "EC", "crv": "P-256", "x": "c2VjcmV0"}"#, "JSON that is not a private JWK"),
+        (r#"{"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}"#, "JSON that is not a private JWK"),
     ] {
         let path = file("no-signer", content);
         let Run { code, out, err } = run(&["token", "--key", &path]);
@@ -1671,7 +1669,7 @@ fn a_key_set_is_taken_from_a_file_and_never_fetched() {
     let huge = format!("{{\"keys\": []{}}}", " ".repeat(512 << 10));
     for (content, problem) in [
         (huge, format!("524300 bytes; the filter takes key sets of up to 524288; {expected}")),
-        (jwk.to_string(), format!("no key set: no object with a list 'keys', and no map of certificates; {expected}")),
+        (jwk.to_string(), format!("no key set: neither an object with a list 'keys' nor a map of certificates; {expected}")),
         ("-----BEGIN PUBLIC KEY-----".to_owned(), format!("no JSON: invalid number at line 1 column 2; {expected}")),
     ] {
         let (config, set) = (file("remote.json", remote.to_string()), file("no-set.json", content));

@@ -43,7 +43,7 @@ impl Run {
     fn faults(&self) -> Vec<&str> {
         assert_eq!((self.code, self.out.as_str()), (1, ""), "{}", self.err);
         let mut lines: Vec<&str> = self.err.lines().collect();
-        assert_eq!(lines.pop(), Some("not converted: the gateway or the filter would refuse it"));
+        assert_eq!(lines.pop(), Some("not converted: Kong or the filter would refuse it"));
         lines.into_iter().map(|line| line.strip_prefix("<stdin>:").unwrap()).collect()
     }
 }
@@ -330,25 +330,25 @@ const NOTES: &[&str] = &[
     "6:14: upstreams[0].algorithm: has no counterpart; round-robin takes its place",
     "7:17: upstreams[0].healthchecks: has no counterpart",
     "12:23: services[0].client_certificate: has no counterpart",
-    "14:5: with-sni: the route answers 503 until that is decided: the plugin custom-auth has no counterpart",
-    "15:11: services[0].routes[0].snis: has no counterpart; what the rest of the route matches gets 503 until that is \
-     decided",
-    "16:5: look-around: the route answers 503 until that is decided: the plugin custom-auth has no counterpart",
+    "14:5: with-sni: the route answers 503 until you decide: the plugin custom-auth has no counterpart",
+    "15:11: services[0].routes[0].snis: has no counterpart; what the rest of the route matches gets 503 until you \
+     decide",
+    "16:5: look-around: the route answers 503 until you decide: the plugin custom-auth has no counterpart",
     "17:13: services[0].routes[1].paths: a regular expression that Envoy cannot run; what begins as it does gets 503 until \
-     that is decided",
-    "18:5: tls-only: the route answers 503 until that is decided: the plugin custom-auth has no counterpart",
+     you decide",
+    "18:5: tls-only: the route answers 503 until you decide: the plugin custom-auth has no counterpart",
     "20:16: services[0].routes[2].protocols: only with TLS: the route answers 426 until the listener has a certificate",
     "21:20: services[0].routes[2].path_handling: has no counterpart",
     "23:16: services[0].routes[3].protocols: has no counterpart; the route is left out",
     "24:3: services[1].protocol: has no counterpart; the service is left out",
-    "26:12: behind-tcp: the route answers 503 until that is decided: the plugin custom-auth has no counterpart",
+    "26:12: behind-tcp: the route answers 503 until you decide: the plugin custom-auth has no counterpart",
     "28:3: plugins[0]: the plugin rate-limiting has no counterpart",
     "29:3: plugins[1]: the plugin custom-auth has no counterpart",
     "30:3: plugins[2]: the plugin jwt of a consumer has no counterpart; nobody passes as this consumer",
     "33:26: consumers[0].basicauth_credentials: has no counterpart",
-    "35:5: consumers[0].jwt_secrets[0]: is left out: the gateway made up its key or secret, which is nowhere in this \
+    "35:5: consumers[0].jwt_secrets[0]: is left out: Kong generated its key or secret, which is not in this \
      file",
-    "36:5: consumers[0].jwt_secrets[1]: is left out: it is only named here, and stands elsewhere",
+    "36:5: consumers[0].jwt_secrets[1]: is left out: its value is not in this file, only a reference",
 ];
 
 #[test]
@@ -481,7 +481,7 @@ fn a_guarded_route_that_cannot_be_matched_does_not_give_its_requests_to_an_open_
         assert_eq!(answers(&source), expected.map(|(path, passes)| (path.to_owned(), passes)), "{route}");
         let run = convert(&source);
         let [note] = run.notes()[..] else { panic!("{route}") };
-        assert!(note.ends_with(" gets 503 until that is decided"), "{note}");
+        assert!(note.ends_with(" gets 503 until you decide"), "{note}");
     }
 }
 
@@ -584,10 +584,13 @@ fn what_would_leave_it_open_who_may_call_is_a_fault() {
     let shared = DECK.replace("_config: lifetime", "_config: nothing");
     assert_eq!(
         convert(&shared).faults(),
-        ["21:14: services[0].plugins[0]._config: names none of the _plugin_configs that are there"]
+        ["21:14: services[0].plugins[0]._config: names an entry of _plugin_configs that does not exist"]
     );
     let twice = format!("{NESTED}plugins:\n- {{name: jwt, service: orders}}\n");
-    assert_eq!(convert(&twice).faults(), ["24:3: plugins[0]: the plugin jwt is there twice for the same requests"]);
+    assert_eq!(
+        convert(&twice).faults(),
+        ["24:3: plugins[0]: the plugin jwt is configured twice for the same requests"]
+    );
 }
 
 /// The gateway's plugin acl refuses a preflight request that the plugin jwt let through.
@@ -613,11 +616,11 @@ fn what_only_deck_can_put_in_is_a_fault_where_it_decides() {
         let after = of.trim_start_matches(|char: char| !", ]}".contains(char));
         let run = convert(&NESTED.replace(of, &format!("{REFERENCE}{after}")));
         let faults = run.faults();
-        let start = format!("{path}: a reference to what stands elsewhere");
+        let start = format!("{path}: a reference to an environment variable");
         assert!(faults.iter().any(|fault| fault.contains(&start)), "{faults:?}");
     }
     let elsewhere = NESTED.replace("secret: 0123456789abcdef0123456789abcdef", &format!("secret: {REFERENCE}"));
-    assert!(convert(&elsewhere).notes()[0].contains("is only named here"));
+    assert!(convert(&elsewhere).notes()[0].contains("is not in this file, only a reference"));
     let cors = format!("{NESTED}plugins: [{{name: cors, config: {{origins: [{REFERENCE}]}}}}]\n");
     assert_eq!(convert(&cors).notes().len(), 1);
 }
@@ -693,11 +696,11 @@ fn the_files_are_those_of_one_workspace() {
     assert_eq!(run(&[a, too], "").code, 0);
     let both = run(&[a, b], "");
     assert_eq!(both.code, 1);
-    assert!(both.err.contains("b.yaml:1:13: the workspace: another than before"), "{}", both.err);
+    assert!(both.err.contains("b.yaml:1:13: the workspace: not that of the files before"), "{}", both.err);
     let ids = "consumers: [{username: a, ws_id: x}, {username: b, ws_id: y}]";
     assert_eq!(
         convert(ids).faults(),
-        ["1:59: the workspace: another than before; expected the files of one workspace"]
+        ["1:59: the workspace: not that of the files before; expected the files of one workspace"]
     );
 }
 
@@ -713,11 +716,15 @@ fn a_page_or_the_plugins_must_not_be_missing() {
     for files in [[first, plugins], [second, first]] {
         let run = run(&files, "");
         assert_eq!(run.code, 1);
-        assert!(run.err.contains("next: the answer has more pages; expected them behind it"), "{}", run.err);
+        assert!(
+            run.err.contains("next: the answer has more pages; expected them in the files that follow"),
+            "{}",
+            run.err
+        );
     }
     let open = run(&[second], "");
     assert!(
-        open.out.contains("plugins: no answer has any: without them, everybody may use the routes"),
+        open.out.contains("plugins: none in these answers: without plugins, everybody may use the routes"),
         "{}",
         open.out
     );
@@ -740,9 +747,7 @@ fn what_an_answer_holds_is_told_apart() {
     let chain = r#"{"data": [{"filters": [{"name": "f"}], "enabled": true}]}"#;
     assert_eq!(convert(chain).notes(), ["1:11: data[0]: the filter chain has no counterpart"]);
     let old = r#"{"data": [{"paths": ["/a/(.*)"], "name": "r"}, {"name": "jwt", "config": {}}]}"#;
-    assert!(
-        convert(old).notes()[0].contains("paths: is taken as it stands; a regular expression of a gateway before 3.0")
-    );
+    assert!(convert(old).notes()[0].contains("paths: is taken as a prefix; a regular expression for Kong before 3.0"));
 }
 
 /// Rules go by names: what opens one route would open the other.
@@ -784,9 +789,9 @@ fn what_the_gateway_would_not_take_is_a_fault() {
             "2:28: services[0].port: a number; expected a whole number from 0 to 65535",
         ),
         ("services: [{url: a}]", "2:18: services[0].url: a text; expected scheme://host:port/path"),
-        ("routes: [{name: a, service: b}]", "2:29: routes[0].service: names no service that is there"),
+        ("routes: [{name: a, service: b}]", "2:29: routes[0].service: names no existing service"),
         ("routes: [{name: a, paths: /a}]", "2:27: routes[0].paths: a text; expected a list of texts"),
-        ("plugins: [{name: jwt, route: x}]", "2:30: plugins[0].route: names no route that is there"),
+        ("plugins: [{name: jwt, route: x}]", "2:30: plugins[0].route: names no existing route"),
         ("consumers: [{tags: [a]}]", "2:13: consumers[0]: a consumer without a username, an id and a custom_id"),
         ("acls: [{group: a}]", "2:8: acls[0]: belongs to no consumer"),
         (

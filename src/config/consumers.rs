@@ -45,12 +45,7 @@ pub(super) const FIELDS: &[Field] = &[
          stand in one.",
         r#"["partners"]"#,
     ),
-    Field::optional(
-        "tags",
-        Shape::List(&Shape::Name),
-        "Words for people to find the consumer by; the filter does nothing with them.",
-        r#"["partner"]"#,
-    ),
+    Field::optional("tags", Shape::List(&Shape::Name), "Labels for people; the filter ignores them.", r#"["partner"]"#),
     Field::optional(
         "jwt_secrets",
         Shape::List(&Shape::Object(CREDENTIAL_FIELDS)),
@@ -70,14 +65,14 @@ const CREDENTIAL_FIELDS: &[Field] = &[
         "algorithm",
         Shape::Algorithm,
         "The only algorithm that the credential's tokens may be signed with. With `jwks`, `remote_jwks` or `discovery` \
-         there is no default: without it, a key's own `alg` decides, else what its type allows.",
+         there is no default: then a key's own `alg` decides, or what its type allows.",
         r#""HS256""#,
         r#""RS256""#,
     ),
     Field::optional(
         "secret",
         Shape::Name,
-        "What HS256, HS384 and HS512 verify with, shared with whoever signs.",
+        "The secret that HS256, HS384 and HS512 verify with; the signer has the same.",
         r#""a long and random secret""#,
     ),
     Field::optional(
@@ -235,8 +230,9 @@ fn group(value: Value) -> Result<HeaderText, Problem> {
 fn algorithm(value: Value) -> Result<Algorithm, Problem> {
     let name = text(value)?;
     let expected = || Algorithm::ALL.map(Algorithm::name).join(", ");
-    let found =
-        || if is_like_an_algorithm(&name) { format!("\"{name}\"") } else { "a text that is no algorithm".to_owned() };
+    let found = || {
+        if is_like_an_algorithm(&name) { format!("\"{name}\"") } else { "a text that is not an algorithm".to_owned() }
+    };
     name.parse().map_err(|_| Problem::new(found(), format!("one of {}", expected())))
 }
 
@@ -271,7 +267,7 @@ fn secret(fields: &mut Fields, algorithm: Algorithm, forms: SecretForms) -> Resu
 
 fn secret_key(text: &str, is_base64: bool) -> Result<Key, Problem> {
     let secret = if is_base64 {
-        decode_lenient(text).ok_or_else(|| Problem::new("no base64", "base64, because secret_is_base64 is true"))?
+        decode_lenient(text).ok_or_else(|| Problem::new("not base64", "base64, because secret_is_base64 is true"))?
     } else {
         text.as_bytes().to_vec()
     };

@@ -31,7 +31,7 @@ pub(super) const DISCOVERY: Field = Field::optional(
     "discovery",
     Shape::Object(SOURCE_FIELDS),
     "Where the issuer publishes its metadata (OpenID Connect Discovery, or RFC 8414), which names its JWK set. The \
-     metadata's `issuer` must be the credential's `key`; the set is fetched from the same cluster.",
+     metadata's `issuer` must equal the credential's `key`; the set is fetched from the same cluster.",
     r#"{"uri": "https://auth.example.com/.well-known/openid-configuration", "cluster": "auth"}"#,
 );
 
@@ -40,11 +40,16 @@ const CACHE_DURATION: (Milliseconds, Milliseconds) = (1_000, 7 * 24 * 3_600_000)
 const STALE_DURATION: (Milliseconds, Milliseconds) = (1_000, 30 * 24 * 3_600_000);
 
 const SOURCE_FIELDS: &[Field] = &[
-    Field::required("uri", Shape::Uri, "What is fetched.", r#""https://auth.example.com/.well-known/jwks.json""#),
+    Field::required(
+        "uri",
+        Shape::Uri,
+        "The URI that is fetched.",
+        r#""https://auth.example.com/.well-known/jwks.json""#,
+    ),
     Field::required(
         "cluster",
         Shape::Name,
-        "The Envoy cluster that reaches the server. Encrypting the connection is its matter.",
+        "The Envoy cluster that reaches the server. For HTTPS, configure TLS in the cluster.",
         r#""auth""#,
     ),
     Field::with_default(
@@ -57,22 +62,22 @@ const SOURCE_FIELDS: &[Field] = &[
     Field::with_default(
         "cache_duration",
         duration_shape(CACHE_DURATION),
-        "How old a set gets before it is fetched again. A shorter `Cache-Control: max-age` of the server wins, but for \
-         one below ten seconds, which is taken for ten.",
+        "How old a set may become before it is fetched again. A shorter `Cache-Control: max-age` of the server wins; \
+         less than ten seconds counts as ten.",
         r#""600s""#,
         r#""1h""#,
     ),
     Field::with_default(
         "stale_duration",
         duration_shape(STALE_DURATION),
-        "How old a set gets before it is no longer used, when no newer one can be had.",
+        "How old a set may become before it is no longer used, if no newer one can be fetched.",
         r#""24h""#,
         r#""6h""#,
     ),
     Field::with_default(
         "revoked_kids",
         Shape::List(&Shape::Name),
-        "The `kid` of each key that is not used any more, whether or not the server still publishes it.",
+        "The `kid` of each key that must no longer be used, even if the server still publishes it.",
         "[]",
         r#"["2026-10"]"#,
     ),
@@ -112,8 +117,7 @@ pub(super) fn way(fields: &Fields) -> Result<Option<Way>, Reported> {
     let others = Way::ALL.map(|way| way.field().name).into_iter().chain(["secret", "rsa_public_key"]);
     let mut result = Ok(Some(way));
     for other in others.filter(|other| *other != name && fields.has(other)) {
-        result =
-            Err(fields.report(other, Problem::new("present", format!("none, because the keys are those of {name}"))));
+        result = Err(fields.report(other, Problem::new("present", format!("none, because {name} names the keys"))));
     }
     result
 }
@@ -175,7 +179,7 @@ fn key_set(
         }
         KeySetError::Keys(faulty) => {
             for (key, error) in faulty {
-                let problem = Problem::new(error.to_string(), "a key that can verify, weak or private ones excluded");
+                let problem = Problem::new(error.to_string(), "a key that can verify and is neither weak nor private");
                 let key = match &key {
                     KeyPlace::Listed(at) => Place::Item(&keys, *at),
                     KeyPlace::Mapped(kid) => Place::Field(&place, kid),
@@ -190,7 +194,7 @@ fn key_set(
     }
     if !algorithm.map_or(!parsed.set.is_empty(), |own| parsed.set.serves(own)) {
         let expected = algorithm.map_or("a key that can verify".to_owned(), |own| format!("one for {own}"));
-        return Err(faults.report(keys, Problem::new("no key that can be used", expected)));
+        return Err(faults.report(keys, Problem::new("no usable key", expected)));
     }
     Ok(Arc::new(parsed.set))
 }
@@ -246,7 +250,7 @@ fn duration((minimum, maximum): (Milliseconds, Milliseconds)) -> impl Fn(Value) 
         let millis = seconds.map(|seconds| (seconds * 1000.0).round());
         match millis.filter(|millis| (minimum as f64..=maximum as f64).contains(millis)) {
             Some(millis) => Ok(Duration::from_millis(millis as Milliseconds)),
-            None => Err(Problem::new(format!("{} that is no such time", in_words(&value)), expected())),
+            None => Err(Problem::new(format!("{} that is not such a time", in_words(&value)), expected())),
         }
     }
 }

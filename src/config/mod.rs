@@ -44,14 +44,14 @@ const WORKER_FIELDS: &[Field] = &[
     Field::optional(
         "rules",
         Shape::List(&Shape::Object(rules::FIELDS)),
-        "What else holds for some routes or clusters. The first rule that matches is the one that applies; without one \
-         it is what stands beside this field.",
+        "Settings for some routes or clusters. The first rule that matches applies; if none matches, the fields beside \
+         `rules` apply.",
         r#"[{"routes": ["health"], "disabled": true}]"#,
     ),
     Field::with_default(
         "host_crypto",
         Shape::OneOf(&["auto", "off"]),
-        "Whether the host verifies RS* and ES* signatures where it has shown that it can: `auto`, or `off` for never.",
+        "Whether the host verifies RS* and ES* signatures: `auto` for each algorithm that it has shown to verify correctly, `off` for none.",
         r#""auto""#,
         r#""off""#,
     ),
@@ -72,16 +72,16 @@ const WORKER_FIELDS: &[Field] = &[
     Field::with_default(
         "max_waiting_requests",
         Shape::Number { maximum: MAX_WAITING_REQUESTS },
-        "How many requests of a worker may wait for key sets at a time, for each set no more than there is room left. Those \
-         beyond are answered at once.",
+        "How many requests of a worker may wait for key sets at a time. For one set, no more may wait than there is room \
+         left. Requests beyond that are answered at once.",
         "1024",
         "128",
     ),
     Field::with_default(
         "max_waiting_body_bytes",
         Shape::Number { maximum: MAX_WAITING_BODY_BYTES },
-        "How many bytes the bodies of a worker's waiting requests may take, for each set no more than there is room left. A \
-         body counts with its `Content-Length`, and with 2 MiB if that is more or missing.",
+        "How many bytes the bodies of a worker's waiting requests may take. Those for one set may take no more than there is \
+         room left. A body counts with its `Content-Length`, and with 2 MiB if that is more or missing.",
         "67108864",
         "8388608",
     ),
@@ -252,10 +252,10 @@ fn decode(bytes: &[u8]) -> Result<Value<'_>, Problem> {
     match json {
         Some(Ok(value)) => Ok(value),
         Some(Err(error)) if bytes.trim_ascii_start().starts_with(b"{") && protobuf::parse(bytes).is_none() => {
-            Err(Problem::new(format!("JSON that is broken ({error})"), "a JSON object"))
+            Err(Problem::new(format!("invalid JSON ({error})"), "a JSON object"))
         }
         _ => protobuf::parse(bytes)
-            .ok_or_else(|| Problem::new("neither of the two forms", "a google.protobuf.Struct, or a JSON object")),
+            .ok_or_else(|| Problem::new("neither a google.protobuf.Struct nor JSON", "one of these, as an object")),
     }
 }
 

@@ -83,7 +83,7 @@ pub(super) const FIELDS: &[Field] = &[
     Field::optional(
         "audiences",
         Shape::List(&Shape::Name),
-        "The audiences of which the token's `aud` must name one; without the field `aud` is not looked at.",
+        "The token's `aud` must name one of these audiences; without the field `aud` is not checked.",
         r#"["https://api.example.com"]"#,
     ),
     Field::optional(
@@ -95,7 +95,7 @@ pub(super) const FIELDS: &[Field] = &[
     Field::optional(
         "allow",
         Shape::List(&Shape::HeaderText),
-        "The usernames, ids and groups of the consumers that may call; without the field all may.",
+        "The usernames, ids and groups of the consumers that may call; without the field, all may call.",
         r#"["partners", "ClientApp"]"#,
     ),
     Field::optional(
@@ -141,14 +141,14 @@ pub(super) const FIELDS: &[Field] = &[
     Field::with_default(
         "clear_route_cache",
         Shape::Flag,
-        "Whether Envoy is told to choose the route again, now that the request has its new headers.",
+        "Whether Envoy is told to choose the route again after the filter has written its headers.",
         "false",
         "true",
     ),
     Field::optional(
         "response",
         Shape::Object(response::FIELDS),
-        "How refused clients are answered, to match the errors of an API that is there already.",
+        "How refused clients are answered, to match the errors of an existing API.",
         r#"{"detail": false}"#,
     ),
     Field::with_default(
@@ -218,8 +218,8 @@ impl<'c> PolicyReader<'c> {
             fields.optional(field, |value| {
                 let name = name(value)?;
                 self.consumers.find(&name).ok_or_else(|| {
-                    let found = format!("\"{}\", the name of no consumer", printable(&name));
-                    Problem::new(found, "the id or username of one in consumers")
+                    let found = format!("\"{}\", which is not the name of a consumer", printable(&name));
+                    Problem::new(found, "the id or username of one of the consumers")
                 })
             })
         });
@@ -272,8 +272,8 @@ impl<'c> PolicyReader<'c> {
         if self.consumers.find(name.as_str()).is_some() || self.consumers.has_group(&name) {
             return Ok(name);
         }
-        let found = format!("\"{}\", the name of no consumer and no group", printable(name.as_str()));
-        Err(Problem::new(found, "a username, an id or a group of those in consumers"))
+        let found = format!("\"{}\", which names neither a consumer nor a group", printable(name.as_str()));
+        Err(Problem::new(found, "a username, an id or a group of one of the consumers"))
     }
 }
 

@@ -20,19 +20,19 @@ pub(super) const FIELDS: &[Field] = &[
     Field::optional(
         "unauthorized",
         Shape::Object(TEMPLATE_FIELDS),
-        "The answer when it is not known who calls, usually 401.",
+        "The answer when the caller is not known, usually 401.",
         r#"{"body": "{\"error\": \"%MESSAGE%\"}"}"#,
     ),
     Field::optional(
         "forbidden",
         Shape::Object(TEMPLATE_FIELDS),
-        "The answer when whoever calls may not, usually 403.",
+        "The answer when the caller is known but may not call, usually 403.",
         r#"{"status": 404}"#,
     ),
     Field::optional(
         "unavailable",
         Shape::Object(TEMPLATE_FIELDS),
-        "The answer when it cannot be found out now who calls, usually 503.",
+        "The answer when the caller cannot be determined now, usually 503.",
         r#"{"status": 502}"#,
     ),
 ];

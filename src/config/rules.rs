@@ -31,7 +31,7 @@ const OWN_FIELDS: &[Field] = &[
     Field::with_default(
         "disabled",
         Shape::Flag,
-        "Whether requests pass without a token. The headers that only the filter may write are refused all the same.",
+        "Whether requests pass without a token. Headers that only the filter may write are refused even so.",
         "false",
         "true",
     ),
@@ -64,7 +64,7 @@ fn read_one(
     let disabled = fields.or_default("disabled", flag, false);
     let policy = reader.read(&mut fields, parent);
     if !is_for_something {
-        return Err(faults.report(place, Problem::new("a rule for no place", "routes, services or both")));
+        return Err(faults.report(place, Problem::new("a rule without routes and services", "one of them, or both")));
     }
     Ok(Rule {
         routes: routes?.unwrap_or_default(),

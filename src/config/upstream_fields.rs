@@ -101,8 +101,8 @@ fn written_header(value: Value) -> Result<Arc<str>, Problem> {
     let name = header_name(value)?;
     let dashed = name.replace('_', "-");
     if IDENTITY_HEADERS.contains(&dashed.as_str()) || RESERVED.contains(&name.as_str()) {
-        let found = format!("{}, a header that is not to be written", printable(&name));
-        return Err(Problem::new(found, "no identity header, none of HTTP's own, neither host nor cookie"));
+        let found = format!("{}, a header that the filter must not write", printable(&name));
+        return Err(Problem::new(found, "another header than identity headers, HTTP's own, host and cookie"));
     }
     Ok(name.into())
 }

@@ -39,7 +39,7 @@ pub enum FetchError {
     #[error("the answer was not JSON with distinct members")]
     NotJson,
     /// The body is not a key set.
-    #[error("the answer was no key set: {0}")]
+    #[error("the answer was not a key set: {0}")]
     NoKeySet(KeySetError),
     /// The metadata is of another issuer (RFC 8414 §3.3).
     #[error("the metadata's issuer is not the credential's key")]

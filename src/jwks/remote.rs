@@ -30,7 +30,7 @@ pub struct Source {
     pub timeout: Duration,
     /// How old a set gets before a newer one is fetched; a shorter `max-age` of its server goes first.
     pub cache_duration: Duration,
-    /// How old a set gets before it is no longer used, when no newer one can be had.
+    /// How old a set may become before it is no longer used, if no newer one can be fetched.
     pub stale_duration: Duration,
     /// The keys that are not used, whatever the server says of them.
     pub revoked_kids: Vec<String>,

@@ -172,8 +172,8 @@ impl Parsed {
     pub fn passed_over_in_words(&self) -> Option<String> {
         let (at, error) = self.passed_over.first()?;
         Some(match self.passed_over.len() {
-            1 => format!("{at} is passed over: {error}"),
-            several => format!("{several} keys are passed over, the first of them {at}: {error}"),
+            1 => format!("{at} is skipped: {error}"),
+            several => format!("{several} keys are skipped; the first is {at}: {error}"),
         })
     }
 }
@@ -182,7 +182,7 @@ impl Parsed {
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum KeySetError {
     /// It is neither an object with a list `keys`, nor a map of keys in PEM.
-    #[error("no object with a list 'keys', and no map of certificates")]
+    #[error("neither an object with a list 'keys' nor a map of certificates")]
     NoKeys,
     /// It holds more keys than [`MAX_KEYS`].
     #[error("{0} keys")]
@@ -196,7 +196,7 @@ impl KeySet {
     /// Reads a key set: a JWK set, or a map of certificates or public keys in PEM, each by its `kid`, as Google publishes
     /// them beside its sets.
     ///
-    /// Keys that are not for verifying signatures are passed over without a word, those of an unknown type with one.
+    /// Keys that are not for verifying signatures are skipped silently, those of an unknown type with a warning.
     /// What is weak or malformed is an error in an [inline](Origin::Inline) set, and passed over in a fetched one.
     pub fn read(value: &Value, origin: Origin) -> Result<Parsed, KeySetError> {
         let (mut set, mut passed_over, mut faulty) = (Vec::new(), Vec::new(), Vec::new());

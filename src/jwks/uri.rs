@@ -14,7 +14,7 @@ pub struct Uri {
 
 /// A text is no [`Uri`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("no http or https URI with a host, without user and fragment")]
+#[error("not an http or https URI that has a host and neither user nor fragment")]
 pub struct UriError;
 
 impl Uri {

@@ -54,7 +54,7 @@ impl DecisionLog {
     /// How many denials were not logged, once their second is over; that is told then.
     pub fn left_out(&self, now: impl FnOnce() -> Timestamp) -> Option<u64> {
         let count = self.denials.left_out(now)?;
-        info!("{count} more requests were denied that are not logged one by one");
+        info!("{count} more requests were denied; they are not logged one by one");
         Some(count)
     }
 }

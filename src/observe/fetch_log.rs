@@ -26,7 +26,7 @@ impl FetchLog {
     /// Tells what became of a fetch.
     pub fn tell(&self, source: &Source, event: &Event, now: Timestamp) {
         if let Some(count) = self.lines.left_out(|| now) {
-            warn!("key sets: {count} more fetches ended that are not logged one by one; the counters have them all");
+            warn!("key sets: {count} more fetches are not logged one by one; the counters include them");
         }
         if !self.lines.admits(now) {
             return;
@@ -36,7 +36,7 @@ impl FetchLog {
             Event::Arrived { keys, passed_over, .. } => {
                 let s = if *keys == 1 { "" } else { "s" };
                 match keys {
-                    0 => warn!("key set {source}: no key that can be used, so its tokens are refused"),
+                    0 => warn!("key set {source}: it has no usable key, so its tokens are refused"),
                     _ => info!("key set {source}: {keys} key{s}"),
                 }
                 if let Some(passed_over) = passed_over {

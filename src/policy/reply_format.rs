@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::encoding::HeaderText;
 
-/// `response`: how refused clients are answered, to match the errors of an API that is there already.
+/// `response`: how refused clients are answered, to match the errors of an existing API.
 #[derive(Debug, Clone)]
 pub struct ReplyFormat {
     /// Whether the answer tells the reason. Without it nobody can learn from answers how far a token got.

@@ -197,9 +197,7 @@ pub(super) fn refuse(reply: &Reply) -> Action {
     headers.extend(retry_after.as_deref().map(|seconds| ("retry-after", seconds)));
     headers.extend(reply.www_authenticate.as_deref().map(|challenge| ("www-authenticate", challenge)));
     if let Err(status) = abi::send_local_response(reply.status, &headers, reply.body.as_bytes()) {
-        error!(
-            "the host does not take the answer to a request that is refused, {status}; the request stays where it is"
-        );
+        error!("the host does not send the answer to a refused request, {status}; the request is held");
     }
     Action::Pause
 }
@@ -207,7 +205,7 @@ pub(super) fn refuse(reply: &Reply) -> Action {
 /// Lets the request go on that was paused.
 pub(super) fn resume() {
     if let Err(status) = abi::continue_request() {
-        error!("the host does not let a request go on that has waited, {status}");
+        error!("the host does not continue a request that has waited, {status}");
     }
 }
 

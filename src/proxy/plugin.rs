@@ -92,10 +92,12 @@ impl Plugin {
 fn needs_of_envoy(config: &Config) -> Vec<String> {
     let mut needs = Vec::new();
     if !config.rules.is_empty() {
-        needs.push("rules: this host is not Envoy, and does not tell which route a request takes".to_owned());
+        needs.push("rules require Envoy: this host exposes no route name".to_owned());
     }
     if config.policies().any(|policy| policy.forwarding.hide_credentials) {
-        needs.push("hide_credentials: this host is not Envoy, and may keep a header that is to be removed".to_owned());
+        needs.push(
+            "hide_credentials requires Envoy: this host may keep a header that the filter has removed".to_owned(),
+        );
     }
     needs
 }

@@ -152,7 +152,7 @@ impl Worker {
 
     /// Refuses a request that the host does not tell all of.
     fn fail_untold(&self, status: Status) -> Action {
-        self.fail(&format!("the host does not tell all of the request, {status}"))
+        self.fail(&format!("the host does not hand over the whole request, {status}"))
     }
 
     /// Refuses a request because of the host or the set-up, not of the client.

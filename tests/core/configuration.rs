@@ -298,7 +298,7 @@ fn all_faults_are_reported_at_once_each_at_its_path() {
         "claims_to_verify[1]: \"iat\"; expected exp or nbf".to_owned(),
         "maximum_expiration: the number 1.5; expected a whole number from 0 to 31536000".to_owned(),
         "run_on_preflight: a string; expected true or false".to_owned(),
-        "anonymous: \"nobody\", the name of no consumer; expected the id or username of one in consumers".to_owned(),
+        "anonymous: \"nobody\", which is not the name of a consumer; expected the id or username of one of the consumers".to_owned(),
         format!("realm: a text that no header can carry unchanged; expected {header_text}"),
         "consumers[0].jwt_secrets[1].algoritm: an unknown field; expected one of key, algorithm, secret, \
          rsa_public_key, jwks, remote_jwks, discovery"
@@ -363,12 +363,12 @@ fn faults_of_policies_are_reported_at_once_each_at_its_path() {
             {"routes": ["r"], "disabled": "yes", "token_cache_size": 1, "anonymous": "nobody"},
         ],
     });
-    let reserved = "no identity header, none of HTTP's own, neither host nor cookie";
-    let known = "a username, an id or a group of those in consumers";
+    let reserved = "another header than identity headers, HTTP's own, host and cookie";
+    let known = "a username, an id or a group of one of the consumers";
     let mut expected = vec![
         "clock_skew_seconds: the number 301; expected a whole number from 0 to 300".to_owned(),
         "audiences: an empty list; expected at least one item".to_owned(),
-        format!("allow[1]: \"nobody\", the name of no consumer and no group; expected {known}"),
+        format!("allow[1]: \"nobody\", which names neither a consumer nor a group; expected {known}"),
         "deny: a string; expected a list".to_owned(),
         r"required_claims[0].claim: a string; expected names with a dot between them, a dot within a name written \."
             .to_owned(),
@@ -380,19 +380,19 @@ fn faults_of_policies_are_reported_at_once_each_at_its_path() {
         "required_claims[5].claim: missing; expected the claim that must hold something".to_owned(),
         "required_claims[5].equals: a list; expected a string, a number, true or false".to_owned(),
         format!(
-            "claims_to_headers[0].header: x-consumer-username, a header that is not to be written; expected {reserved}"
+            "claims_to_headers[0].header: x-consumer-username, a header that the filter must not write; expected {reserved}"
         ),
         format!(
-            "claims_to_headers[1].header: x_consumer_groups, a header that is not to be written; expected {reserved}"
+            "claims_to_headers[1].header: x_consumer_groups, a header that the filter must not write; expected {reserved}"
         ),
         "claims_to_headers[2].header: a string; expected the name of a header".to_owned(),
-        format!("claims_to_headers[3].header: host, a header that is not to be written; expected {reserved}"),
+        format!("claims_to_headers[3].header: host, a header that the filter must not write; expected {reserved}"),
         "claims_to_headers[4].separator: a string; expected ASCII punctuation other than - . _ ~ %, and spaces"
             .to_owned(),
         format!(
-            "claims_to_headers[5].header: transfer-encoding, a header that is not to be written; expected {reserved}"
+            "claims_to_headers[5].header: transfer-encoding, a header that the filter must not write; expected {reserved}"
         ),
-        format!("forward_payload_header: cookie, a header that is not to be written; expected {reserved}"),
+        format!("forward_payload_header: cookie, a header that the filter must not write; expected {reserved}"),
         "filter_state: a number; expected true or false".to_owned(),
         "response.detail: a string; expected true or false".to_owned(),
         "response.unauthorized.status: the number 200; expected a whole number from 400 to 599".to_owned(),
@@ -403,17 +403,17 @@ fn faults_of_policies_are_reported_at_once_each_at_its_path() {
             .to_owned(),
         "response.forbidden.colour: an unknown field; expected one of status, content_type, body".to_owned(),
         "response.unavailable: a list; expected an object".to_owned(),
-        "rules[0]: a rule for no place; expected routes, services or both".to_owned(),
+        "rules[0]: a rule without routes and services; expected one of them, or both".to_owned(),
         "rules[1].routes: an empty list; expected at least one item".to_owned(),
         "rules[1].claims_to_verify[0]: \"aud\"; expected exp or nbf".to_owned(),
         "rules[1].consumers: an unknown field".to_owned(),
         "rules[2].services[1]: a number; expected a string".to_owned(),
-        format!("rules[2].allow[0]: \"nobody\", the name of no consumer and no group; expected {known}"),
+        format!("rules[2].allow[0]: \"nobody\", which names neither a consumer nor a group; expected {known}"),
         "rules[3].disabled: a string; expected true or false".to_owned(),
         "rules[3].token_cache_size: an unknown field".to_owned(),
-        "rules[3].anonymous: \"nobody\", the name of no consumer; expected the id or username of one in consumers"
+        "rules[3].anonymous: \"nobody\", which is not the name of a consumer; expected the id or username of one of the consumers"
             .to_owned(),
-        "consumers[0].jwt_secrets[0].secret: no base64; expected base64, because secret_is_base64 is true".to_owned(),
+        "consumers[0].jwt_secrets[0].secret: not base64; expected base64, because secret_is_base64 is true".to_owned(),
         "consumers[1].groups[0]: a text with a comma; expected a name without a comma".to_owned(),
         "consumers[1].groups[1]: a number; expected a string".to_owned(),
     ];
@@ -570,7 +570,8 @@ fn a_key_belongs_to_one_consumer() {
 
 #[test]
 fn anonymous_must_name_a_consumer() {
-    let expected = "anonymous: \"x\", the name of no consumer; expected the id or username of one in consumers";
+    let expected =
+        "anonymous: \"x\", which is not the name of a consumer; expected the id or username of one of the consumers";
     assert_eq!(faults(&json!({"anonymous": "x", "consumers": [{"username": "a", "custom_id": "x"}]})), [expected]);
     assert_eq!(faults(&json!({"anonymous": "x"})), [expected]);
 }
@@ -593,7 +594,7 @@ fn base64_secrets_must_be_base64() {
         assert_eq!(faults(secret), [""; 0]);
     }
     let path = "consumers[0].jwt_secrets[0].secret";
-    let expected = format!("{path}: no base64; expected base64, because secret_is_base64 is true");
+    let expected = format!("{path}: not base64; expected base64, because secret_is_base64 is true");
     assert_eq!(faults("not base64!"), [expected]);
 }
 
@@ -636,14 +637,14 @@ fn what_is_neither_form_is_refused_and_broken_json_says_where() {
     assert_eq!(line(b"[]"), "the configuration: a list; expected an object");
     assert_eq!(
         line(b"{\"realm\": \"a\",\n}"),
-        "the configuration: JSON that is broken (trailing comma at line 2 column 1); expected a JSON object"
+        "the configuration: invalid JSON (trailing comma at line 2 column 1); expected a JSON object"
     );
     assert_eq!(
         line(br#"{"realm": "a", "realm": "b"}"#),
-        "the configuration: JSON that is broken (a member occurs twice in one object at line 1 column 28); \
+        "the configuration: invalid JSON (a member occurs twice in one object at line 1 column 28); \
          expected a JSON object"
     );
-    let neither = "the configuration: neither of the two forms; expected a google.protobuf.Struct, or a JSON object";
+    let neither = "the configuration: neither a google.protobuf.Struct nor JSON; expected one of these, as an object";
     assert_eq!(line(b"hello"), neither);
     assert_eq!(line(b"\xff\xff"), neither);
 }
@@ -692,6 +693,6 @@ fn an_algorithm_is_repeated_only_if_it_has_the_form_of_one() {
     ] {
         let faults = credential_faults(json!({"key": "k", "algorithm": name, "secret": "s"})).concat();
         assert_eq!(faults.contains(name), is_told, "{faults}");
-        assert!(is_told || faults.contains("a text that is no algorithm; expected one of HS256"), "{faults}");
+        assert!(is_told || faults.contains("a text that is not an algorithm; expected one of HS256"), "{faults}");
     }
 }

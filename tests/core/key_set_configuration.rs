@@ -47,7 +47,7 @@ fn an_inline_set_is_an_object_or_its_json() {
         let Keys::Fixed(keys) = credential.keys() else { panic!("fetched") };
         assert!(keys.len() == 2 && keys.has_kid("1") && keys.serves(Algorithm::HS256));
         let warnings: Vec<String> = config.warnings.iter().map(ToString::to_string).collect();
-        assert_eq!(warnings, [format!("{PATH}.jwks: keys[2] is passed over: a JWK of an unsupported type ('kty')")]);
+        assert_eq!(warnings, [format!("{PATH}.jwks: keys[2] is skipped: a JWK of an unsupported type ('kty')")]);
     }
 }
 
@@ -56,7 +56,7 @@ fn every_key_at_fault_is_named_by_its_place() {
     let weak = json!({"kty": "RSA", "n": "_w", "e": "AQAB"});
     let private = json!({"kty": "OKP", "crv": "Ed25519", "x": "AA", "d": "AQAB"});
     let set = json!({"keys": [ed25519(), weak, 7, private]});
-    let expected = "expected a key that can verify, weak or private ones excluded";
+    let expected = "expected a key that can verify and is neither weak nor private";
     let lines = [
         format!("jwks.keys[1]: an RSA key of 8 bits; {expected}"),
         format!("jwks.keys[2]: a JWK that cannot be parsed; {expected}"),
@@ -68,7 +68,7 @@ fn every_key_at_fault_is_named_by_its_place() {
 
 #[test]
 fn a_set_without_a_key_that_can_be_used_is_a_fault() {
-    let none = "jwks.keys: no key that can be used; expected";
+    let none = "jwks.keys: no usable key; expected";
     assert_eq!(faults(json!({"jwks": {"keys": []}})), [format!("{none} a key that can verify")]);
     assert_eq!(faults(json!({"jwks": {"keys": [{"kty": "x"}]}})), [format!("{none} a key that can verify")]);
     let other = json!({"algorithm": "RS256", "jwks": {"keys": [ed25519()]}});
@@ -86,8 +86,7 @@ fn a_set_without_a_key_that_can_be_used_is_a_fault() {
 fn keys_are_named_in_one_way() {
     let jwks = json!({"keys": [ed25519()]});
     let remote = json!({"uri": "https://a/jwks", "cluster": "a"});
-    let none =
-        |field: &str, name: &str| format!("{field}: present; expected none, because the keys are those of {name}");
+    let none = |field: &str, name: &str| format!("{field}: present; expected none, because {name} names the keys");
     let all = json!({"jwks": jwks, "remote_jwks": remote, "discovery": remote, "secret": "s", "rsa_public_key": "k"});
     let others = ["remote_jwks", "discovery", "secret", "rsa_public_key"].map(|field| none(field, "jwks"));
     assert_eq!(faults(all), others);
@@ -159,7 +158,7 @@ fn a_source_at_fault_is_named_and_no_secret_of_its_uri_repeated() {
         [
             "discovery.clustre: an unknown field; expected one of uri, cluster, timeout, cache_duration, stale_duration, \
              revoked_kids",
-            "discovery.uri: no http or https URI with a host, without user and fragment; expected one such as \
+            "discovery.uri: not an http or https URI that has a host and neither user nor fragment; expected one such as \
          https://auth.example.com/jwks.json",
             "discovery.cluster: missing; expected the name of the cluster that reaches the server",
             "discovery.timeout: a list; expected a time such as \"5s\", \"10m\" or \"24h\", from 0.01s to 60s",

@@ -63,9 +63,9 @@ def test_an_identity_that_the_connection_header_names_is_refused():
 @pytest.mark.parametrize(
     "fields, fault",
     [
-        ({"hide_credentials": True}, "hide_credentials: this host is not Envoy"),
-        ({"rules": [{"routes": ["a"], "hide_credentials": True}]}, "hide_credentials: this host is not Envoy"),
-        ({"rules": [{"routes": ["a"], "disabled": True}]}, "rules: this host is not Envoy"),
+        ({"hide_credentials": True}, "hide_credentials requires Envoy"),
+        ({"rules": [{"routes": ["a"], "hide_credentials": True}]}, "hide_credentials requires Envoy"),
+        ({"rules": [{"routes": ["a"], "disabled": True}]}, "rules require Envoy: this host exposes no route name"),
     ],
 )
 def test_what_only_envoy_does_is_refused_when_it_is_configured(fields, fault):
@@ -183,7 +183,7 @@ def test_headers_in_pieces_are_not_no_headers(pieces, monkeypatch):
     request = host.request(("x-consumer-username", "admin"))
     monkeypatch.undo()
     assert not request.passes
-    assert ("error", "denied: the host does not tell all of the request, status 3") in host.log
+    assert ("error", "denied: the host does not hand over the whole request, status 3") in host.log
 
 
 def test_what_the_host_never_announced_is_nobody_s():

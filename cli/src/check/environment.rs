@@ -12,11 +12,11 @@ use crate::{
 pub(super) fn diagnostics(surroundings: &Surroundings, config: &Config) -> Vec<Diagnostic> {
     let is_fetching = config.credentials.remote().next().is_some();
     let shares_memory = surroundings.shares_memory.filter(|_| is_fetching).map(|at| {
-        let text = "not set: every plugin without one can replace the fetched keys of issuers with keys of its own";
+        let text = "not set: any other plugin without a vm_id can replace the fetched keys of issuers";
         warning(at, "vm_config.vm_id", text)
     });
     let unlimited_buffer = surroundings.unlimited_buffer.filter(|_| is_fetching).map(|at| {
-        let text = "no limit below 1 MiB, so a request that waits for a key set may hold that much of its body; 32768 is usual";
+        let text = "1 MiB or more: a request that waits for a key set may keep that much of its body in memory; 32768 is usual";
         warning(at, "per_connection_buffer_limit_bytes", text)
     });
     let mut diagnostics: Vec<Diagnostic> =
@@ -31,9 +31,9 @@ fn on_failure(on_failure: OnFailure) -> Option<Diagnostic> {
     let (at, name, text) = match on_failure {
         OnFailure::Settled => return None,
         OnFailure::Closed(at, name) => {
-            (at, name, "should the module fail, all requests get 503 until a restart; FAIL_RELOAD starts it anew")
+            (at, name, "if the module fails, all requests get 503 until a restart; FAIL_RELOAD restarts the module")
         }
-        OnFailure::Open(at, name) => (at, name, "should the module fail, every request passes unchecked"),
+        OnFailure::Open(at, name) => (at, name, "if the module fails, every request passes unchecked"),
     };
     Some(warning(at, name, text))
 }
@@ -83,9 +83,9 @@ fn unseen_routes(at: Position, config: &Config) -> Option<Diagnostic> {
 fn internal_redirects(route: &ListedRoute, config: &Config) -> Option<Diagnostic> {
     let at = route.internal_redirects?;
     let text = if !config.rules.is_empty() {
-        "a request that is redirected comes with the filter's own headers, which rules refuse with 403"
+        "a redirected request has the filter's own headers, which rules refuse with 403"
     } else if config.policies().any(|policy| policy.forwarding.hide_credentials) {
-        "a request that is redirected comes without its token, which hide_credentials has taken out"
+        "a redirected request has lost its token, which hide_credentials has removed"
     } else {
         return None;
     };

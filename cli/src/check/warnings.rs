@@ -32,8 +32,7 @@ pub(super) fn of(configuration: &Configuration, config: &Config) -> Vec<Diagnost
         // A rule inherits what it does not set, and the warning about it stands at the top already.
         let sets = |name: &str| path.is_empty() || node.member(name).is_some();
         if !policy.time_checks.exp && sets("claims_to_verify") {
-            warnings
-                .push(warn(field("claims_to_verify"), "without exp, a token that has expired is accepted for ever"));
+            warnings.push(warn(field("claims_to_verify"), "without exp, an expired token is accepted for ever"));
         }
         if !policy.token_places.uri_param_names.is_empty() && sets("uri_param_names") {
             let text =
@@ -52,7 +51,7 @@ pub(super) fn of(configuration: &Configuration, config: &Config) -> Vec<Diagnost
             if uri.is_some_and(|uri| uri.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http:"))) {
                 let mut path = credential.path(source);
                 path.push(Step::Field("uri".to_owned()));
-                warnings.push(warn(path, "over plain HTTP, whoever is on the way can put in keys of their own"));
+                warnings.push(warn(path, "over plain HTTP, anybody on the way can replace the keys with their own"));
             }
         }
     }
@@ -91,7 +90,7 @@ fn weak_secret(credential: &CredentialPlace, config: &Config) -> Option<String> 
     let (algorithm, least) = hashes.into_iter().find(|(algorithm, _)| credential.allows(*algorithm))?;
     keys.candidates(algorithm, None).find_map(|key| match key.key() {
         Key::Secret(secret) if secret.len() < least => Some(format!(
-            "{} bytes long; {algorithm} needs {least}, or who has a token can guess it (RFC 7518, section 3.2)",
+            "{} bytes long; {algorithm} needs {least}, or whoever has a token can guess the secret (RFC 7518, section 3.2)",
             secret.len()
         )),
         _ => None,

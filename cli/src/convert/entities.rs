@@ -129,14 +129,14 @@ impl<'s> Entities<'s> {
         for (index, file) in files.iter().enumerate() {
             let Some(next) = file.given("next") else { continue };
             if !files.iter().skip(index.saturating_add(1)).any(|other| kind(other) == kind(file)) {
-                report.fault(next.at, "next", "the answer has more pages; expected them behind it");
+                report.fault(next.at, "next", "the answer has more pages; expected them in the files that follow");
             }
         }
         let answer = files.iter().find(|file| answer_of(file).is_some());
         if let Some(file) = answer
             .filter(|_| self.of(EntityKind::Route).next().is_some() && self.of(EntityKind::Plugin).next().is_none())
         {
-            report.note(file.at, "plugins", "no answer has any: without them, everybody may use the routes");
+            report.note(file.at, "plugins", "none in these answers: without plugins, everybody may use the routes");
         }
     }
 
@@ -145,7 +145,7 @@ impl<'s> Entities<'s> {
         let Some((node, text)) = name.and_then(|node| Some((node, node.text()?))) else { return };
         let Some(workspace) = self.workspace.get_mut(by) else { return };
         if *workspace.get_or_insert(text) != text {
-            report.fault(node.at, "the workspace", "another than before; expected the files of one workspace");
+            report.fault(node.at, "the workspace", "not that of the files before; expected the files of one workspace");
         }
     }
 

@@ -123,7 +123,7 @@ impl<'s> KongReader<'s, '_> {
             (Some(number), _) => Some(number),
             (None, None) => return Reference::Nothing,
             (None, Some(node)) => self.entities.find(kind, node).or_else(|| {
-                let message = format!("names no {name} that is there");
+                let message = format!("names no existing {name}");
                 self.report.fault(node.at, &format!("{}.{name}", entity.path), message);
                 None
             }),
@@ -150,8 +150,7 @@ impl<'s> KongReader<'s, '_> {
 /// Reports every text in which something of the form `${{ env "DECK_X" }}` stands.
 fn refuse_references(node: &Node, path: &str, report: &mut Report) {
     if node.text().is_some_and(|text| text.contains("${{")) {
-        let message =
-            "a reference to what stands elsewhere; expected what `deck file render --populate-env-vars` makes of it";
+        let message = "a reference to an environment variable; expected its value, which `deck file render --populate-env-vars` puts in";
         report.fault(node.at, path, message);
     }
     let members = node.members().iter().map(|member| &member.value);

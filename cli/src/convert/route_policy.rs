@@ -64,12 +64,12 @@ impl Policies {
 /// use it, the requests that it might match must not go to a route that is more open.
 fn note(route: &KongRoute, access: &RouteAccess, report: &mut Report) {
     if let Some(Closed { status: 503, message }) = &access.closed {
-        let message = format!("the route answers 503 until that is decided: {message}");
+        let message = format!("the route answers 503 until you decide: {message}");
         report.note(route.at, &route.name, message);
     }
     let outcome = match (access.is_guarded, route.is_narrower()) {
-        (true, true) => "what the rest of the route matches gets 503 until that is decided",
-        (true, false) => "what begins as it does gets 503 until that is decided",
+        (true, true) => "what the rest of the route matches gets 503 until you decide",
+        (true, false) => "what begins as it does gets 503 until you decide",
         (false, true) => "the route is left out",
         (false, false) => "the path is left out",
     };

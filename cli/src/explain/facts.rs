@@ -67,7 +67,8 @@ impl<'a> Facts<'a> {
     pub(super) fn no_place(&self) -> String {
         let names: Vec<String> = each_place(&self.policy.token_places).into_iter().map(|(name, _)| name).collect();
         if names.is_empty() {
-            return "none is looked for: header_names, uri_param_names and cookie_names are all empty".to_owned();
+            return "the filter looks for none: header_names, uri_param_names and cookie_names are all empty"
+                .to_owned();
         }
         format!("none in {}", names.join(", "))
     }

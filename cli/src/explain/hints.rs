@@ -11,11 +11,11 @@ use crate::{
 pub(super) fn of_form(token: &[u8]) -> String {
     let dots = token.iter().filter(|byte| **byte == b'.').count();
     if token.iter().any(|byte| b"$`".contains(byte)) {
-        "; it holds a $ or a `, with which a shell puts in a value that is not known here".to_owned()
+        "; it holds a $ or a `: a shell puts a value there that is not known here".to_owned()
     } else if token.starts_with(b"\"") || token.starts_with(b"'") {
         "; it stands in quotes".to_owned()
     } else if dots == 4 {
-        "; it has five, as an encrypted token (JWE) does, and the filter takes signed ones".to_owned()
+        "; it has five, like an encrypted token (JWE), but the filter takes signed tokens".to_owned()
     } else if dots != 2 {
         format!("; it has {}", dots.saturating_add(1))
     } else {
@@ -41,8 +41,8 @@ pub(super) fn of_secrets(jws: &Jws, algorithm: Algorithm, secrets: &[&str], is_b
         signature.is_some_and(|signature| signature == jws.signature)
     };
     match secrets.iter().any(verifies) {
-        true if is_base64 => "; it is made with the secret as it stands, and secret_is_base64 is true",
-        true => "; it is made with the secret decoded from base64, and secret_is_base64 is not true",
+        true if is_base64 => "; it was signed with the secret as it stands, but secret_is_base64 is true",
+        true => "; it was signed with the secret decoded from base64, but secret_is_base64 is not true",
         false => "",
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn read(text: &str, places: &TokenPlaces) -> Result<GivenRequest, Str
     if first_line.contains("://") && text.split_whitespace().count() == 1 {
         return Ok(GivenRequest { method: "GET".to_owned(), target: target_of(first_line), ..GivenRequest::default() });
     }
-    let what = if first_line.starts_with(['{', '[']) { "JSON" } else { "none of what can be explained" };
+    let what = if first_line.starts_with(['{', '[']) { "JSON" } else { "nothing that can be explained" };
     let token = token_of(&text).ok_or_else(|| format!("is {what}; expected {EXPECTED}"))?;
     Ok(GivenRequest::with_token(&token, places))
 }
@@ -56,7 +56,7 @@ fn http(text: &str) -> Result<GivenRequest, String> {
             continue;
         }
         let (name, value) = header_of(line).ok_or_else(|| {
-            format!("line {number} is no header; expected `name: value`, without white space around the name")
+            format!("line {number} is not a header; expected `name: value`, without white space around the name")
         })?;
         headers.push((name.to_owned(), value.to_owned()));
     }

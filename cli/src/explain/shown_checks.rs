@@ -157,16 +157,16 @@ impl Checks<'_> {
             Reason::NoToken => facts.no_place(),
             Reason::MultipleTokens => format!("different ones in {}", facts.places()),
             Reason::Malformed(error) => format!("{error}{}", hints::of_form(facts.token)),
-            Reason::UnsupportedAlgorithm => format!("{}; no algorithm that the filter knows", facts.alg()),
+            Reason::UnsupportedAlgorithm => format!("{}; not an algorithm that the filter knows", facts.alg()),
             Reason::UnsupportedHeader(name) => {
-                format!("the header {name} asks for one that the filter does not have")
+                format!("the header {name} asks for an extension that the filter does not have")
             }
             Reason::NoKeyClaim => format!("no {name} in claims or header"),
             Reason::InvalidKeyClaim => format!("{name} is empty or not a string"),
             Reason::UnknownIdentifier(_) => format!("none has this key{}", facts.similar_credential()),
             Reason::KeySetUnavailable(_) => {
                 let uris = facts.missing_key_sets();
-                format!("the filter fetches it from {uris}, and nothing is fetched here; give it with --jwks")
+                format!("the filter fetches it from {uris}; here, give it with --jwks")
             }
             Reason::AlgorithmMismatch => facts.other_algorithms(),
             Reason::InvalidSignature => {
@@ -201,7 +201,7 @@ impl Checks<'_> {
     /// A time claim as a date.
     fn when(&self, claim: &str) -> String {
         let time = self.facts.claim(claim).and_then(Raw::number);
-        time.map_or_else(|| "no number".to_owned(), |time| when(time, self.at))
+        time.map_or_else(|| "not a number".to_owned(), |time| when(time, self.at))
     }
 
     fn audience(&self) -> String {
@@ -228,5 +228,5 @@ fn members(members: &Members, at: u64) -> Vec<TokenMember> {
 /// A time claim as a date, and how far off it is.
 fn when(time: f64, at: u64) -> String {
     let distance = time::distance(time, at);
-    time::date(time).map_or_else(|| "in no calendar".to_owned(), |date| format!("{date}, {distance}"))
+    time::date(time).map_or_else(|| "not a date".to_owned(), |date| format!("{date}, {distance}"))
 }

@@ -40,7 +40,7 @@ impl<'s> KongReader<'s, '_> {
 
         let verification_key = if algorithm.starts_with("HS") { secret } else { public_key };
         let (Some(key), Some(verification_key)) = (key, verification_key) else {
-            let message = "is left out: the gateway made up its key or secret, which is nowhere in this file";
+            let message = "is left out: Kong generated its key or secret, which is not in this file";
             self.report.note(entity.node.at, &entity.path, message);
             return None;
         };
@@ -87,7 +87,7 @@ impl<'s> KongReader<'s, '_> {
 fn refused(credential: &KongCredential) -> Option<String> {
     let is_reference = |text: &str| text.starts_with("{vault://") || text.contains("${{");
     if is_reference(&credential.key) || is_reference(&credential.verification_key) {
-        return Some("it is only named here, and stands elsewhere".to_owned());
+        return Some("its value is not in this file, only a reference".to_owned());
     }
     let consumer = map([
         ("username", Some("x".into())),

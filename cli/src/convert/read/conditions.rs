@@ -55,8 +55,7 @@ pub(super) fn paths(
         fields.expect("paths", item, is_sound.then_some(()), expected)?;
         if !is_regex(text) {
             if may_be_old && text.contains(['(', '*', '+']) {
-                let message =
-                    "is taken as it stands; a regular expression of a gateway before 3.0 is to begin with ~ here";
+                let message = "is taken as a prefix; a regular expression for Kong before 3.0 must begin with ~ here";
                 fields.note("paths", item.at, message);
             }
             paths.push(PathMatch::Prefix(as_in_requests(text)));

@@ -70,7 +70,7 @@ impl<'s> KongReader<'s, '_> {
         let name = entity.node.given("_config")?;
         let shared = self.entities.shared_config(name);
         if shared.is_none() {
-            let message = "names none of the _plugin_configs that are there";
+            let message = "names an entry of _plugin_configs that does not exist";
             self.report.fault(name.at, &format!("{}._config", entity.path), message);
         }
         shared
@@ -79,7 +79,7 @@ impl<'s> KongReader<'s, '_> {
     /// Which of two would count, the gateway does not say.
     fn claim_scope(&mut self, entity: &Entity, name: &str, scope: Scope) {
         if !self.scopes.insert((name.to_owned(), scope)) {
-            let message = format!("the plugin {name} is there twice for the same requests");
+            let message = format!("the plugin {name} is configured twice for the same requests");
             self.report.fault(entity.node.at, &entity.path, message);
         }
     }
