@@ -20,8 +20,9 @@ pub(crate) enum Command {
     /// Check configurations: every fault with its line, and what is worth a second look
     ///
     /// Takes plugin configurations (YAML or JSON) and files that hold the filter: an Envoy configuration, an ECDS file, a
-    /// ConfigMap with one of these, an EnvoyFilter, a WasmPlugin, an EnvoyExtensionPolicy. A Wasm filter is taken for this one if its name, root_id or
-    /// module has jwt-auth or jwt_auth in it, or its configuration the field consumers.
+    /// ConfigMap with one of these, an EnvoyFilter, a WasmPlugin, an EnvoyExtensionPolicy. A Wasm filter or a dynamic module
+    /// is taken for this filter if its name, root_id, filter_name or module has jwt-auth or jwt_auth in it, or its
+    /// configuration the field consumers.
     ///
     /// Exit codes: 0 without faults, 1 with faults, 2 when a file cannot be read.
     #[command(after_help = "Examples:\n  jwt-auth check envoy.yaml\n  jwt-auth check --format json ecds/*.yaml")]
@@ -141,7 +142,7 @@ pub(crate) struct ExplainArguments {
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
 
-    /// Which filter of the file: its name, root_id or plugin name; without it, the first
+    /// Which filter of the file: its name, root_id, filter_name or plugin name; without it, the first
     #[arg(long, value_name = "NAME")]
     pub filter: Option<String>,
 
