@@ -95,9 +95,10 @@ fn nothing_found(Findings { others, of_gateway, .. }: &Findings) -> Diagnostic {
     let seen = match names.as_slice() {
         [] if *of_gateway => ", but Kong's, which `jwt-auth convert` converts".to_owned(),
         [] => String::new(),
-        names => format!(", only the Wasm filters {}", names.join(", ")),
+        names => format!(", only the filters {}", names.join(", ")),
     };
-    let expected = "a plugin configuration, or a Wasm filter with jwt-auth or jwt_auth in its name, root_id or module";
+    let expected = "a plugin configuration, or a Wasm filter or dynamic module with jwt-auth or jwt_auth in its name, root_id, \
+                    filter_name or module";
     Diagnostic::fault(Position::START, format!("no configuration of the filter{seen}")).expecting(expected)
 }
 

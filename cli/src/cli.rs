@@ -20,8 +20,9 @@ pub(crate) enum Command {
     /// Check configurations: show every fault with its line, and warn of risky settings
     ///
     /// Takes plugin configurations (YAML or JSON) and files that hold the filter: an Envoy configuration, an ECDS file, a
-    /// ConfigMap with one of these, an EnvoyFilter, a WasmPlugin, an EnvoyExtensionPolicy. A Wasm filter counts as this one
-    /// if jwt-auth or jwt_auth is part of its name, root_id or module, or if its configuration has the field consumers.
+    /// ConfigMap with one of these, an EnvoyFilter, a WasmPlugin, an EnvoyExtensionPolicy. A Wasm filter or a dynamic module
+    /// counts as this one if jwt-auth or jwt_auth is part of its name, root_id, filter_name or module, or if its
+    /// configuration has the field consumers.
     ///
     /// Exit codes: 0 without faults, 1 with faults, 2 when a file cannot be read.
     #[command(after_help = "Examples:\n  jwt-auth check envoy.yaml\n  jwt-auth check --format json ecds/*.yaml")]
@@ -141,7 +142,7 @@ pub(crate) struct ExplainArguments {
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
 
-    /// Which filter of the file: its name, root_id or plugin name; by default, the first
+    /// Which filter of the file: its name, root_id, filter_name or plugin name; by default, the first
     #[arg(long, value_name = "NAME")]
     pub filter: Option<String>,
 

@@ -1,10 +1,10 @@
 //! Where in a file the filter's configurations stand.
 //!
-//! A file is a plugin configuration itself, or something that holds Wasm filters: an Envoy configuration, an ECDS file,
-//! a ConfigMap with one of these, an EnvoyFilter, a WasmPlugin, an EnvoyExtensionPolicy. Of the Wasm filters those are ours that say so by a name, a
-//! `root_id`, or the file or address of their module, in which `jwt-auth` or `jwt_auth` stands, and those whose
-//! configuration has a field `consumers`, which no other filter is likely to have. Where Envoy is to discover a filter's
-//! configuration, that is somewhere else.
+//! A file is a plugin configuration itself, or something that holds Wasm filters or dynamic modules: an Envoy
+//! configuration, an ECDS file, a ConfigMap with one of these, an EnvoyFilter, a WasmPlugin, an EnvoyExtensionPolicy. Of
+//! these filters those are ours that say so by a name, a `root_id`, a `filter_name`, or the name, file or address of their
+//! module, in which `jwt-auth` or `jwt_auth` stands, and those whose configuration has a field `consumers`, which no other
+//! filter is likely to have. Where Envoy is to discover a filter's configuration, that is somewhere else.
 
 mod credentials;
 mod surroundings;
@@ -13,7 +13,7 @@ use std::fmt;
 
 use jwt_auth_filter::config::{Config, FIELDS, Fault};
 
-use self::surroundings::{Around, Form};
+use self::surroundings::{Around, Form, field};
 pub(crate) use self::{
     credentials::CredentialPlace,
     surroundings::{Dependency, ListedRoute, OnFailure, Surroundings},
@@ -25,7 +25,11 @@ use crate::{
 };
 
 const WASM: &str = "envoy.extensions.filters.http.wasm.v3.Wasm";
-const TYPED_STRUCTS: [&str; 2] = ["udpa.type.v1.TypedStruct", "xds.type.v3.TypedStruct"];
+const DYNAMIC_MODULE: &str = "envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter";
+/// The messages of the HTTP filters that load a module.
+const FILTERS: [&str; 2] = [WASM, DYNAMIC_MODULE];
+const TYPED_STRUCT: &str = "xds.type.v3.TypedStruct";
+const TYPED_STRUCTS: [&str; 2] = ["udpa.type.v1.TypedStruct", TYPED_STRUCT];
 const NAMELESS: &str = "without a name";
 const STRUCT: &str = "google.protobuf.Struct";
 const STRING_VALUE: &str = "google.protobuf.StringValue";
@@ -49,9 +53,9 @@ pub(crate) struct Configuration {
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     pub configurations: Vec<Configuration>,
-    /// The Wasm filters that are others', by their names.
+    /// The filters that are others', by their names.
     pub others: Vec<(String, Position)>,
-    /// The Wasm filters whose configuration is somewhere else.
+    /// The filters whose configuration is somewhere else.
     pub discovered: Vec<Discovered>,
     /// Whether the file is the gateway's declarative configuration.
     pub of_gateway: bool,
@@ -63,7 +67,7 @@ impl Findings {
     }
 }
 
-/// A Wasm filter that Envoy discovers (ECDS): its configuration is in another file, or comes from a server.
+/// A filter that Envoy discovers (ECDS): its configuration is in another file, or comes from a server.
 #[derive(Debug)]
 pub(crate) struct Discovered {
     pub at: Position,
@@ -117,11 +121,11 @@ fn is_config_map(document: &Node) -> bool {
     document.get("kind").and_then(Node::text) == Some("ConfigMap")
 }
 
-/// Looks at the files of a ConfigMap that Envoy would read and that hold a Wasm filter.
+/// Looks at the files of a ConfigMap that Envoy would read and that hold a filter with a module.
 fn walk_files(files: &Node, findings: &mut Findings) -> Result<(), Diagnostic> {
     for file in files.members() {
         let NodeContent::Text(text) = &file.value.content else { continue };
-        if !text.text.contains(WASM) {
+        if !FILTERS.iter().any(|filter| text.text.contains(filter)) {
             continue;
         }
         let place = |at| text.first.map_or(file.value.at, |first| first.of_inner(at));
@@ -156,10 +160,17 @@ fn bare(document: &Node) -> Configuration {
 
 /// Looks at a value and all that it holds. `names` are those of the objects around it.
 fn walk(node: &Node, names: &[&str], around: Around, findings: &mut Findings) {
-    if let Some(plugin) = wasm_filter(node) {
+    if let Some(plugin) = message(node, WASM).and_then(|filter| filter.get("config")) {
         let names = [names, &texts(plugin, &["name", "root_id"])].concat();
-        let surroundings = around.of(plugin, Form::Envoy);
-        return consider(plugin, plugin.get("configuration"), names, surroundings, findings);
+        let config = unpacked(plugin, plugin.get("configuration"), &[STRUCT]);
+        return consider(plugin, config, names, around.of(plugin, Form::Envoy), findings);
+    }
+    if let Some(filter) = message(node, DYNAMIC_MODULE) {
+        let own = [text(filter, &["dynamic_module_config", "name"]), text(filter, &["filter_name"])];
+        let names = names.iter().copied().chain(own.into_iter().flatten()).collect();
+        // Envoy hands a Wasm filter nothing out of a TypedStruct, and a dynamic module what is in it.
+        let config = unpacked(filter, field(filter, "filter_config"), &[STRUCT, TYPED_STRUCT]);
+        return consider(filter, config, names, around.of(filter, Form::EnvoyNative), findings);
     }
     if let Some(discovered) = discovered(node) {
         return findings.discovered.push(discovered);
@@ -172,12 +183,16 @@ fn walk(node: &Node, names: &[&str], around: Around, findings: &mut Findings) {
     match (kind, node.get("spec")) {
         ("WasmPlugin", Some(spec)) => {
             let names = [names, texts(spec, &["pluginName"])].concat();
-            return consider(spec, spec.get("pluginConfig"), names, around.of(spec, Form::Istio), findings);
+            let config = unpacked(spec, spec.get("pluginConfig"), &[STRUCT]);
+            return consider(spec, config, names, around.of(spec, Form::Istio), findings);
         }
         ("EnvoyExtensionPolicy", Some(spec)) => {
-            for wasm in spec.get("wasm").map(Node::items).unwrap_or_default() {
-                let names = [names.clone(), texts(wasm, &["name", "rootID"])].concat();
-                consider(wasm, wasm.get("config"), names, around.of(wasm, Form::EnvoyGateway), findings);
+            for (list, own_name) in [("wasm", "rootID"), ("dynamicModule", "filterName")] {
+                for filter in spec.get(list).map(Node::items).unwrap_or_default() {
+                    let names = [names.clone(), texts(filter, &["name", own_name])].concat();
+                    let config = unpacked(filter, filter.get("config"), &[STRUCT]);
+                    consider(filter, config, names, around.of(filter, Form::EnvoyGateway), findings);
+                }
             }
             return;
         }
@@ -192,23 +207,26 @@ fn walk(node: &Node, names: &[&str], around: Around, findings: &mut Findings) {
     }
 }
 
-/// The PluginConfig of a Wasm HTTP filter, if the value is the configuration of one.
-fn wasm_filter(node: &Node) -> Option<&Node> {
-    let is = |node: &Node, name: &str, expected: &str| {
-        node.get(name).and_then(Node::text).is_some_and(|url| url.rsplit('/').next() == Some(expected))
+/// The message of this kind that a `google.protobuf.Any` holds, if it holds one.
+fn message<'n>(any: &'n Node, kind: &str) -> Option<&'n Node> {
+    let is = |name: &str, expected: &str| {
+        any.get(name).and_then(Node::text).is_some_and(|url| url.rsplit('/').next() == Some(expected))
     };
-    if is(node, "@type", WASM) {
-        return node.get("config");
+    if is("@type", kind) {
+        return Some(any);
     }
-    let is_typed_struct = TYPED_STRUCTS.iter().any(|name| is(node, "@type", name));
-    (is_typed_struct && is(node, "type_url", WASM)).then(|| node.get("value")?.get("config")).flatten()
+    let is_typed_struct = TYPED_STRUCTS.iter().any(|name| is("@type", name));
+    if is_typed_struct && is("type_url", kind) { any.get("value") } else { None }
 }
 
-/// A Wasm filter that Envoy is to discover.
+/// A filter with a module that Envoy is to discover.
 fn discovered(node: &Node) -> Option<Discovered> {
     let member = node.member("config_discovery")?;
-    let is_wasm = |url: &Node| url.text().and_then(|url| url.rsplit('/').next()) == Some(WASM);
-    if !member.value.get("type_urls")?.items().iter().any(is_wasm) {
+    let has_module = |url: &Node| {
+        let kind = url.text().and_then(|url| url.rsplit('/').next());
+        kind.is_some_and(|kind| FILTERS.contains(&kind))
+    };
+    if !member.value.get("type_urls")?.items().iter().any(has_module) {
         return None;
     }
     let file = ["config_source", "path_config_source", "path"];
@@ -217,18 +235,10 @@ fn discovered(node: &Node) -> Option<Discovered> {
     Some(Discovered { at: member.at, name: name.to_owned(), file: file.map(str::to_owned) })
 }
 
-/// Takes a Wasm filter for ours, or for another's.
-fn consider(
-    filter: &Node,
-    configuration: Option<&Node>,
-    names: Vec<&str>,
-    surroundings: Surroundings,
-    findings: &mut Findings,
-) {
+/// Takes a filter for ours, or for another's.
+fn consider(filter: &Node, config: Unpacked, names: Vec<&str>, surroundings: Surroundings, findings: &mut Findings) {
     let mut names: Vec<String> = names.into_iter().map(str::to_owned).collect();
     names.dedup();
-    let config =
-        configuration.map_or(Unpacked::Tree(Node { at: filter.at, content: NodeContent::Object(Vec::new()) }), unpack);
     let (root, broken) = match config {
         Unpacked::Tree(root) => (root, Vec::new()),
         Unpacked::Broken(at, faults) => (Node { at, content: NodeContent::Null }, faults),
@@ -246,12 +256,14 @@ fn consider(
 
 /// The file or address that a filter's module comes from.
 fn module(filter: &Node) -> Option<&str> {
-    let at = |path: &[&str]| path.iter().try_fold(filter, |node, name| node.get(name)).and_then(Node::text);
+    let at = |path: &[&str]| text(filter, path);
     at(&["vm_config", "code", "local", "filename"])
         .or_else(|| at(&["vm_config", "code", "remote", "http_uri", "uri"]))
         .or_else(|| at(&["url"]))
         .or_else(|| at(&["code", "image", "url"]))
         .or_else(|| at(&["code", "http", "url"]))
+        .or_else(|| at(&["dynamic_module_config", "module", "local", "filename"]))
+        .or_else(|| at(&["dynamic_module_config", "module", "remote", "http_uri", "uri"]))
 }
 
 /// The plugin's fields.
@@ -260,14 +272,17 @@ enum Unpacked {
     Broken(Position, Vec<Fault>),
 }
 
-/// Takes a configuration out of its `google.protobuf.Any`, if it is in one.
-fn unpack(node: &Node) -> Unpacked {
+/// A filter's configuration, taken out of its `google.protobuf.Any` if it is in one. `structs` are the messages out of
+/// which the filter gets JSON.
+fn unpacked(filter: &Node, configuration: Option<&Node>, structs: &[&str]) -> Unpacked {
+    let empty = |at| Unpacked::Tree(Node { at, content: NodeContent::Object(Vec::new()) });
+    let Some(node) = configuration else { return empty(filter.at) };
     let Some(type_url) = node.get("@type").and_then(Node::text) else { return Unpacked::Tree(node.clone()) };
-    let empty = Node { at: node.at, content: NodeContent::Object(Vec::new()) };
-    match (type_url.rsplit('/').next(), node.get("value")) {
-        (Some(STRUCT | STRING_VALUE), None) => Unpacked::Tree(empty),
-        (Some(STRUCT), Some(value)) => Unpacked::Tree(value.clone()),
-        (Some(STRING_VALUE), Some(Node { at, content: NodeContent::Text(text) })) => embedded(text, *at),
+    let kind = type_url.rsplit('/').next().unwrap_or_default();
+    match node.get("value") {
+        None if kind == STRING_VALUE || structs.contains(&kind) => empty(node.at),
+        Some(value) if structs.contains(&kind) => Unpacked::Tree(value.clone()),
+        Some(Node { at, content: NodeContent::Text(text) }) if kind == STRING_VALUE => embedded(text, *at),
         _ => {
             let expected = format!("{STRUCT}, or {STRING_VALUE} that holds JSON");
             let fault = Fault { path: Default::default(), found: "another message".to_owned(), expected };
@@ -289,6 +304,11 @@ fn embedded(text: &NodeText, at: Position) -> Unpacked {
             }
         }
     }
+}
+
+/// The text at the end of a path.
+fn text<'d>(node: &'d Node, path: &[&str]) -> Option<&'d str> {
+    path.iter().try_fold(node, |node, name| field(node, name)).and_then(Node::text)
 }
 
 /// The texts of some members.

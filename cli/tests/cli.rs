@@ -227,7 +227,7 @@ fn every_sample_passes_the_check_as_it_stands() {
         ("envoy/docker-compose.yaml", "no configuration of the filter; expected"),
         ("envoy/gateway/kong.yaml", "no configuration of the filter, but Kong's, which `jwt-auth convert`"),
     ];
-    for sample in samples().into_iter().filter(|sample| !sample.ends_with("native.yaml")) {
+    for sample in samples() {
         let Run { code, out, .. } = run(&["check", &sample]);
         match without_filter.iter().find(|(name, _)| *name == sample) {
             Some((_, said)) => assert!(code == 1 && out.starts_with(&format!("{sample}:1:1: {said}")), "{out}"),
@@ -523,13 +523,88 @@ fn faults_are_found_in_every_form_that_a_filter_has_in_a_file() {
     }
 }
 
+/// A file with a dynamic module, in which these are the lines of the filter.
+fn with_dynamic_module(lines: &[&str]) -> String {
+    let head = "- name: auth\n  typed_config:\n    \"@type\": type.googleapis.com/";
+    let filter = "envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter";
+    let lines: String = lines.iter().map(|line| format!("    {line}\n")).collect();
+    format!("{head}{filter}\n{lines}")
+}
+
+#[test]
+fn faults_are_found_in_every_form_that_a_dynamic_module_has_in_a_file() {
+    const MODULE: &str = "dynamic_module_config: {name: jwt_auth, do_not_close: true}";
+    let any = |form: &str, value: &str| {
+        let form = format!("  \"@type\": type.googleapis.com/{form}");
+        with_dynamic_module(&[MODULE, "filter_name: jwt_auth", "filter_config:", &form, &format!("  value: {value}")])
+    };
+    let typed_struct = "- name: auth\n  typed_config:\n    \"@type\": type.googleapis.com/xds.type.v3.TypedStruct\n    \
+                        type_url: x/envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter\n    value:\n      \
+                        filter_name: jwt_auth\n      filter_config: {realm: 7}\n";
+    let ecds = |filter: &str| format!("resources:\n{filter}");
+    let patch = |filter: &str| {
+        let filter = filter.replace("- name", "  name").replace('\n', "\n      ");
+        format!(
+            "apiVersion: x/v1\nkind: EnvoyFilter\nspec:\n  configPatches:\n  - patch:\n      value:\n      {filter}"
+        )
+    };
+    let in_config_map = |file: &str| {
+        format!("apiVersion: v1\nkind: ConfigMap\ndata:\n  envoy.yaml: |\n    {}", file.replace('\n', "\n    "))
+    };
+    let gateway = "apiVersion: gateway.envoyproxy.io/v1alpha1\nkind: EnvoyExtensionPolicy\nmetadata: {name: x}\nspec:\n  \
+                   dynamicModule:\n  - name: other\n    config: {a: 1}\n  - name: jwt-auth\n    filterName: jwt_auth\n    \
+                   config:\n      realm: [x]\n";
+    let a_struct = any("google.protobuf.Struct", "{realm: 7}");
+    for (name, content, line) in [
+        ("struct", a_struct.clone(), "F:8:22: realm: a number; "),
+        ("text", any("google.protobuf.StringValue", "'{\"realm\": 7}'"), "F:8:25: realm: a number; "),
+        ("typed-struct", any("xds.type.v3.TypedStruct", "{realm: 7}"), "F:8:22: realm: a number; "),
+        ("old-struct", any("udpa.type.v1.TypedStruct", "{realm: 7}"), "F:7:7: the configuration: another message; "),
+        ("camel", a_struct.replace("filter_config", "filterConfig"), "F:8:22: realm: a number; "),
+        ("in-typed-struct", typed_struct.to_owned(), "F:7:30: realm: a number; "),
+        ("ecds", ecds(&a_struct), "F:9:22: realm: a number; "),
+        ("envoy-filter", patch(&a_struct), "F:14:28: realm: a number; "),
+        ("config-map", in_config_map(&a_struct), "F:12:26: realm: a number; "),
+        ("gateway", gateway.to_owned(), "F:11:7: realm: a list; "),
+    ] {
+        let (code, lines) = check(name, content);
+        assert_eq!(code, 1, "{name}: {lines:?}");
+        assert!(lines[0].starts_with(line), "{name}: {lines:?}");
+    }
+    let (code, lines) = check("empty", with_dynamic_module(&[MODULE]));
+    assert!(code == 0 && lines[0].contains("no consumer has a credential"), "{lines:?}");
+}
+
+#[test]
+fn a_dynamic_module_is_ours_by_a_name_its_file_or_its_fields() {
+    const CONFIG: &str =
+        r#"filter_config: {"@type": x/google.protobuf.StringValue, value: '{"consumers": [{"username": 7}]}'}"#;
+    const OTHER: &str = r#"filter_config: {"@type": x/google.protobuf.StringValue, value: x}"#;
+    let (code, lines) =
+        check("other.yaml", with_dynamic_module(&["dynamic_module_config: {name: waf}", "filter_name: coraza", OTHER]));
+    let expected = "F:1:1: no configuration of the filter, only the filters coraza (line 3); expected";
+    assert!(code == 1 && lines[0].starts_with(expected), "{lines:?}");
+    for ours in [
+        ["dynamic_module_config: {name: my-jwt-auth}", OTHER],
+        ["dynamicModuleConfig: {name: jwt_auth}", OTHER],
+        ["filter_name: jwt_auth", OTHER],
+        ["filterName: JWT_auth", OTHER],
+        ["dynamic_module_config: {module: {local: {filename: /x/libjwt_auth.so}}}", OTHER],
+        ["dynamic_module_config: {module: {remote: {http_uri: {uri: https://a/libjwt_auth.so}}}}", OTHER],
+        ["dynamic_module_config: {name: waf}", CONFIG],
+    ] {
+        let (_, lines) = check("ours.yaml", with_dynamic_module(&ours));
+        assert!(!lines[0].contains("no configuration"), "{ours:?}: {lines:?}");
+    }
+}
+
 #[test]
 fn a_wasm_filter_of_somebody_else_is_passed_over() {
     let other = "- name: coraza\n  typed_config:\n    \"@type\": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm\n    \
                  config:\n      configuration:\n        \"@type\": type.googleapis.com/google.protobuf.StringValue\n        value: x\n";
     let (code, lines) = check("other.yaml", other);
     assert_eq!(code, 1);
-    let expected = "F:1:1: no configuration of the filter, only the Wasm filters coraza (line 5); expected";
+    let expected = "F:1:1: no configuration of the filter, only the filters coraza (line 5); expected";
     assert!(lines[0].starts_with(expected), "{lines:?}");
     for ours in [
         other.replace("name: coraza", "name: my-JWT-Auth"),
@@ -546,16 +621,19 @@ fn a_wasm_filter_of_somebody_else_is_passed_over() {
 
 #[test]
 fn a_configuration_that_envoy_discovers_is_said_to_be_elsewhere() {
-    let filter = |source: Value| {
-        let wasm = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
-        let discovery = json!({ "type_urls": [wasm], "config_source": source });
+    let filter = |kind: &str, source: Value| {
+        let discovery = json!({ "type_urls": [kind], "config_source": source });
         json!({ "static_resources": { "http_filters": [{ "name": "auth", "config_discovery": discovery }] } })
     };
     let file = json!({ "path_config_source": { "path": "/etc/envoy/jwt-auth.yaml" } });
-    for (source, place) in
-        [(file, "in /etc/envoy/jwt-auth.yaml"), (json!({ "ads": {} }), "on a server that Envoy asks")]
-    {
-        let text = filter(source).to_string();
+    let wasm = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
+    let native = "type.googleapis.com/envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter";
+    for (kind, source, place) in [
+        (wasm, file.clone(), "in /etc/envoy/jwt-auth.yaml"),
+        (native, file, "in /etc/envoy/jwt-auth.yaml"),
+        (wasm, json!({ "ads": {} }), "on a server that Envoy asks"),
+    ] {
+        let text = filter(kind, source).to_string();
         let (code, lines) = check("discovered.json", &text);
         assert_eq!(code, 0);
         let warning = format!(": warning: the configuration of auth is {place}; check it too");
@@ -701,6 +779,59 @@ fn memory_that_others_share_or_fill_is_warned_of_where_key_sets_are_fetched() {
         let (_, lines) = check("fetched.yaml", envoy_with(line, other));
         let found = lines.iter().any(|line| line.contains("vm_config.vm_id") || line.contains("1 MiB or more"));
         assert_eq!(found, is_warned_of, "{other}: {lines:?}");
+    }
+}
+
+/// The filter of a file of Envoy's as a dynamic module.
+fn as_dynamic_module(file: &str) -> String {
+    const CONFIGURATION: &str = "                configuration:\n";
+    let (head, filter) = file.split_once("envoy.extensions.filters.http.wasm.v3.Wasm\n").unwrap();
+    let (_, configuration) = filter.split_once(CONFIGURATION).unwrap();
+    let indent = " ".repeat(14);
+    format!(
+        "{head}envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter\n{indent}dynamic_module_config: \
+         {{name: jwt_auth, do_not_close: true}}\n{indent}filter_name: jwt_auth\n{indent}filter_config:\n{configuration}"
+    )
+}
+
+#[test]
+fn around_a_dynamic_module_is_looked_at_what_it_depends_on_and_nothing_of_wasm() {
+    const FIELDS: &str = "claims_to_verify: [exp]\n";
+    let rules = format!("{FIELDS}                    rules: [{{routes: [a]}}]\n");
+    let (code, lines) = check("native.yaml", as_dynamic_module(&envoy_with(FIELDS, FIELDS)));
+    let is_of_wasm = |line: &String| line.contains("should the module fail") || line.contains("vm_config");
+    assert!(code == 0 && !lines.iter().any(is_of_wasm), "{lines:?}");
+    assert!(!lines.iter().any(|line| line.contains("per_connection")), "{lines:?}");
+    for (what, with, found) in [
+        ("    per_connection_buffer_limit_bytes: 32768\n", "", "1 MiB or more"),
+        (
+            "match: { prefix: / }",
+            "match: { prefix: /, headers: [{name: x-consumer-username}] }",
+            "a route that depends on",
+        ),
+        (
+            "route_config:",
+            "rds: {route_config_name: a, config_source: {ads: {}}}\n          x:",
+            "routes that are not listed",
+        ),
+        (
+            "route: { cluster: SampleIRISService }",
+            "route: { cluster: SampleIRISService, internal_redirect_policy: {} }",
+            "internal_redirect_policy: ",
+        ),
+    ] {
+        let (_, lines) = check("native.yaml", as_dynamic_module(&envoy_with(what, with).replace(FIELDS, &rules)));
+        assert!(lines.iter().any(|line| line.contains(found)), "{found}: {lines:?}");
+    }
+}
+
+#[test]
+fn a_dynamic_module_is_explained_by_its_configuration() {
+    let path = file("native.yaml", as_dynamic_module(&fs::read_to_string(from_root(SAMPLE)).unwrap()));
+    for filter in [["--token", "x"].as_slice(), &["--token", "x", "--filter", "jwt_auth"]] {
+        let Run { code, out, err } = run(&[["explain", "--config", &path].as_slice(), filter].concat());
+        assert_eq!((code, err.as_str()), (1, ""));
+        assert!(out.contains(&format!("By       {path}:")) && out.contains("The client is answered 401."), "{out}");
     }
 }
 

@@ -57,9 +57,12 @@ pub(crate) enum Dependency {
 }
 
 /// In which kind of resource a filter stands.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
+    /// Envoy's own, with a Wasm module.
     Envoy,
+    /// Envoy's own, with a dynamic module: no setting is about its failure, and no other plugin shares its memory.
+    EnvoyNative,
     Istio,
     EnvoyGateway,
 }
@@ -85,12 +88,12 @@ impl<'d> Around<'d> {
 
     /// What is to be known about a filter there.
     pub(super) fn of(self, filter: &Node, form: Form) -> Surroundings {
-        let in_envoy = |node: Option<&Node>| node.filter(|_| matches!(form, Form::Envoy)).map(|node| node.at);
+        let is_in_envoy = matches!(form, Form::Envoy | Form::EnvoyNative);
         let vm_id = field(filter, "vm_config").and_then(|vm| field(vm, "vm_id")).and_then(Node::text);
         Surroundings {
             on_failure: on_failure(filter, form),
-            shares_memory: in_envoy(Some(filter)).filter(|_| vm_id.is_none_or(str::is_empty)),
-            unlimited_buffer: in_envoy(self.listener.filter(|listener| !is_limited(listener))),
+            shares_memory: (form == Form::Envoy && vm_id.is_none_or(str::is_empty)).then_some(filter.at),
+            unlimited_buffer: self.listener.filter(|it| is_in_envoy && !is_limited(it)).map(|listener| listener.at),
             routes: self.manager.map(routes).unwrap_or_default(),
             unseen_routes: self.manager.and_then(unseen_routes),
         }
@@ -98,7 +101,7 @@ impl<'d> Around<'d> {
 }
 
 /// A member of a message of Envoy's, which takes both spellings of a name that JSON has.
-fn field<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {
+pub(super) fn field<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {
     node.get(name).or_else(|| {
         let mut words = name.split('_');
         let first = words.next().unwrap_or_default().to_owned();
@@ -122,6 +125,7 @@ fn on_failure(filter: &Node, form: Form) -> OnFailure {
         Form::Envoy => "failure_policy",
         Form::Istio => "failStrategy",
         Form::EnvoyGateway => "failOpen",
+        Form::EnvoyNative => return OnFailure::Settled,
     };
     let fail_open = field(filter, "fail_open").filter(|node| node.content == NodeContent::Bool(true));
     if let (Form::Envoy, Some(node)) = (form, fail_open) {
@@ -129,7 +133,7 @@ fn on_failure(filter: &Node, form: Form) -> OnFailure {
     }
     let Some(policy) = field(filter, name) else {
         // Envoy Gateway offers no other.
-        return if let Form::EnvoyGateway = form { OnFailure::Settled } else { OnFailure::Closed(filter.at, name) };
+        return if form == Form::EnvoyGateway { OnFailure::Settled } else { OnFailure::Closed(filter.at, name) };
     };
     match (policy.text(), &policy.content) {
         (Some("FAIL_OPEN"), _) | (_, NodeContent::Bool(true)) => OnFailure::Open(policy.at, name),
