@@ -18,10 +18,10 @@ use std::{
 
 use jwt_auth_filter::{
     authenticate::{Authenticator, Decision, Outcome},
-    config::Config,
+    config::{self, Config},
     crypto::BuiltIn,
     encoding::json,
-    jwks::{Answer, FetchError, MAX_BYTES},
+    jwks::{Answer, FetchError, MAX_BYTES, Parsed},
     reply::Reply,
     request::{Request, TokenPlaces},
     upstream,
@@ -85,6 +85,11 @@ fn explain(arguments: &ExplainArguments) -> Result<Explanation, String> {
         let (count, file) = (output::counted(faults.len(), "fault"), input.argument());
         format!("{input}: the filter refuses this configuration for {count}; see `jwt-auth check {file}`")
     })?;
+    for warning in
+        config.warnings.iter().filter(|warning| warning.path.0.last() == Some(&config::Step::Field("jwks".to_owned())))
+    {
+        output::note(&format!("{input}: {warning}"));
+    }
     let request = GivenRequest {
         route: arguments.route.clone(),
         cluster: arguments.service.clone(),
@@ -177,13 +182,19 @@ fn with_token(text: &str, places: &TokenPlaces) -> Result<GivenRequest, &'static
 fn supply_key_set(config: &Config, input: &Input) -> Result<(), String> {
     let text = input.read()?;
     let mut fetching = config.credentials.remote().chain(config.other_credentials.remote()).peekable();
-    if fetching.peek().is_none() {
+    let is_used = fetching.peek().is_some();
+    if !is_used {
         output::note("no credential has remote_jwks or discovery, so --jwks changes nothing");
     }
     let answer = Answer { status: Some(200), cache_control: None, size: text.len(), body: text.into_bytes() };
     let expected = "expected the key set that the issuer publishes, {\"keys\": […]}";
     let refused = |error| format!("{input}: {}; {expected}", in_file(error, &answer.body));
-    answer.key_set().map_err(refused)?;
+    let Parsed { set, passed_over } = answer.key_set().map_err(refused)?;
+    if is_used && !passed_over.is_empty() {
+        output::note(&format!("{input}: {passed_over}"));
+    } else if is_used && set.is_empty() {
+        output::note(&format!("{input}: the key set is empty"));
+    }
     for keys in fetching {
         keys.replace(answer.key_set().map_err(refused)?.set);
     }

@@ -1658,6 +1658,19 @@ fn a_key_set_is_taken_from_a_file_and_never_fetched() {
     assert!(failed(&explanation).ends_with("; no key has the kid \"2\""), "{explanation:#}");
 
     let remote = credential(json!({"key": "k", "remote_jwks": {"uri": "http://127.0.0.1:1/jwks", "cluster": "c"}}));
+    let enc = json!({"kty": "EC", "crv": "P-256", "x": jwk["x"], "y": jwk["y"], "use": "enc"});
+    let reason = "keys[0] is skipped: a JWK that is not for verifying signatures ('use')";
+    let of_use = file("of-use.json", json!({"keys": [enc]}).to_string());
+    let remote_file = file("remote.json", remote.to_string());
+    let Run { err, .. } = run(&["explain", "--config", &remote_file, "--token", &sign("1"), "--jwks", &of_use]);
+    assert_eq!(err, format!("note: {of_use}: {reason}\n"));
+    let of_use = file("of-use.json", json!({"keys": []}).to_string());
+    let Run { err, .. } = run(&["explain", "--config", &remote_file, "--token", &sign("1"), "--jwks", &of_use]);
+    assert_eq!(err, format!("note: {of_use}: the key set is empty\n"));
+    let inline_file = file("inline.json", credential(json!({"key": "k", "jwks": {"keys": [enc, jwk]}})).to_string());
+    let Run { err, .. } = run(&["explain", "--config", &inline_file, "--token", &sign("1")]);
+    assert_eq!(err, format!("note: {inline_file}: consumers[0].jwt_secrets[0].jwks: {reason}\n"));
+
     let (code, explanation) = explain("remote.json", &remote, &["--token", &sign("1")], "");
     assert_eq!((code, &explanation["verdict"]["status"]), (1, &json!(503)));
     assert!(failed(&explanation).starts_with("key set: the filter fetches it from http://127.0.0.1:1/jwks"));
@@ -1669,7 +1682,10 @@ fn a_key_set_is_taken_from_a_file_and_never_fetched() {
     let huge = format!("{{\"keys\": []{}}}", " ".repeat(512 << 10));
     for (content, problem) in [
         (huge, format!("524300 bytes; the filter takes key sets of up to 524288; {expected}")),
-        (jwk.to_string(), format!("no key set: neither an object with a list 'keys' nor a map of certificates; {expected}")),
+        (
+            jwk.to_string(),
+            format!("no key set: neither an object with a list 'keys' nor a map of certificates; {expected}"),
+        ),
         ("-----BEGIN PUBLIC KEY-----".to_owned(), format!("no JSON: invalid number at line 1 column 2; {expected}")),
     ] {
         let (config, set) = (file("remote.json", remote.to_string()), file("no-set.json", content));

@@ -189,8 +189,8 @@ fn key_set(
             Reported
         }
     })?;
-    if let Some(text) = parsed.passed_over_in_words() {
-        faults.warn(place, text);
+    if !parsed.passed_over.is_empty() {
+        faults.warn(place, parsed.passed_over.to_string());
     }
     if !algorithm.map_or(!parsed.set.is_empty(), |own| parsed.set.serves(own)) {
         let expected = algorithm.map_or("a key that can verify".to_owned(), |own| format!("one for {own}"));

@@ -10,7 +10,7 @@ use std::{
 use prost::Message;
 
 use super::{
-    Answer, FetchError, Millis, Need, Parsed, RemoteKeys, Source, Uri, answer,
+    Answer, FetchError, Millis, Need, Parsed, PassedOver, RemoteKeys, Source, Uri, answer,
     schedule::{Schedule, lease_time},
 };
 
@@ -57,8 +57,8 @@ pub enum Event {
         keys: usize,
         /// Whether it differs from the one before.
         is_new: bool,
-        /// Which keys were passed over, and why, in words.
-        passed_over: Option<String>,
+        /// The keys that are left out.
+        passed_over: PassedOver,
     },
     /// None arrived.
     Failed {
@@ -356,7 +356,7 @@ impl<H: KeySetHost> Fetcher<H> {
         });
         if shared.is_some() {
             self.sync(set, now);
-            let event = Event::Arrived { keys: parsed.set.len(), is_new, passed_over: parsed.passed_over_in_words() };
+            let event = Event::Arrived { keys: parsed.set.len(), is_new, passed_over: parsed.passed_over };
             self.host.report(set.source(), &event);
         }
     }

@@ -15,7 +15,7 @@ pub use self::{
     answer::{Answer, FetchError},
     fetcher::{Advice, Event, Fetcher, KeySetHost},
     remote::{Millis, Need, RemoteKeys, Source, Wait},
-    set::{KeyPlace, KeySet, KeySetError, MAX_BYTES, MAX_KEYS, Origin, Parsed, VerificationKey},
+    set::{KeyPlace, KeySet, KeySetError, MAX_BYTES, MAX_KEYS, Origin, Parsed, PassedOver, VerificationKey},
     uri::{Uri, UriError},
     waiting_room::{Next, WaitingLimits, WaitingRoom, Woken},
 };

@@ -145,8 +145,8 @@ pub enum Origin {
 pub struct Parsed {
     /// The keys that can be used, perhaps none.
     pub set: KeySet,
-    /// The keys that were passed over: the place of each, and why.
-    pub passed_over: Vec<(KeyPlace, KeyError)>,
+    /// The keys that are left out.
+    pub passed_over: PassedOver,
 }
 
 /// Where a key stands in a set.
@@ -167,14 +167,35 @@ impl fmt::Display for KeyPlace {
     }
 }
 
-impl Parsed {
-    /// The keys that were passed over, in one line however many there are.
-    pub fn passed_over_in_words(&self) -> Option<String> {
-        let (at, error) = self.passed_over.first()?;
-        Some(match self.passed_over.len() {
-            1 => format!("{at} is skipped: {error}"),
-            several => format!("{several} keys are skipped; the first is {at}: {error}"),
-        })
+/// The keys of a set that were passed over: the place of each, and why.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PassedOver(Vec<(KeyPlace, KeyError)>);
+
+impl PassedOver {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether the issuer has said of each that it is not for verifying signatures, so that none is missed.
+    pub fn is_as_meant(&self) -> bool {
+        self.0.iter().all(|(_, error)| matches!(error, KeyError::JwkUse(_)))
+    }
+}
+
+/// One line, however many there are.
+impl fmt::Display for PassedOver {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        const SHOWN: usize = 5;
+
+        if let [(place, error)] = self.0.as_slice() {
+            return write!(formatter, "{place} is skipped: {error}");
+        }
+        write!(formatter, "{} keys are skipped", self.0.len())?;
+        for (at, (place, error)) in self.0.iter().take(SHOWN).enumerate() {
+            write!(formatter, "{} {place}: {error}", if at == 0 { ":" } else { ";" })?;
+        }
+        formatter.write_str(if self.0.len() > SHOWN { "; and so on" } else { "" })
     }
 }
 
@@ -196,21 +217,20 @@ impl KeySet {
     /// Reads a key set: a JWK set, or a map of certificates or public keys in PEM, each by its `kid`, as Google publishes
     /// them beside its sets.
     ///
-    /// Keys that are not for verifying signatures are skipped silently, those of an unknown type with a warning.
-    /// What is weak or malformed is an error in an [inline](Origin::Inline) set, and passed over in a fetched one.
+    /// Keys that are not for verifying signatures, and those of an unknown type, are passed over. What is weak or malformed
+    /// is an error in an [inline](Origin::Inline) set, and passed over in a fetched one.
     pub fn read(value: &Value, origin: Origin) -> Result<Parsed, KeySetError> {
         let (mut set, mut passed_over, mut faulty) = (Vec::new(), Vec::new(), Vec::new());
         for (place, key) in each_key(value, origin)? {
             match key {
                 Ok(key) => set.push(Arc::new(key)),
-                Err(KeyError::JwkUse(_)) => {}
-                Err(error @ KeyError::UnknownJwk(_)) => passed_over.push((place, error)),
+                Err(error @ (KeyError::JwkUse(_) | KeyError::UnknownJwk(_))) => passed_over.push((place, error)),
                 Err(error) if origin == Origin::Fetched => passed_over.push((place, error)),
                 Err(error) => faulty.push((place, error)),
             }
         }
         if faulty.is_empty() {
-            Ok(Parsed { set: Self(set.into()), passed_over })
+            Ok(Parsed { set: Self(set.into()), passed_over: PassedOver(passed_over) })
         } else {
             Err(KeySetError::Keys(faulty))
         }
@@ -334,20 +354,36 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_for_signatures_is_passed_over_and_what_is_unknown_is_told() {
+    fn what_is_not_for_signatures_and_what_is_unknown_is_passed_over() {
         for origin in [Origin::Inline, Origin::Fetched] {
-            let silent = [r#","use":"enc""#, r#","key_ops":["encrypt"]"#].map(|more| jwk(P256, more));
-            let told = [
+            let other = [r#","use":"enc""#, r#","key_ops":["encrypt"]"#].map(|more| jwk(P256, more));
+            let unknown = [
                 r#"{"kty":"new"}"#.to_owned(),
                 r#"{"kty":"OKP","crv":"X25519","x":"AA"}"#.to_owned(),
                 r#"{"kty":"EC","crv":"secp256k1","x":"AA","y":"AA"}"#.to_owned(),
                 jwk(P256, r#","alg":"ECDH-ES""#),
             ];
-            let keys = [silent.as_slice(), &told, &[jwk(ED25519, "")]].concat();
+            let keys = [other.as_slice(), &unknown, &[jwk(ED25519, "")]].concat();
             let Parsed { set, passed_over } = read(&keys, origin).unwrap();
             assert_eq!(set.len(), 1);
-            assert_eq!(places(&passed_over), [2, 3, 4, 5].map(KeyPlace::Listed));
+            assert_eq!(places(&passed_over.0), [0, 1, 2, 3, 4, 5].map(KeyPlace::Listed));
+            assert!(!passed_over.is_as_meant());
+            assert!(read(&other, origin).unwrap().passed_over.is_as_meant());
         }
+    }
+
+    #[test]
+    fn keys_that_are_passed_over_are_told_in_one_line_with_place_and_reason() {
+        let told = |count: usize| {
+            let keys: Vec<_> = (0..count).map(|_| jwk(P256, r#","use":"enc""#)).collect();
+            read(&keys, Origin::Fetched).unwrap().passed_over.to_string()
+        };
+        let reason = "a JWK that is not for verifying signatures ('use')";
+        assert_eq!(told(1), format!("keys[0] is skipped: {reason}"));
+        assert_eq!(told(2), format!("2 keys are skipped: keys[0]: {reason}; keys[1]: {reason}"));
+        let many = told(100);
+        assert!(many.starts_with("100 keys are skipped: keys[0]: ") && many.ends_with("; and so on"), "{many}");
+        assert_eq!(many.matches(reason).count(), 5);
     }
 
     #[test]
@@ -364,7 +400,7 @@ mod tests {
         let Err(KeySetError::Keys(faulty)) = read(&keys, Origin::Inline) else { panic!("taken") };
         assert_eq!(places(&faulty), [0, 1, 2, 3, 4, 5].map(KeyPlace::Listed));
         let Parsed { set, passed_over } = read(&keys, Origin::Fetched).unwrap();
-        assert_eq!((set.len(), passed_over), (1, faulty));
+        assert_eq!((set.len(), passed_over.0), (1, faulty));
     }
 
     #[test]
@@ -373,7 +409,7 @@ mod tests {
         assert!(read(&secret, Origin::Inline).unwrap().set.serves(Algorithm::HS256));
         let fetched = read(&secret, Origin::Fetched).unwrap();
         assert!(fetched.set.is_empty());
-        assert_eq!(fetched.passed_over, [(KeyPlace::Listed(0), KeyError::SecretJwk("symmetric"))]);
+        assert_eq!(fetched.passed_over.0, [(KeyPlace::Listed(0), KeyError::SecretJwk("symmetric"))]);
         for malformed in [r#"{"kty":"oct"}"#, r#"{"kty":"oct","k":""}"#, r#"{"kty":"oct","k":"?"}"#] {
             assert!(read(&[malformed.to_owned()], Origin::Inline).is_err(), "{malformed}");
         }

@@ -1,6 +1,6 @@
 //! What operators read of fetches.
 
-use log::{debug, info, warn};
+use log::{Level, debug, info, log, warn};
 
 use super::Throttle;
 use crate::{
@@ -39,8 +39,9 @@ impl FetchLog {
                     0 => warn!("key set {source}: it has no usable key, so its tokens are refused"),
                     _ => info!("key set {source}: {keys} key{s}"),
                 }
-                if let Some(passed_over) = passed_over {
-                    warn!("key set {source}: {passed_over}");
+                if !passed_over.is_empty() {
+                    let is_usual = *keys > 0 && passed_over.is_as_meant();
+                    log!(if is_usual { Level::Info } else { Level::Warn }, "key set {source}: {passed_over}");
                 }
             }
             Event::Failed { error, retry_in } => {
