@@ -406,6 +406,61 @@ fn a_consumer_that_loses_a_plugin_that_may_keep_it_out_stays_out() {
     }
 }
 
+/// Somebody's file, in which the plugin `jwt` of each service is for one consumer.
+#[test]
+fn a_plugin_that_authenticates_closes_its_routes_if_it_is_for_a_consumer() {
+    let source = include_str!("convert/consumer-scoped-jwt.yaml");
+    let run = convert(source);
+    let closed = |route: &str| {
+        format!("{route}: the route answers 503 until that is decided: the plugin jwt of a consumer has no counterpart")
+    };
+    for route in ["a", "b"] {
+        assert!(run.notes().iter().any(|note| note.ends_with(&closed(route))), "{}", run.out);
+    }
+    assert!(!run.out.contains("cluster: service"), "{}", run.out);
+}
+
+#[test]
+fn it_does_so_in_each_place_that_a_plugin_may_stand_in() {
+    const OPEN: &str = "_format_version: \"3.0\"
+services: [{name: s, id: s1, url: 'http://a', routes: [{name: r, id: r1, paths: [/r] ROUTE}] SERVICE}]
+consumers: [{username: u, id: u1 CONSUMER}]
+";
+    assert!(
+        convert(OPEN.replace("ROUTE", "").replace("SERVICE", "").replace("CONSUMER", "").as_str())
+            .out
+            .contains("cluster: s")
+    );
+    for plugin in ["jwt", "key-auth", "oauth2", "acl", "openid-connect"] {
+        let place = |place: &str, rest: &str| {
+            let plugins = format!(", plugins: [{{name: {plugin}{rest}}}]");
+            ["ROUTE", "SERVICE", "CONSUMER"]
+                .iter()
+                .fold(OPEN.to_owned(), |source, name| source.replace(name, if *name == place { &plugins } else { "" }))
+        };
+        let flat = |rest: &str| format!("{}plugins: [{{name: {plugin}{rest}}}]\n", place("", ""));
+        for source in [
+            place("CONSUMER", ""),
+            place("CONSUMER", ", route: r"),
+            place("ROUTE", ", consumer: u"),
+            place("SERVICE", ", consumer: {id: u1}"),
+            flat(", consumer: u1"),
+            flat(", consumer: {username: u}, service: s"),
+            flat(", consumer: {username: u}, route: {id: r1}"),
+            flat(", consumer_id: u1"),
+            flat(", consumer_id: u1, route_id: r1"),
+            flat(", consumer_id: u1, service_id: s1"),
+        ] {
+            let run = convert(&source);
+            assert_eq!(run.code, 0, "{source}{}", run.err);
+            assert!(!run.out.contains("cluster: s\n") && run.out.contains("status: 503"), "{source}{}", run.out);
+        }
+        // One that is switched off guards nothing.
+        let run = convert(&flat(", consumer: u, enabled: false"));
+        assert!(run.out.contains("cluster: s\n"), "{}", run.out);
+    }
+}
+
 /// "Multiple authentication" as the gateway's documentation has it: who has no token is taken for a consumer, and that
 /// consumer is turned away.
 #[test]

@@ -119,12 +119,15 @@ impl<'s> KongReader<'s, '_> {
     fn reference(&mut self, entity: &'s Entity<'s>, kind: EntityKind) -> Reference {
         let name = kind.as_reference();
         let within = entity.within.iter().find(|number| self.entities.kind(**number) == Some(kind)).copied();
-        let number = match (within, entity.node.given(name)) {
+        // Older Admin APIs name by `consumer_id` and the like.
+        let fields = [name.to_owned(), format!("{name}_id")];
+        let named = fields.iter().find_map(|field| Some((field, entity.node.given(field)?)));
+        let number = match (within, named) {
             (Some(number), _) => Some(number),
             (None, None) => return Reference::Nothing,
-            (None, Some(node)) => self.entities.find(kind, node).or_else(|| {
+            (None, Some((field, node))) => self.entities.find(kind, node).or_else(|| {
                 let message = format!("names no existing {name}");
-                self.report.fault(node.at, &format!("{}.{name}", entity.path), message);
+                self.report.fault(node.at, &format!("{}.{field}", entity.path), message);
                 None
             }),
         };

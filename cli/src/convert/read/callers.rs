@@ -36,7 +36,7 @@ impl<'s> KongReader<'s, '_> {
         let key = fields.name("key");
         let algorithm = fields.name("algorithm").unwrap_or_else(|| "HS256".to_owned());
         let (secret, public_key) = (fields.name("secret"), fields.name("rsa_public_key"));
-        fields.finish(&["consumer"], &[]);
+        fields.finish(&["consumer", "consumer_id"], &[]);
 
         let verification_key = if algorithm.starts_with("HS") { secret } else { public_key };
         let (Some(key), Some(verification_key)) = (key, verification_key) else {
@@ -57,7 +57,7 @@ impl<'s> KongReader<'s, '_> {
         let consumer = self.reference(entity, EntityKind::Consumer);
         let mut fields = self.fields(entity);
         let group = fields.name("group");
-        fields.finish(&["consumer"], &[]);
+        fields.finish(&["consumer", "consumer_id"], &[]);
         let Some(group) = group else {
             self.report.fault(entity.node.at, &entity.path, "an acl without a group");
             return None;

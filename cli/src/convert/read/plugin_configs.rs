@@ -41,6 +41,27 @@ pub(super) const LETS_ALL_IN: &[&str] = &[
     "zipkin",
 ];
 
+/// Plugins that come with the gateway and find out who calls, or go by that. The gateway refuses them for one consumer.
+pub(super) const AUTHENTICATE: &[&str] = &[
+    "acl",
+    "basic-auth",
+    "header-cert-auth",
+    "hmac-auth",
+    "jwt",
+    "jwt-signer",
+    "key-auth",
+    "key-auth-enc",
+    "ldap-auth",
+    "ldap-auth-advanced",
+    "mtls-auth",
+    "oauth2",
+    "oauth2-introspection",
+    "openid-connect",
+    "saml",
+    "session",
+    "vault-auth",
+];
+
 /// A plugin's configuration: its own, and behind it the one that it shares with others.
 pub(super) type Configs<'s> = [Option<&'s Node>; 2];
 

@@ -8,7 +8,7 @@ use super::{
         gateway::{KongPlugin, PluginKind},
     },
     KongReader, Reference, Scope,
-    plugin_configs::{Configs, LETS_ALL_IN, acl, jwt},
+    plugin_configs::{AUTHENTICATE, Configs, LETS_ALL_IN, acl, jwt},
     push,
 };
 use crate::document::{Node, NodeContent};
@@ -22,19 +22,32 @@ impl<'s> KongReader<'s, '_> {
         let mut fields = self.fields(entity);
         let name = fields.name("name").unwrap_or_default();
         let enabled = fields.flag("enabled").unwrap_or(true);
-        let names_group = fields.take("consumer_group").is_some();
+        let names_group =
+            ["consumer_group", "consumer_group_id"].map(|name| fields.take(name)).iter().any(Option::is_some);
         let config = fields.take("config").filter(|node| !node.is_empty()).and_then(|node| {
             let map = Some(node).filter(|node| matches!(node.content, NodeContent::Object(_)));
             fields.expect("config", node, map, "a map")
         });
-        let scopes = ["service", "route", "consumer", "protocols", "_config", "instance_name"];
+        let scopes = [
+            "service",
+            "service_id",
+            "route",
+            "route_id",
+            "consumer",
+            "consumer_id",
+            "protocols",
+            "_config",
+            "instance_name",
+        ];
         fields.finish(&scopes, &[]);
         if !enabled {
             return None;
         }
         if !matches!(consumer, Reference::Nothing) {
             self.plugin_of_consumer(entity, &name, consumer);
-            return None;
+            let (service, route) = scope(service, route).filter(|_| AUTHENTICATE.contains(&name.as_str()))?;
+            let kind = PluginKind::Guard(format!("the plugin {name} of a consumer"));
+            return Some(push(&mut self.gateway.plugins, KongPlugin { kind, service, route }));
         }
         let is_of_group = names_group || self.entities.is_within(entity, EntityKind::ConsumerGroup);
         let (service, route) = scope(service, route)?;
@@ -110,7 +123,8 @@ impl<'s> KongReader<'s, '_> {
         Some(push(&mut self.gateway.plugins, KongPlugin { kind, service, route }))
     }
 
-    /// Without a plugin that may have kept a consumer out, the consumer must not come in.
+    /// Without a plugin that may have kept a consumer out, the consumer must not come in. One that finds out who the consumer
+    /// is cannot be for some: the gateway refuses it, and whoever wrote it meant to guard the routes.
     fn plugin_of_consumer(&mut self, entity: &'s Entity<'s>, name: &str, consumer: Reference) {
         let mut message = format!("the plugin {name} of a consumer has no counterpart");
         if let Reference::To(index) = consumer

@@ -36,7 +36,7 @@ impl<'s> KongReader<'s, '_> {
         let preserve_host = fields.flag("preserve_host").unwrap_or(false);
         let regex_priority = fields.number("regex_priority", i32::MAX as u32).unwrap_or(0);
         fields.finish(
-            &["service", "plugins", "filter_chains"],
+            &["service", "service_id", "plugins", "filter_chains"],
             &[
                 ("path_handling", r#""v0""#),
                 ("request_buffering", "true"),
