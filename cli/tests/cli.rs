@@ -1715,6 +1715,7 @@ fn credential_with(name: &str, example: Value) -> Value {
         "secret" => json!({"key": "k"}),
         "algorithm" => json!({"key": "k", "rsa_public_key": pem}),
         "rsa_public_key" => json!({"key": "k", "algorithm": "RS256"}),
+        "issuer" => json!({"key": "k", "discovery": {"uri": "https://auth.example.com/metadata", "cluster": "auth"}}),
         _ => json!({"key": "https://auth.example.com"}),
     };
     credential[name] = example;
@@ -1823,6 +1824,10 @@ fn a_key_set_is_taken_from_a_file_and_never_fetched() {
         let Run { code, err, .. } = run(&["explain", "--config", &config, "--token", "x", "--jwks", &set]);
         assert_eq!((code, err), (2, format!("error: {set}: {problem}\n")));
     }
+    let of_issuer = json!({"key": "k", "issuer": "https://a",
+        "discovery": {"uri": "https://a/metadata", "cluster": "c"}});
+    let (_, explanation) = explain("issuer.json", &credential(of_issuer), &["--token", &sign("1")], "");
+    assert_eq!(failed(&explanation), "credential: none with this key is for tokens of this issuer: iss is \"k\"");
     let inline = file("inline.json", inline.to_string());
     let Run { err, .. } = run(&["explain", "--config", &inline, "--token", "x", "--jwks", &none]);
     assert_eq!(err, "note: no credential has remote_jwks or discovery, so --jwks changes nothing\n");

@@ -282,8 +282,9 @@ impl<V: Verifier> Authenticator<V> {
         let claim = jws.claim_or_header(&policy.key_claim_name).ok_or(Reason::NoKeyClaim)?;
         let identifier = claim.string().filter(|text| !text.is_empty()).ok_or(Reason::InvalidKeyClaim)?;
         let credentials = self.config.credentials_for(policy).identified_by(&identifier);
+        let mut credentials = credentials.iter().filter(|credential| credential.expects(&jws.claims)).peekable();
         let unknown = || Reason::UnknownIdentifier(UntrustedText::new(&identifier));
-        let first = credentials.first().ok_or_else(unknown)?;
+        let first = Arc::clone(credentials.peek().ok_or_else(unknown)?);
 
         let kid = jws.header.get("kid").and_then(Raw::string);
         for credential in credentials {
@@ -303,7 +304,7 @@ impl<V: Verifier> Authenticator<V> {
                 });
             }
         }
-        Err(search.in_vain(first, now))
+        Err(search.in_vain(&first, now))
     }
 }
 

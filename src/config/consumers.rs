@@ -85,6 +85,7 @@ const CREDENTIAL_FIELDS: &[Field] = &[
     key_set_source::JWKS,
     key_set_source::REMOTE_JWKS,
     key_set_source::DISCOVERY,
+    key_set_source::ISSUER,
 ];
 
 /// What `consumers` gives.
@@ -192,11 +193,16 @@ impl Consumers {
 
         let identifier = fields.required("key", "the value of the key claim that names this credential", header_text);
         let given = fields.optional("algorithm", algorithm)?;
-        let (algorithm, keys) = match key_set_source::way(&fields)? {
+        let way = key_set_source::way(&fields)?;
+        let issuer = key_set_source::issuer(&mut fields, way)?;
+        let (algorithm, keys) = match way {
             Some(way) => {
-                let issuer = identifier.as_ref().ok().map(HeaderText::as_str);
+                let key = identifier.as_ref().ok().map(HeaderText::as_str);
                 let [usual, _] = &mut self.credentials;
-                (given, key_set_source::read(&mut fields, way, given, issuer, usual).map(|keys| vec![keys]))
+                (
+                    given,
+                    key_set_source::read(&mut fields, way, given, issuer.clone(), key, usual).map(|keys| vec![keys]),
+                )
             }
             None => {
                 let algorithm = given.unwrap_or(Algorithm::HS256);
@@ -204,7 +210,10 @@ impl Consumers {
             }
         };
         let (consumer, identifier) = (consumer?, identifier?);
-        let credential = |keys| Arc::new(Credential::new(Arc::clone(consumer), identifier.clone(), algorithm, keys));
+        let credential = |keys| {
+            let credential = Credential::new(Arc::clone(consumer), identifier.clone(), algorithm, keys);
+            Arc::new(credential.of_issuer(issuer.clone()))
+        };
         let credentials: Vec<Arc<Credential>> = keys?.into_iter().map(credential).collect();
         // What is no secret is the same in both forms.
         let wanted = if forms.both { 2 } else { 1 };

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     crypto::Algorithm,
     encoding::json::Value,
-    jwks::{KeyPlace, KeySet, KeySetError, MAX_BYTES, MAX_KEYS, Origin, RemoteKeys, Source, Uri},
+    jwks::{Issuer, KeyPlace, KeySet, KeySetError, MAX_BYTES, MAX_KEYS, Origin, RemoteKeys, Source, Uri},
     policy::{Credentials, Keys},
 };
 
@@ -31,8 +31,16 @@ pub(super) const DISCOVERY: Field = Field::optional(
     "discovery",
     Shape::Object(SOURCE_FIELDS),
     "Where the issuer publishes its metadata (OpenID Connect Discovery, or RFC 8414), which names its JWK set. The \
-     metadata's `issuer` must equal the credential's `key`; the set is fetched from the same cluster.",
+     metadata's `issuer` must equal the credential's `issuer`, or its `key` if it has none; the set is fetched from the same \
+     cluster.",
     r#"{"uri": "https://auth.example.com/.well-known/openid-configuration", "cluster": "auth"}"#,
+);
+pub(super) const ISSUER: Field = Field::optional(
+    "issuer",
+    Shape::Name,
+    "With `discovery`, the issuer that the metadata must name, and the `iss` of the credential's tokens. `{tenantid}` in it \
+     stands for the token's `tid`. Needed where `key` is not the issuer.",
+    r#""https://login.microsoftonline.com/{tenantid}/v2.0""#,
 );
 
 const TIMEOUT: (Milliseconds, Milliseconds) = (10, 60_000);
@@ -122,12 +130,46 @@ pub(super) fn way(fields: &Fields) -> Result<Option<Way>, Reported> {
     result
 }
 
-/// Reads the keys of a credential. `issuer` is its key, unless that is at fault.
+/// Reads the `issuer` of a credential. Only metadata are compared with it.
+pub(super) fn issuer(fields: &mut Fields, way: Option<Way>) -> Result<Option<Issuer>, Reported> {
+    if way != Some(Way::Discovery) && fields.has(ISSUER.name) {
+        return Err(
+            fields.report(ISSUER.name, Problem::new("present", "none, because the keys are not found by discovery"))
+        );
+    }
+    fields.optional(ISSUER.name, |value| {
+        let text = name(value)?;
+        let problem = || {
+            Problem::new(
+                "a text that is no URI",
+                "the issuer as its metadata name it, such as https://auth.example.com",
+            )
+        };
+        Issuer::parse(&text).ok_or_else(problem)
+    })
+}
+
+/// The issuer that the metadata must be of: the one that the credential names, else its key. That need not be given if it
+/// is at fault.
+fn issuer_of_metadata(fields: &Fields, named: Option<Issuer>, key: Option<&str>) -> Result<Option<Issuer>, Reported> {
+    let (None, Some(key)) = (&named, key) else { return Ok(named) };
+    match Issuer::parse(key).filter(|issuer| !issuer.is_template()) {
+        Some(issuer) => Ok(Some(issuer)),
+        None => {
+            let problem =
+                Problem::new("missing, and key is not the name of an issuer", "the issuer that the metadata name");
+            Err(fields.report(ISSUER.name, problem))
+        }
+    }
+}
+
+/// Reads the keys of a credential: `issuer` is the one that it names, and `key` its key, unless that is at fault.
 pub(super) fn read(
     fields: &mut Fields,
     way: Way,
     algorithm: Option<Algorithm>,
-    issuer: Option<&str>,
+    issuer: Option<Issuer>,
+    key: Option<&str>,
     credentials: &mut Credentials,
 ) -> Result<Keys, Reported> {
     let name = way.field().name;
@@ -136,10 +178,10 @@ pub(super) fn read(
             Problem::new(format!("{algorithm}"), "an algorithm with a public key, because issuers publish no secret");
         return Err(fields.report("algorithm", problem));
     }
+    let issuer = if way == Way::Discovery { issuer_of_metadata(fields, issuer, key)? } else { None };
     let keys = fields.within(name, |value, place, faults| match way {
         Way::Inline => inline(&value, place, faults, algorithm).map(Keys::Fixed),
-        Way::Remote => remote(value, place, faults, None, credentials).map(Keys::Remote),
-        Way::Discovery => remote(value, place, faults, Some(issuer.unwrap_or_default()), credentials).map(Keys::Remote),
+        Way::Remote | Way::Discovery => remote(value, place, faults, issuer, credentials).map(Keys::Remote),
     })?;
     keys.ok_or(Reported)
 }
@@ -203,7 +245,7 @@ fn remote(
     value: Value,
     place: Place,
     faults: &Faults,
-    issuer: Option<&str>,
+    issuer: Option<Issuer>,
     credentials: &mut Credentials,
 ) -> Result<Arc<RemoteKeys>, Reported> {
     let mut fields = Fields::of(value, place, faults, SOURCE_FIELDS)?;
@@ -221,7 +263,7 @@ fn remote(
     }
     Ok(credentials.remote_keys(Source {
         uri: uri?,
-        issuer: issuer.map(ToOwned::to_owned),
+        issuer,
         cluster: cluster?,
         timeout: timeout?,
         cache_duration,

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::{KeySet, KeySetError, MAX_BYTES, Origin, Parsed, Uri};
-use crate::encoding::json::Value;
+use super::{Issuer, KeySet, KeySetError, MAX_BYTES, Origin, Parsed, Uri};
+use crate::encoding::{UntrustedText, json::Value};
 
 /// What came back for a fetch.
 #[derive(Debug, Clone, Default)]
@@ -20,7 +20,7 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-/// Why a fetch gave no key set. No variant repeats what the server said.
+/// Why a fetch gave no key set. Of what the server said no variant repeats more than an issuer's name.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum FetchError {
     /// The host could not send the request: there is no such cluster, or nothing to connect to.
@@ -42,11 +42,18 @@ pub enum FetchError {
     #[error("the answer was not a key set: {0}")]
     NoKeySet(KeySetError),
     /// The metadata is of another issuer (RFC 8414 §3.3).
-    #[error("the metadata's issuer is not the credential's key")]
-    OtherIssuer,
+    #[error("{}", of_other_issuer(.0.as_ref()))]
+    OtherIssuer(Option<UntrustedText>),
     /// The metadata has no `jwks_uri` that is an `http` or `https` URI.
     #[error("the metadata had no usable jwks_uri")]
     NoJwksUri,
+}
+
+fn of_other_issuer(found: Option<&UntrustedText>) -> String {
+    match found {
+        Some(issuer) => format!("the metadata is of the issuer {issuer}, which is not the credential's"),
+        None => "the metadata names no issuer".to_owned(),
+    }
 }
 
 impl FetchError {
@@ -56,7 +63,7 @@ impl FetchError {
             Self::NotSent | Self::NoAnswer => "unreachable",
             Self::Status(_) => "status",
             Self::TooLarge(_) => "too_large",
-            Self::NotJson | Self::NoKeySet(_) | Self::OtherIssuer | Self::NoJwksUri => "invalid",
+            Self::NotJson | Self::NoKeySet(_) | Self::OtherIssuer(_) | Self::NoJwksUri => "invalid",
         }
     }
 }
@@ -80,14 +87,15 @@ impl Answer {
     }
 
     /// Where the key set is, by the answer that describes the issuer (RFC 8414 §2, OpenID Connect Discovery 1.0 §3).
-    pub(super) fn jwks_uri(&self, issuer: &str) -> Result<Uri, FetchError> {
-        let Value::Object(members) = json(self.body()?)? else { return Err(FetchError::OtherIssuer) };
+    pub(super) fn jwks_uri(&self, issuer: &Issuer) -> Result<Uri, FetchError> {
+        let Value::Object(members) = json(self.body()?)? else { return Err(FetchError::OtherIssuer(None)) };
         let text = |name: &str| match members.iter().find(|(key, _)| key == name) {
             Some((_, Value::String(text))) => Some(text.as_ref()),
             _ => None,
         };
-        if text("issuer") != Some(issuer) {
-            return Err(FetchError::OtherIssuer);
+        let named = text("issuer");
+        if !named.is_some_and(|name| issuer.is_named(name)) {
+            return Err(FetchError::OtherIssuer(named.map(UntrustedText::new)));
         }
         text("jwks_uri").and_then(|uri| Uri::parse(uri).ok()).ok_or(FetchError::NoJwksUri)
     }
@@ -109,4 +117,24 @@ pub(super) fn key_set(text: &[u8]) -> Result<Parsed, FetchError> {
 
 fn json(text: &[u8]) -> Result<Value<'_>, FetchError> {
     std::str::from_utf8(text).ok().and_then(|text| Value::parse(text).ok()).ok_or(FetchError::NotJson)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_of_another_issuer_are_refused_with_its_name() {
+        let error = |body: &str| {
+            let answer = Answer { status: Some(200), body: body.into(), ..Answer::default() };
+            answer.jwks_uri(&Issuer::parse("https://a").unwrap()).unwrap_err().to_string()
+        };
+        let other = r#"{"issuer":"https://b\n/{tenantid}","jwks_uri":"https://a/jwks"}"#;
+        let expected = r#"the metadata is of the issuer "https://b\n/{tenantid}", which is not the credential's"#;
+        assert_eq!(error(other), expected);
+        for none in ["{}", r#"{"issuer":null}"#, r#"{"issuer":7}"#, "[]"] {
+            assert_eq!(error(none), "the metadata names no issuer", "{none}");
+        }
+        assert_eq!(error(r#"{"issuer":"https://a"}"#), "the metadata had no usable jwks_uri");
+    }
 }

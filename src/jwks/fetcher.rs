@@ -197,7 +197,7 @@ impl<H: KeySetHost> Fetcher<H> {
     pub fn answered(&self, call: u32, answer: &Answer) {
         let Some(Call { set: at, holder, stage, .. }) = self.calls.borrow_mut().remove(&call) else { return };
         let Some(set) = self.sets.get(at) else { return };
-        match (stage, set.source().issuer.as_deref()) {
+        match (stage, &set.source().issuer) {
             (Stage::Metadata, Some(issuer)) => match answer.jwks_uri(issuer) {
                 Ok(uri) => self.send(at, set, holder, &uri, Stage::KeySet),
                 Err(error) => self.fail(set, holder, error),

@@ -5,6 +5,7 @@
 
 mod answer;
 mod fetcher;
+mod issuer;
 mod remote;
 mod schedule;
 mod set;
@@ -14,6 +15,7 @@ mod waiting_room;
 pub use self::{
     answer::{Answer, FetchError},
     fetcher::{Advice, Event, Fetcher, KeySetHost},
+    issuer::Issuer,
     remote::{Millis, Need, RemoteKeys, Source, Wait},
     set::{KeyPlace, KeySet, KeySetError, MAX_BYTES, MAX_KEYS, Origin, Parsed, PassedOver, VerificationKey},
     uri::{Uri, UriError},

@@ -11,7 +11,7 @@ use std::{
 
 use arc_swap::ArcSwapOption;
 
-use super::{KeySet, Uri};
+use super::{Issuer, KeySet, Uri};
 use crate::token::Timestamp;
 
 /// Milliseconds since the epoch.
@@ -23,7 +23,7 @@ pub struct Source {
     /// The set itself, or the metadata that names it.
     pub uri: Uri,
     /// For discovery: the issuer that the metadata must be of (RFC 8414 §3.3).
-    pub issuer: Option<String>,
+    pub issuer: Option<Issuer>,
     /// What the host calls the servers that are asked, whatever host a URI names.
     pub cluster: String,
     /// How long one answer may take, and how long a request waits for it.
@@ -42,7 +42,7 @@ impl Source {
     pub(super) fn shared_name(&self) -> String {
         let Self { uri, issuer, cluster, timeout, cache_duration, stale_duration, revoked_kids: _ } = self;
         let kind = if issuer.is_some() { "discovery" } else { "jwks" };
-        let issuer = issuer.as_deref().unwrap_or_default();
+        let issuer = issuer.as_ref().map(Issuer::as_str).unwrap_or_default();
         let times = [timeout, cache_duration, stale_duration].map(|duration| duration.as_millis());
         format!("jwt_auth.{kind} {times:?} {cluster:?} {:?} {issuer:?}", uri.as_str())
     }

@@ -12,8 +12,8 @@ use std::{
 use super::Consumer;
 use crate::{
     crypto::Algorithm,
-    encoding::HeaderText,
-    jwks::{KeySet, RemoteKeys, Source},
+    encoding::{HeaderText, json::Members},
+    jwks::{Issuer, KeySet, RemoteKeys, Source},
 };
 
 /// The keys of a credential.
@@ -42,6 +42,7 @@ pub struct Credential {
     identifier: HeaderText,
     algorithm: Option<Algorithm>,
     keys: Keys,
+    issuer: Option<Issuer>,
     described: OnceLock<Box<str>>,
 }
 
@@ -49,7 +50,17 @@ impl Credential {
     /// Binds keys to a consumer; `algorithm` is the only one that its tokens may be signed with, `None` for every one that
     /// a key serves.
     pub fn new(consumer: Arc<Consumer>, identifier: HeaderText, algorithm: Option<Algorithm>, keys: Keys) -> Self {
-        Self { consumer, identifier, algorithm, keys, described: OnceLock::new() }
+        Self { consumer, identifier, algorithm, keys, issuer: None, described: OnceLock::new() }
+    }
+
+    /// The same for tokens of one issuer only, whatever their key claim is; `None` for those of any.
+    pub fn of_issuer(self, issuer: Option<Issuer>) -> Self {
+        Self { issuer, ..self }
+    }
+
+    /// Whether the credential is one for a token with these claims. It need not have signed it.
+    pub fn expects(&self, claims: &Members) -> bool {
+        self.issuer.as_ref().is_none_or(|issuer| issuer.is_of(claims))
     }
 
     /// Whose credential it is.

@@ -301,7 +301,7 @@ fn all_faults_are_reported_at_once_each_at_its_path() {
         "anonymous: \"nobody\", which is not the name of a consumer; expected the id or username of one of the consumers".to_owned(),
         format!("realm: a text that no header can carry unchanged; expected {header_text}"),
         "consumers[0].jwt_secrets[1].algoritm: an unknown field; expected one of key, algorithm, secret, \
-         rsa_public_key, jwks, remote_jwks, discovery"
+         rsa_public_key, jwks, remote_jwks, discovery, issuer"
             .to_owned(),
         "consumers[0].jwt_secrets[1].key: missing; expected the value of the key claim that names this credential"
             .to_owned(),

@@ -256,3 +256,31 @@ fn a_key_with_a_certificate_only_verifies_tokens() {
     *jwks = json!({"keys": [{"kid": "key-1", "x5c": [x5c(jwks["key-1"].as_str().unwrap())]}]});
     assert!(passes(&config, token));
 }
+
+/// What becomes of the first case's token, found by its `sub`, with credentials of that key for these issuers.
+fn outcome_for_issuers(issuers: &[&str]) -> String {
+    let (_, config, token) = CASES[0];
+    let mut config: Json = serde_json::from_str(config).unwrap();
+    let set = config["consumers"][0]["jwt_secrets"][0]["jwks"].to_string();
+    config["key_claim_name"] = json!("sub");
+    let credential = |issuer: &&str| {
+        let uri = format!("https://a/{}", issuer.len());
+        json!({"key": "s", "issuer": issuer, "discovery": {"uri": uri, "cluster": "a"}})
+    };
+    config["consumers"][0]["jwt_secrets"] = issuers.iter().map(credential).collect();
+    let config = Config::parse(config.to_string().as_bytes()).unwrap();
+    for keys in config.credentials.remote() {
+        keys.replace(KeySet::read(&Value::parse(&set).unwrap(), Origin::Fetched).unwrap().set);
+    }
+    let request = FakeRequest::get("/").with("authorization", format!("Bearer {}", token.trim()));
+    Authenticator::new(config, BuiltIn).decide(&request, NOW).outcome.name().into_owned()
+}
+
+#[test]
+fn a_credential_with_an_issuer_is_for_tokens_of_that_issuer() {
+    assert_eq!(outcome_for_issuers(&["https://issuer.example.com"]), "authenticated");
+    assert_eq!(outcome_for_issuers(&["https://other.example.com"]), "denied.unknown_key");
+    assert_eq!(outcome_for_issuers(&["https://{tenantid}.example.com"]), "denied.unknown_key");
+    // Both have the key, as all tenants of one issuer do.
+    assert_eq!(outcome_for_issuers(&["https://other.example.com/x", "https://issuer.example.com"]), "authenticated");
+}

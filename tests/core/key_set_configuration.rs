@@ -3,7 +3,12 @@
 use std::time::Duration;
 
 use crate::support::serialized_struct;
-use jwt_auth_filter::{config::Config, crypto::Algorithm, jwks::Source, policy::Keys};
+use jwt_auth_filter::{
+    config::Config,
+    crypto::Algorithm,
+    jwks::{Issuer, Source},
+    policy::Keys,
+};
 use serde_json::{Value as Json, json};
 
 const PATH: &str = "consumers[0].jwt_secrets[0]";
@@ -109,7 +114,7 @@ fn a_source_has_its_defaults_and_takes_times_with_units() {
     let seconds = Duration::from_secs;
     assert_eq!((timeout, cache_duration, stale_duration), (seconds(5), seconds(600), seconds(24 * 3600)));
     let discovery = source(json!({"discovery": remote(json!({}))}));
-    assert_eq!(discovery.issuer.as_deref(), Some("https://a.example.com"));
+    assert_eq!(discovery.issuer.as_ref().map(Issuer::as_str), Some("https://a.example.com"));
 
     for (value, expected) in [
         (json!("2s"), 2000),
@@ -170,4 +175,49 @@ fn a_source_at_fault_is_named_and_no_secret_of_its_uri_repeated() {
         faults(symmetric),
         ["algorithm: HS256; expected an algorithm with a public key, because issuers publish no secret"]
     );
+}
+
+/// The faults of a credential that discovers its keys, of a key and with an issuer.
+fn faults_of_issuer(key: &str, issuer: Json) -> Vec<String> {
+    let discovery = json!({"uri": "https://a/metadata", "cluster": "a"});
+    let credential = json!({"key": key, "issuer": issuer, "discovery": discovery});
+    let config = json!({"consumers": [{"username": "a", "jwt_secrets": [credential]}]}).to_string();
+    let faults = Config::parse(config.as_bytes()).err().unwrap_or_default();
+    faults.iter().map(|fault| fault.to_string().replace(&format!("{PATH}."), "")).collect()
+}
+
+#[test]
+fn discovery_needs_an_issuer_that_metadata_can_name() {
+    const ENTRA: &str = "https://login.microsoftonline.com/{tenantid}/v2.0";
+    for (key, issuer) in [
+        ("https://a.example.com", json!(null)),
+        ("accounts.google.com", json!(null)),
+        ("client-1", json!("https://a.example.com")),
+        ("client-1", json!(ENTRA)),
+        ("accounts.google.com", json!("https://accounts.google.com")),
+    ] {
+        assert_eq!(faults_of_issuer(key, issuer.clone()), [""; 0], "{key} {issuer}");
+    }
+    let missing = "issuer: missing, and key is not the name of an issuer; expected the issuer that the metadata name";
+    for key in ["client-1", "a.example.com", ENTRA] {
+        assert_eq!(faults_of_issuer(key, json!(null)), [missing], "{key}");
+    }
+    let wrong =
+        "issuer: a text that is no URI; expected the issuer as its metadata name it, such as https://auth.example.com";
+    assert_eq!(faults_of_issuer("k", json!("a.example.com")), [wrong]);
+    let present = "issuer: present; expected none, because the keys are not found by discovery";
+    for credential in [
+        json!({"issuer": "https://a", "secret": "s"}),
+        json!({"issuer": "https://a", "jwks": {"keys": [ed25519()]}}),
+        json!({"issuer": "https://a", "remote_jwks": {"uri": "https://a", "cluster": "a"}}),
+    ] {
+        assert_eq!(faults(credential), [present]);
+    }
+}
+
+#[test]
+fn the_issuer_that_is_named_is_what_metadata_are_compared_with() {
+    let discovery = json!({"uri": "https://a/metadata", "cluster": "a"});
+    let named = source(json!({"issuer": "https://other.example.com", "discovery": discovery}));
+    assert_eq!(named.issuer.as_ref().map(Issuer::as_str), Some("https://other.example.com"));
 }

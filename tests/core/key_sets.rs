@@ -15,8 +15,8 @@ use jwt_auth_filter::{
     crypto::{Algorithm, BuiltIn, Key, Prepared, Verifier},
     encoding::json::Value,
     jwks::{
-        Advice, Answer, Event, Fetcher, KeySet, KeySetHost, Millis, Need, Next, Origin, RemoteKeys, Source, Uri, Wait,
-        WaitingLimits, WaitingRoom, Woken,
+        Advice, Answer, Event, Fetcher, Issuer, KeySet, KeySetHost, Millis, Need, Next, Origin, RemoteKeys, Source,
+        Uri, Wait, WaitingLimits, WaitingRoom, Woken,
     },
     request::expected_body,
 };
@@ -682,7 +682,7 @@ fn thousands_of_sets_are_fetched_in_turn_and_first_those_that_a_request_waits_fo
 
 #[test]
 fn discovery_takes_the_set_from_where_the_issuer_s_metadata_says() {
-    let discovery = Source { issuer: Some("https://a".to_owned()), ..source() };
+    let discovery = Source { issuer: Issuer::parse("https://a"), ..source() };
     let (world, workers) = start(discovery.clone());
     tick(&workers);
     answer(&world, &workers, &ok(r#"{"issuer":"https://a","jwks_uri":"http://b/keys"}"#));

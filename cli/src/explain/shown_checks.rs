@@ -163,6 +163,10 @@ impl Checks<'_> {
             }
             Reason::NoKeyClaim => format!("no {name} in claims or header"),
             Reason::InvalidKeyClaim => format!("{name} is empty or not a string"),
+            Reason::UnknownIdentifier(_) if !facts.credentials.is_empty() => {
+                let iss = facts.claim("iss").map_or_else(|| "absent".to_owned(), |iss| printable(iss.text()));
+                format!("none with this key is for tokens of this issuer: iss is {iss}")
+            }
             Reason::UnknownIdentifier(_) => format!("none has this key{}", facts.similar_credential()),
             Reason::KeySetUnavailable(_) => {
                 let uris = facts.missing_key_sets();
