@@ -24,8 +24,14 @@ pub(crate) struct Buffer {
 impl Buffer {
     const NONE: Self = Self { data: ptr::null(), size: 0 };
 
-    fn of(octets: &[u8]) -> Self {
+    pub(crate) fn of(octets: &[u8]) -> Self {
         Self { data: octets.as_ptr().cast(), size: octets.len() }
+    }
+
+    /// Whether it is no text at all, which is not the same as an empty one.
+    #[cfg(test)]
+    pub(crate) fn is_none(self) -> bool {
+        self.data.is_null()
     }
 
     /// The octets.

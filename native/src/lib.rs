@@ -7,6 +7,9 @@
 #[allow(unsafe_code, reason = "calls of functions of Envoy's")]
 mod abi;
 mod exchange;
+#[cfg(test)]
+#[allow(unsafe_code, reason = "it stands in for Envoy")]
+mod fake_envoy;
 #[allow(unsafe_code, reason = "functions that Envoy calls, with pointers that it keeps for this module")]
 mod hooks;
 mod key_sets;
