@@ -946,4 +946,12 @@ fn the_documentation_shows_what_it_prints() {
         assert!(all.windows(trimmed.len()).any(|window| window == trimmed), "not printed:\n{part}");
     }
     assert!(section.contains(run.err.trim()), "{}", run.err);
+
+    let commands: Vec<_> = section.lines().filter_map(|line| line.strip_prefix("jwt-auth convert ")).collect();
+    assert_eq!(commands.len(), 2);
+    for command in commands {
+        let (arguments, _) = command.split_once(" > ").unwrap();
+        let run = self::run(&arguments.split(' ').collect::<Vec<_>>(), "");
+        assert_eq!(run.code, 0, "{command}: {}", run.err);
+    }
 }
