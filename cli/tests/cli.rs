@@ -571,6 +571,11 @@ fn faults_are_found_in_every_form_that_a_dynamic_module_has_in_a_file() {
         assert_eq!(code, 1, "{name}: {lines:?}");
         assert!(lines[0].starts_with(line), "{name}: {lines:?}");
     }
+    for (form, is_warned_of) in [("xds.type.v3.TypedStruct", true), ("google.protobuf.Struct", false)] {
+        let (code, lines) = check("form", any(form, &config(json!({})).to_string()));
+        let warning = "F:7:7: warning: filter_config: Envoy 1.38 and 1.39 refuse a TypedStruct here; ";
+        assert_eq!((code, lines[0].starts_with(warning)), (0, is_warned_of), "{lines:?}");
+    }
     let (code, lines) = check("empty", with_dynamic_module(&[MODULE]));
     assert!(code == 0 && lines[0].contains("no consumer has a credential"), "{lines:?}");
 }
