@@ -127,9 +127,13 @@ pub(crate) struct ConvertArguments {
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9901")]
     pub admin: SocketAddr,
 
-    /// Where Envoy finds the filter's module
-    #[arg(long, value_name = "FILE", default_value = "dist/jwt-auth.wasm")]
-    pub module: String,
+    /// The edition of the filter that Envoy loads
+    #[arg(long, value_enum, default_value_t)]
+    pub edition: Edition,
+
+    /// Where Envoy finds the Wasm module; by default, dist/jwt-auth.wasm
+    #[arg(long, value_name = "FILE")]
+    pub module: Option<String>,
 
     /// Convert nothing if any setting has no counterpart
     #[arg(long)]
@@ -249,6 +253,16 @@ fn typed_member(text: &str) -> Result<(String, Value), String> {
     let (name, value) =
         text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or("expected a name and a value, name=value")?;
     Ok((name.to_owned(), serde_json::from_str(value).unwrap_or_else(|_| value.into())))
+}
+
+/// An edition of the filter.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Edition {
+    /// The Wasm module
+    #[default]
+    Wasm,
+    /// The dynamic module, which Envoy 1.38 or newer finds in the folder that ENVOY_DYNAMIC_MODULES_SEARCH_PATH names
+    Native,
 }
 
 /// How a result is printed.

@@ -19,9 +19,15 @@ use std::{
 
 use jwt_auth_filter::config::{Config, Step};
 
-use self::{envoy::EnvoySetup, gateway::Gateway, report::Report, route_policy::Policies, yaml_output::Yaml};
+use self::{
+    envoy::{EnvoySetup, FilterModule},
+    gateway::Gateway,
+    report::Report,
+    route_policy::Policies,
+    yaml_output::Yaml,
+};
 use crate::{
-    cli::ConvertArguments,
+    cli::{ConvertArguments, Edition},
     diagnostics::{Diagnostic, Excerpts, SourceFile},
     document::{self, Dialect, Node, NodeContent, NodeMember},
     input::Input,
@@ -31,12 +37,13 @@ use crate::{
 
 /// Prints the Envoy configuration, and at its end what could not be converted.
 pub(crate) fn run(arguments: &ConvertArguments) -> ExitCode {
-    let (sources, trees) = match read_files(arguments) {
+    let read = setup(arguments).and_then(|setup| Ok((setup, read_files(arguments)?)));
+    let (setup, (sources, trees)) = match read {
         Ok(read) => read,
         Err(problem) => return output::fail(&problem),
     };
     let mut report = Report::default();
-    let converted = convert(&trees, arguments, &mut report);
+    let converted = convert(&trees, &setup, &mut report);
     let report = report.sorted();
     let lines = |all: &[Diagnostic]| all.iter().map(|diagnostic| diagnostic.line(&sources)).collect::<Vec<_>>();
     let (notes, faults) = (lines(&report.notes), lines(&report.faults));
@@ -54,14 +61,24 @@ pub(crate) fn run(arguments: &ConvertArguments) -> ExitCode {
     output::print(&text(&converted, &sources, &notes))
 }
 
-fn convert(files: &[Node], arguments: &ConvertArguments, report: &mut Report) -> Yaml {
+/// What Envoy is told beside the gateway's configuration.
+fn setup(arguments: &ConvertArguments) -> Result<EnvoySetup, String> {
+    const NO_FILE: &str = "--module names a Wasm file, and --edition native has none: Envoy finds libjwt_auth.so in the \
+                           folder that the environment variable ENVOY_DYNAMIC_MODULES_SEARCH_PATH names";
+    let module = match (arguments.edition, &arguments.module) {
+        (Edition::Wasm, file) => FilterModule::Wasm(file.clone().unwrap_or_else(|| "dist/jwt-auth.wasm".to_owned())),
+        (Edition::Native, None) => FilterModule::Native,
+        (Edition::Native, Some(_)) => return Err(NO_FILE.to_owned()),
+    };
+    Ok(EnvoySetup { listen: arguments.listen, admin: arguments.admin, module })
+}
+
+fn convert(files: &[Node], setup: &EnvoySetup, report: &mut Report) -> Yaml {
     let gateway = read::read(files, report);
     let no_route = unused_name(&gateway);
     let policies = Policies::of(&gateway, &no_route, report);
     refuse_faulty(&policies.plugin, &gateway, report);
-    let ConvertArguments { listen, admin, module, .. } = arguments;
-    let setup = EnvoySetup { listen: *listen, admin: *admin, module: module.clone() };
-    envoy::bootstrap(&gateway, policies, &no_route, &setup)
+    envoy::bootstrap(&gateway, policies, &no_route, setup)
 }
 
 /// A name that no route has.

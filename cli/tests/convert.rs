@@ -876,6 +876,42 @@ fn what_the_filter_would_not_take_is_a_fault_at_its_consumer() {
 }
 
 #[test]
+fn both_editions_get_the_same_configuration_each_in_its_own_filter() {
+    let [wasm, native] = ["wasm", "native"].map(|edition| run(&[SAMPLE, "--edition", edition], ""));
+    assert_eq!((native.code, native.err.as_str()), (0, wasm.err.as_str()));
+    assert_eq!(run(&[SAMPLE], "").out, wasm.out);
+
+    let runtime = "layered_runtime:\n  layers:\n  - name: names-of-counters\n    static_layer:\n      \
+                   envoy.reloadable_features.dynamic_modules_strip_custom_stat_prefix: true\nstatic_resources:\n";
+    let filter = "          - name: jwt_auth
+            typed_config:
+              \"@type\": type.googleapis.com/envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter
+              dynamic_module_config:
+                name: jwt_auth
+                do_not_close: true
+              filter_name: jwt_auth
+              filter_config:
+";
+    let without = |text: &str, start: &str, end: &str| {
+        let (before, rest) = text.split_once(start).unwrap();
+        let (_, after) = rest.split_once(end).unwrap();
+        [before, after].concat()
+    };
+    assert!(native.out.contains(filter) && native.out.contains(runtime), "{}", native.out);
+    let of_native = without(&native.out.replace(runtime, "static_resources:\n"), filter, "");
+    let of_wasm = without(&wasm.out, "          - name: jwt_auth\n", "                configuration:\n");
+    let unindented = |text: &str| text.lines().map(str::trim_start).collect::<Vec<_>>().join("\n");
+    assert_eq!(unindented(&of_native), unindented(&of_wasm));
+}
+
+#[test]
+fn the_native_edition_has_no_wasm_file() {
+    let run = run(&["-", "--edition", "native", "--module", "jwt-auth.wasm"], "");
+    assert_eq!((run.code, run.out.as_str()), (2, ""));
+    assert!(run.err.starts_with("error: --module names a Wasm file, and --edition native has none: "), "{}", run.err);
+}
+
+#[test]
 fn what_cannot_be_read_is_said_and_nothing_of_it_repeated() {
     for (arguments, input, problem) in [
         (["-"].as_slice(), "a: [secret", "<stdin>:"),
@@ -883,6 +919,7 @@ fn what_cannot_be_read_is_said_and_nothing_of_it_repeated() {
         (&["-"], "a: secret\na: secret\n", "<stdin>:2:1: "),
         (&["/nowhere/kong.yaml"], "", "/nowhere/kong.yaml: "),
         (&["-", "--listen", "secret"], "", "invalid value"),
+        (&["-", "--edition", "secret"], "", "[possible values: wasm, native]"),
         (&[], "", "required"),
     ] {
         let run = run(arguments, input);
@@ -909,4 +946,12 @@ fn the_documentation_shows_what_it_prints() {
         assert!(all.windows(trimmed.len()).any(|window| window == trimmed), "not printed:\n{part}");
     }
     assert!(section.contains(run.err.trim()), "{}", run.err);
+
+    let commands: Vec<_> = section.lines().filter_map(|line| line.strip_prefix("jwt-auth convert ")).collect();
+    assert_eq!(commands.len(), 2);
+    for command in commands {
+        let (arguments, _) = command.split_once(" > ").unwrap();
+        let run = self::run(&arguments.split(' ').collect::<Vec<_>>(), "");
+        assert_eq!(run.code, 0, "{command}: {}", run.err);
+    }
 }

@@ -1,6 +1,7 @@
 """`jwt-auth convert`: Envoy starts with what it makes of the gateway's configuration, and answers as the gateway does."""
 
 import json
+import re
 import subprocess
 from dataclasses import dataclass
 
@@ -217,18 +218,27 @@ def gateway(upstream):
     )
 
 
-@pytest.fixture(scope="module")
-def converted(gateway):
-    result = convert(gateway, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--module", str(harness.MODULE))
+@pytest.fixture(scope="module", params=["wasm", "native"])
+def converted(request, gateway):
+    """What the gateway's file is converted into, for each edition of the filter."""
+    if request.param == "native" and not harness.NATIVE_MODULE.is_file():
+        pytest.skip(f"{harness.NATIVE_MODULE} is not there: `make native` makes it")
+    edition = {"wasm": ["--module", str(harness.MODULE)], "native": ["--edition", "native"]}[request.param]
+    result = convert(gateway, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", *edition)
     assert result.returncode == 0, result.stderr
     return result.stdout
 
 
 @pytest.fixture(scope="module")
-def listener(converted, upstream, tmp_path_factory):
+def converted_envoy(converted, upstream, tmp_path_factory):
     with harness.Envoy(None, upstream, tmp_path_factory.mktemp("convert"), bootstrap=converted) as envoy:
-        yield envoy["http"]
+        yield envoy
         check_log(envoy.log())
+
+
+@pytest.fixture(scope="module")
+def listener(converted_envoy):
+    return converted_envoy["http"]
 
 
 @dataclass
@@ -416,6 +426,16 @@ def listener_of_routes(converted, upstream, tmp_path_factory):
 def test_the_service_gets_the_host_that_the_gateway_sends(listener, upstream, path, host):
     response, _ = send(listener, Request(path, token=client_app))
     assert response.upstream_headers("host") == [host or f"127.0.0.1:{upstream.port}"]
+
+
+def test_prometheus_gets_the_filter_s_counters_under_the_same_names(converted_envoy):
+    name = "jwt_auth_authenticated"
+
+    def count():
+        return re.findall(rf"^{name}{{}} (\d+)$", converted_envoy.admin("/stats/prometheus"), re.MULTILINE)
+
+    send(converted_envoy["http"], Request("/orders/1", token=client_app))
+    harness.until(count, f"the counter {name}")
 
 
 def test_what_has_no_counterpart_is_at_the_end(gateway, converted):

@@ -229,8 +229,8 @@ def schema_of_editors(name):
 
 
 WITH_SCHEMA = [
-    *["envoy.yaml", "jwt-auth.yaml", "oauth.yaml", "operators.yaml", "minimal.yaml", "ecds/jwt-auth.yaml"],
-    *[ISTIO, ENVOY_GATEWAY],
+    *["envoy.yaml", "native.yaml", "jwt-auth.yaml", "oauth.yaml", "operators.yaml", "minimal.yaml"],
+    *["ecds/jwt-auth.yaml", ISTIO, ENVOY_GATEWAY],
 ]
 
 
@@ -245,6 +245,48 @@ def test_editors_check_the_filter_s_fields_wherever_they_stand(name):
     assert objections() == []
     assert "'claim_to_verify' was unexpected" in "".join(objections("claims_to_verify:", "claim_to_verify:"))
     assert "'jwt_secret' was unexpected" in "".join(objections("jwt_secrets:", "jwt_secret:"))
+
+
+DYNAMIC_MODULE = {"name": "jwt_auth", "do_not_close": True}
+
+
+def native(**fields):
+    return {"static_resources": {"listeners": [{"http_filters": [{"typed_config": fields}]}]}}
+
+
+def native_gateway(config):
+    modules = [{"name": "other", "config": {"a": 1}}, {"name": "jwt-auth", "filterName": "jwt_auth", "config": config}]
+    return {"kind": "EnvoyExtensionPolicy", "spec": {"dynamicModule": modules}}
+
+
+def any_of(message, value):
+    return {"@type": f"type.googleapis.com/{message}", "value": value}
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        lambda config: native(filter_name="jwt_auth", filter_config=any_of("google.protobuf.Struct", config)),
+        lambda config: native(filter_name="jwt_auth", filter_config=any_of("xds.type.v3.TypedStruct", config)),
+        lambda config: native(dynamic_module_config=DYNAMIC_MODULE, filter_config=any_of("google.protobuf.Struct", config)),
+        native_gateway,
+    ],
+    ids=["Struct", "TypedStruct", "by the module's name", "envoy-gateway"],
+)
+def test_editors_check_the_filter_s_fields_in_each_form_of_a_dynamic_module(file):
+    schema = schema_of_editors("envoy.yaml")
+    assert not list(schema.iter_errors(file({"claims_to_verify": ["exp"]})))
+    [error] = schema.iter_errors(file({"claim_to_verify": ["exp"]}))
+    assert "'claim_to_verify' was unexpected" in error.message
+
+
+def test_editors_leave_other_dynamic_modules_alone():
+    schema = schema_of_editors("envoy.yaml")
+    other = any_of("google.protobuf.Struct", {"claim_to_verify": 1})
+    for fields in [{"filter_name": "waf"}, {"dynamic_module_config": {"name": "waf"}}, {}]:
+        assert not list(schema.iter_errors(native(filter_config=other, **fields)))
+    text = any_of("google.protobuf.StringValue", "{}")
+    assert not list(schema.iter_errors(native(filter_name="jwt_auth", filter_config=text)))
 
 
 @pytest.mark.parametrize("path", sorted(samples.SAMPLES.rglob("*.yaml")), ids=lambda path: path.name)

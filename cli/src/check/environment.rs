@@ -19,8 +19,12 @@ pub(super) fn diagnostics(surroundings: &Surroundings, config: &Config) -> Vec<D
         let text = "1 MiB or more: a request that waits for a key set may keep that much of its body in memory; 32768 is usual";
         warning(at, "per_connection_buffer_limit_bytes", text)
     });
-    let mut diagnostics: Vec<Diagnostic> =
-        [on_failure(surroundings.on_failure), shares_memory, unlimited_buffer].into_iter().flatten().collect();
+    let since_1_40 = surroundings.since_1_40.map(|at| {
+        let text = "Envoy 1.38 and 1.39 refuse a TypedStruct here; all versions take a google.protobuf.Struct";
+        warning(at, "filter_config", text)
+    });
+    let alone = [on_failure(surroundings.on_failure), shares_memory, unlimited_buffer, since_1_40];
+    let mut diagnostics: Vec<Diagnostic> = alone.into_iter().flatten().collect();
     diagnostics.extend(surroundings.routes.iter().flat_map(|route| chosen_by_changes(route, config)));
     diagnostics.extend(surroundings.unseen_routes.and_then(|at| unseen_routes(at, config)));
     diagnostics.extend(surroundings.routes.iter().filter_map(|route| internal_redirects(route, config)));

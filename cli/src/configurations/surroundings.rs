@@ -16,6 +16,8 @@ pub(crate) struct Surroundings {
     pub shares_memory: Option<Position>,
     /// The listener, if it buffers as much of a request that waits as Envoy's default lets it.
     pub unlimited_buffer: Option<Position>,
+    /// The filter's configuration, if it is in a message out of which Envoy takes it only since 1.40.
+    pub since_1_40: Option<Position>,
     /// The routes that the file lists.
     pub routes: Vec<ListedRoute>,
     /// Where it says that there are routes which it does not list.
@@ -94,10 +96,17 @@ impl<'d> Around<'d> {
             on_failure: on_failure(filter, form),
             shares_memory: (form == Form::Envoy && vm_id.is_none_or(str::is_empty)).then_some(filter.at),
             unlimited_buffer: self.listener.filter(|it| is_in_envoy && !is_limited(it)).map(|listener| listener.at),
+            since_1_40: field(filter, "filter_config")
+                .filter(|it| form == Form::EnvoyNative && is_typed_struct(it))
+                .map(|it| it.at),
             routes: self.manager.map(routes).unwrap_or_default(),
             unseen_routes: self.manager.and_then(unseen_routes),
         }
     }
+}
+
+fn is_typed_struct(any: &Node) -> bool {
+    any.get("@type").and_then(Node::text).and_then(|url| url.rsplit('/').next()) == Some(super::TYPED_STRUCT)
 }
 
 /// A member of a message of Envoy's, which takes both spellings of a name that JSON has.

@@ -9,11 +9,19 @@ use super::{
     yaml_output::{Yaml, map, some, texts},
 };
 
-/// Where Envoy listens, and where the module is.
+/// Where Envoy listens, and which module it loads.
 pub(super) struct EnvoySetup {
     pub listen: SocketAddr,
     pub admin: SocketAddr,
-    pub module: String,
+    pub module: FilterModule,
+}
+
+/// The filter's module.
+pub(super) enum FilterModule {
+    /// The Wasm file of this name.
+    Wasm(String),
+    /// The dynamic module, which Envoy finds by its name.
+    Native,
 }
 
 /// The configuration that Envoy starts with.
@@ -23,6 +31,7 @@ pub(super) fn bootstrap(gateway: &Gateway, policies: Policies, no_route: &str, s
     let clusters = gateway.services.iter().filter(|service| service.enabled);
     map([
         ("admin", Some(map([("address", Some(socket(setup.admin)))]))),
+        ("layered_runtime", runtime(&setup.module)),
         (
             "static_resources",
             Some(map([
@@ -31,6 +40,15 @@ pub(super) fn bootstrap(gateway: &Gateway, policies: Policies, no_route: &str, s
             ])),
         ),
     ])
+}
+
+/// Has Envoy give Prometheus the counters of a dynamic module under the names that those of a Wasm module have.
+fn runtime(module: &FilterModule) -> Option<Yaml> {
+    const FLAG: &str = "envoy.reloadable_features.dynamic_modules_strip_custom_stat_prefix";
+
+    let FilterModule::Native = module else { return None };
+    let layer = map([("name", some("names-of-counters")), ("static_layer", Some(map([(FLAG, some(true))])))]);
+    Some(map([("layers", some(vec![layer]))]))
 }
 
 fn socket(address: SocketAddr) -> Yaml {
@@ -78,7 +96,27 @@ fn listener(routes: Vec<Yaml>, plugin: Yaml, setup: &EnvoySetup) -> Yaml {
     ])
 }
 
-fn filter(plugin: Yaml, module: &str) -> Yaml {
+fn filter(plugin: Yaml, module: &FilterModule) -> Yaml {
+    let configuration = typed("google.protobuf.Struct", map([("value", Some(plugin))]));
+    let filter = match module {
+        FilterModule::Wasm(file) => wasm(configuration, file),
+        FilterModule::Native => dynamic_module(configuration),
+    };
+    map([("name", some("jwt_auth")), ("typed_config", Some(filter))])
+}
+
+fn dynamic_module(configuration: Yaml) -> Yaml {
+    // It has a thread and per-thread memory of its own while key sets are fetched, so it stays loaded.
+    let module = map([("name", some("jwt_auth")), ("do_not_close", some(true))]);
+    let filter = map([
+        ("dynamic_module_config", Some(module)),
+        ("filter_name", some("jwt_auth")),
+        ("filter_config", Some(configuration)),
+    ]);
+    typed("envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter", filter)
+}
+
+fn wasm(configuration: Yaml, module: &str) -> Yaml {
     let code = map([("local", Some(map([("filename", some(module))])))]);
     let config = map([
         ("name", some("jwt_auth")),
@@ -93,10 +131,9 @@ fn filter(plugin: Yaml, module: &str) -> Yaml {
                 ("code", Some(code)),
             ])),
         ),
-        ("configuration", Some(typed("google.protobuf.Struct", map([("value", Some(plugin))])))),
+        ("configuration", Some(configuration)),
     ]);
-    let wasm = typed("envoy.extensions.filters.http.wasm.v3.Wasm", map([("config", Some(config))]));
-    map([("name", some("jwt_auth")), ("typed_config", Some(wasm))])
+    typed("envoy.extensions.filters.http.wasm.v3.Wasm", map([("config", Some(config))]))
 }
 
 fn cluster(gateway: &Gateway, service: &KongService) -> Yaml {
