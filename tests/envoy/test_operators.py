@@ -257,7 +257,7 @@ def test_a_flood_of_denials_is_counted_instead_of_logged(upstream, tmp_path):
             if harness.IS_NATIVE:
                 flooded["flood"].bearer(HS256.token())  # it has no timer for this, and tells at the next request
             lines = flooded.log()
-            left_out = sum(map(int, re.findall(r"(\d+) more requests were denied that are not logged", lines)))
+            left_out = sum(map(int, re.findall(r"(\d+) more requests were denied; they are not logged", lines)))
             return lines.count("denied: no token;"), left_out
 
         harness.until(lambda: sum(told()) == total, "all denials to be logged or counted", seconds=5)
