@@ -124,6 +124,11 @@ fn tree(source: &SourceFile) -> Result<Node, String> {
         let excerpts = Excerpts::of(io::stderr().is_terminal(), &io::stderr());
         unreadable.text(sources, excerpts)
     })?;
+    if documents.iter().any(is_manifest) {
+        let expected =
+            "expected the gateway's own configuration, from `deck gateway dump` or `GET /config` of its Admin API";
+        return Err(format!("{name}: manifests for Kubernetes, which are not read; {expected}"));
+    }
     let [document] = <[_; 1]>::try_from(documents)
         .map_err(|documents| format!("{name}: {} documents; expected one", documents.len()))?;
     // `GET /config` of the Admin API: a text, and in it the configuration.
@@ -138,6 +143,11 @@ fn tree(source: &SourceFile) -> Result<Node, String> {
         }
         _ => Ok(document),
     }
+}
+
+/// Whether it is an object of the Kubernetes API, such as a `KongPlugin`.
+fn is_manifest(document: &Node) -> bool {
+    ["apiVersion", "kind"].iter().all(|name| document.given(name).is_some())
 }
 
 fn refuse(lines: &[String], why: &str) -> ExitCode {

@@ -863,6 +863,101 @@ fn what_the_gateway_would_not_take_is_a_fault() {
 }
 
 #[test]
+fn what_the_filter_would_not_take_of_a_plugin_is_a_fault_where_it_stands() {
+    let faults = |config: &str| {
+        let plugin = format!("services: [{{name: s, url: 'http://a', plugins: [{{name: jwt, config: {config}}}]}}]");
+        convert(&format!("_format_version: '3.0'\n{plugin}\nconsumers: [{{username: a}}]\n")).faults().join("\n")
+    };
+    let path = "services[0].plugins[0].config";
+    for (config, fault) in [
+        (
+            "{maximum_expiration: 1.5, claims_to_verify: [exp]}",
+            "maximum_expiration: the number 1.5; expected a whole number from 0 to 31536000",
+        ),
+        ("{claims_to_verify: [iat]}", "claims_to_verify[0]: \"iat\"; expected exp or nbf"),
+        (
+            "{anonymous: 8a4e0f10-1111-4222-8333-444455556666}",
+            "anonymous: names no existing consumer: \"8a4e0f10-1111-4222-8333-444455556666\"; no consumer has an id here: \
+             `deck gateway dump --with-id` writes them",
+        ),
+    ] {
+        let found = faults(config);
+        assert!(found.starts_with("2:") && found.ends_with(&format!("{path}.{fault}")), "{config}: {found}");
+        assert_eq!(found.lines().count(), 1, "{found}");
+    }
+}
+
+/// Somebody's file, whose `anonymous` is an id that it does not have.
+#[test]
+fn an_anonymous_consumer_that_is_not_there_is_a_fault_in_its_line() {
+    let run = convert(include_str!("convert/anonymous-uuid.yaml"));
+    let [fault] = run.faults()[..] else { panic!("{}", run.err) };
+    let subject = "services[0].plugins[0].config.anonymous";
+    assert!(
+        fault.starts_with("8:25: ") && fault.contains(subject) && fault.contains("\"8a4e0f10-1111-4222"),
+        "{fault}"
+    );
+}
+
+#[test]
+fn an_empty_list_may_be_written_as_a_map() {
+    let source = |fields: &str| NESTED.replace("maximum_expiration: 600", &format!("maximum_expiration: 600{fields}"));
+    assert_eq!(convert(&source(", cookie_names: {}")).converted(), convert(NESTED).converted());
+    assert!(convert(&source(", uri_param_names: {}")).converted().contains("uri_param_names: []"));
+}
+
+#[test]
+fn a_secret_that_stands_elsewhere_is_left_out() {
+    let run = |secret: &str| {
+        convert(&NESTED.replace("secret: 0123456789abcdef0123456789abcdef", &format!("secret: '{secret}'")))
+    };
+    for secret in [
+        "${JWT_SECRET}",
+        "$JWT_SECRET",
+        "x${A}y",
+        "{{ .Values.secret }}",
+        "%SECRET%",
+        "${{ env \"DECK_A\" }}",
+        "{vault://a/b}",
+    ] {
+        let run = run(secret);
+        assert!(
+            run.notes()[0].ends_with("is left out: its value is not in this file, only a reference"),
+            "{}",
+            run.out
+        );
+        assert!(!run.out.contains("secret: "), "{}", run.out);
+    }
+    for secret in ["$1x", "a$b", "100%", "$", "%%", "{a}"] {
+        assert!(run(secret).converted().contains("secret: "), "{secret}");
+    }
+}
+
+#[test]
+fn a_file_without_anything_of_the_gateway_is_a_fault() {
+    for source in ["a: 1", "_services: []", "{}", "name: jwt\nconfig: {}"] {
+        let expected =
+            "the file: nothing of the gateway's configuration; expected services, routes, plugins or consumers";
+        assert!(convert(source).faults()[0].ends_with(expected), "{source}");
+    }
+    assert_eq!(convert("_format_version: '3.0'").code, 0);
+}
+
+/// Somebody's manifests.
+#[test]
+fn manifests_for_kubernetes_are_said_to_be_such() {
+    let manifests = include_str!("convert/kubernetes.yaml");
+    let (single, _) = manifests.split_once("---\n").unwrap();
+    for source in [manifests, single] {
+        let run = convert(source);
+        assert_eq!((run.code, run.out.as_str()), (2, ""));
+        let expected = "error: <stdin>: manifests for Kubernetes, which are not read; expected the gateway's own \
+                        configuration, from `deck gateway dump` or `GET /config` of its Admin API\n";
+        assert_eq!(run.err, expected);
+    }
+}
+
+#[test]
 fn what_the_filter_would_not_take_is_a_fault_at_its_consumer() {
     let source = "consumers:\n- username: a\n  jwt_secrets: [{key: k, secret: s}]\n- username: b\n  jwt_secrets: [{key: k, secret: \
                   not-to-be-repeated}]\n";

@@ -68,9 +68,16 @@ impl fmt::Display for Path {
 /// A word of the configuration as a message may repeat it: short, and of the characters that names are made of.
 pub(super) fn printable(word: &str) -> String {
     let is_name = !word.is_empty()
-        && word.len() <= 32
+        && (word.len() <= 32 || is_uuid(word))
         && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
     if is_name { word.to_owned() } else { "(an unprintable name)".to_owned() }
+}
+
+/// Whether a text has the form of a UUID (RFC 9562 §4), which the gateway gives to everything as its id.
+fn is_uuid(text: &str) -> bool {
+    let is_group =
+        |(group, length): (&str, usize)| group.len() == length && group.bytes().all(|byte| byte.is_ascii_hexdigit());
+    text.len() == 36 && text.split('-').zip([8, 4, 4, 4, 12]).all(is_group)
 }
 
 /// A text that stands where one of a few words should. It is repeated only if it is like one: secrets are pasted into the

@@ -696,3 +696,13 @@ fn an_algorithm_is_repeated_only_if_it_has_the_form_of_one() {
         assert!(is_told || faults.contains("a text that is not an algorithm; expected one of HS256"), "{faults}");
     }
 }
+
+#[test]
+fn an_id_of_the_gateway_is_shown_and_what_may_be_a_secret_is_not() {
+    let found = |name: &str| faults(&json!({"anonymous": name}))[0].clone();
+    let id = "8a4e0f10-1111-4222-8333-444455556666";
+    assert!(found(id).contains(&format!("\"{id}\"")));
+    for secret in [id.replace('-', "0"), id.replace("8a4e", "8g4e"), format!("{id}0"), id.replace("10-1", "1-01")] {
+        assert!(found(&secret).contains("(an unprintable name)") && !found(&secret).contains(&secret), "{secret}");
+    }
+}

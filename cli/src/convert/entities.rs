@@ -198,6 +198,12 @@ impl<'s> Entities<'s> {
         if !matches!(file.content, NodeContent::Object(_)) {
             return report.fault(file.at, "the file", format!("{}; expected a map", file.in_words()));
         }
+        let is_known =
+            |name: &str| is_list(name) || ABOUT.contains(&name) || ["data", "_plugin_configs"].contains(&name);
+        if !file.members().iter().any(|member| is_known(&member.name)) {
+            let message = "nothing of the gateway's configuration; expected services, routes, plugins or consumers";
+            return report.fault(file.at, "the file", message);
+        }
         let tilde = has_tilde(file, report);
         let says_something = |member: &&NodeMember| !about(member) && !member.value.is_empty();
         for NodeMember { name, value: node, .. } in file.members().iter().filter(says_something) {

@@ -1,5 +1,8 @@
 //! The configurations of the plugins.
 
+use jwt_auth_filter::config::Config;
+use serde_json::json;
+
 use super::super::{
     entity_fields::{EntityFields, texts_of},
     gateway::{Acl, Jwt, PluginKind},
@@ -81,13 +84,38 @@ const JWT_FIELDS: [(&str, &str); 10] = [
 pub(super) fn jwt(path: &str, configs: Configs, report: &mut Report) -> Jwt {
     let mut members = Vec::new();
     for (name, default) in JWT_FIELDS {
-        let node = configured(configs, &[name]);
-        if let Some(node) = node.filter(|node| !node.is(default)) {
-            members.push((name.to_owned(), as_yaml(node)));
+        let Some(node) = configured(configs, &[name]).filter(|node| !node.is(default)) else { continue };
+        // Lua has no lists of its own: an empty one is written as a map.
+        let is_empty_list = node.is("{}");
+        let value = if is_empty_list { Yaml::List(Vec::new()) } else { as_yaml(node) };
+        if is_empty_list && default == "[]" || name != "anonymous" && refuse_faulty(path, name, node, report) {
+            continue;
         }
+        members.push((name.to_owned(), value));
     }
     finish(path, configs, &JWT_FIELDS.map(|(name, _)| name), &[], report);
     Jwt(members)
+}
+
+/// Reports what the filter would not take of a field, where it stands. Whether there was something.
+fn refuse_faulty(path: &str, name: &str, node: &Node, report: &mut Report) -> bool {
+    let value = if node.is("{}") { json!([]) } else { node.to_json() };
+    // A maximum needs `exp`; that is looked at when all is together.
+    let config = match name {
+        "maximum_expiration" => json!({ name: value, "claims_to_verify": ["exp"] }),
+        _ => json!({ name: value }),
+    };
+    let Err(faults) = Config::parse(config.to_string().as_bytes()) else { return false };
+    for fault in faults {
+        let subject = format!("{path}.{}", fault.path);
+        report.fault(node.at, &subject, format!("{}; expected {}", fault.found, fault.expected));
+    }
+    true
+}
+
+/// The consumer that requests without a good token pass as, as the plugin names it.
+pub(super) fn anonymous(configs: Configs<'_>) -> Option<&Node> {
+    configured(configs, &["anonymous"]).filter(|node| !node.is(r#""""#))
 }
 
 const BY_CONSUMER_GROUP: &str = "include_consumer_groups";

@@ -2,13 +2,15 @@
 
 use std::collections::HashSet;
 
+use jwt_auth_filter::encoding::UntrustedText;
+
 use super::{
     super::{
         entities::{Entity, EntityKind},
-        gateway::{KongPlugin, PluginKind},
+        gateway::{Jwt, KongConsumer, KongPlugin, PluginKind},
     },
     KongReader, Reference, Scope,
-    plugin_configs::{AUTHENTICATE, Configs, LETS_ALL_IN, acl, jwt},
+    plugin_configs::{AUTHENTICATE, Configs, LETS_ALL_IN, acl, anonymous, jwt},
     push,
 };
 use crate::document::{Node, NodeContent};
@@ -68,7 +70,7 @@ impl<'s> KongReader<'s, '_> {
     ) -> Option<PluginKind> {
         let subject = format!("{}.config", entity.path);
         match name {
-            "jwt" if !is_of_group => return Some(PluginKind::Jwt(jwt(&subject, configs, self.report))),
+            "jwt" if !is_of_group => return Some(PluginKind::Jwt(self.jwt_plugin(&subject, configs))),
             "acl" if !is_of_group => return Some(self.acl_plugin(entity, &subject, configs)),
             _ => {}
         }
@@ -95,6 +97,24 @@ impl<'s> KongReader<'s, '_> {
             let message = format!("the plugin {name} is configured twice for the same requests");
             self.report.fault(entity.node.at, &entity.path, message);
         }
+    }
+
+    fn jwt_plugin(&mut self, subject: &str, configs: Configs) -> Jwt {
+        let mut jwt = jwt(subject, configs, self.report);
+        let Some(node) = anonymous(configs) else { return jwt };
+        let name = node.text().unwrap_or_default();
+        let is_it =
+            |consumer: &KongConsumer| [&consumer.id, &consumer.username].into_iter().flatten().any(|it| it == name);
+        let consumers = &self.gateway.consumers;
+        if !consumers.iter().any(is_it) {
+            let has_ids = consumers.iter().any(|consumer| consumer.id.is_some());
+            let hint =
+                if has_ids { "" } else { "; no consumer has an id here: `deck gateway dump --with-id` writes them" };
+            let message = format!("names no existing consumer: {}{hint}", UntrustedText::new(name));
+            self.report.fault(node.at, &format!("{subject}.anonymous"), message);
+            jwt.0.retain(|(field, _)| field != "anonymous");
+        }
+        jwt
     }
 
     fn acl_plugin(&mut self, entity: &'s Entity<'s>, subject: &str, configs: Configs) -> PluginKind {
