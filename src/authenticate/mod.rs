@@ -34,6 +34,10 @@ use crate::{
 /// [`Key::verification_cost`]: crate::crypto::Key::verification_cost
 pub const VERIFICATION_BUDGET: u32 = 100;
 
+/// How old a set must be, in milliseconds, that is fetched again because of a signature alone. Whoever sends forged tokens
+/// so takes no more of the reserve of fetches than comes back, and leaves it to the keys that were rotated.
+const SETTLED: Millis = 10_000;
+
 /// Decides about requests by one configuration. Remembers the tokens that it has verified.
 pub struct Authenticator<V> {
     config: Arc<Config>,
@@ -98,7 +102,7 @@ impl Pending {
     /// Why the request is refused if it waits no longer. That a key set has not the token's `kid` can only be said of a set
     /// that was fetched after the request arrived: the key may have been published since.
     fn denial_at_last(self, now: Timestamp) -> Denial {
-        let mut sets = self.search.sets.iter();
+        let mut sets = self.search.sets.iter().filter(|set| set.lacks_kid).map(|set| &set.keys);
         let old = sets.find(|keys| keys.need() == Need::Kid && keys.fetched_at() < self.arrival.at);
         match (&self.denial.reason, old) {
             (Reason::InvalidSignature | Reason::AlgorithmMismatch, Some(keys)) => {
@@ -108,10 +112,15 @@ impl Pending {
         }
     }
 
-    /// What the request waits for: sets that are not there, and newer ones of those that were fetched before it arrived.
+    /// What the request waits for: sets that are not there, and newer ones of those that were fetched before it arrived; some
+    /// time before, if they have the token's `kid`.
     pub fn wait(&self) -> Wait {
-        let may_change = |keys: &&Arc<RemoteKeys>| keys.need() == Need::Set || keys.fetched_at() < self.arrival.at;
-        Wait { sets: self.search.sets.iter().filter(may_change).cloned().collect(), body: self.arrival.body }
+        let may_change = |set: &&Awaited| {
+            let age = if set.lacks_kid { 0 } else { SETTLED };
+            set.keys.need() == Need::Set || set.keys.fetched_at().saturating_add(age) < self.arrival.at
+        };
+        let sets = self.search.sets.iter().filter(may_change).map(|set| Arc::clone(&set.keys));
+        Wait { sets: sets.collect(), body: self.arrival.body }
     }
 }
 
@@ -319,8 +328,17 @@ struct Search {
     spent: u32,
     /// Whether a key was left that the budget did not suffice for.
     is_exhausted: bool,
-    /// Sets that are not there, or have not the token's `kid`.
-    sets: Vec<Arc<RemoteKeys>>,
+    /// Sets that a newer one may take the place of, which has the key.
+    sets: Vec<Awaited>,
+}
+
+/// A set of which a newer one may have the key of a token.
+#[derive(Debug)]
+struct Awaited {
+    keys: Arc<RemoteKeys>,
+    /// Whether the set has not the token's `kid`. If it has, or the token has none, the issuer may still have put another key
+    /// in the place of that; but then the refusal stands if no newer set can be had.
+    lacks_kid: bool,
 }
 
 impl Search {
@@ -329,9 +347,9 @@ impl Search {
         let keys = credential.keys().current();
         if let Keys::Remote(remote) = credential.keys()
             && !kid.is_some_and(|kid| remote.is_revoked(kid))
-            && keys.as_ref().is_none_or(|keys| kid.is_some_and(|kid| !keys.has_kid(kid)))
         {
-            self.sets.push(Arc::clone(remote));
+            let lacks_kid = keys.as_ref().zip(kid).is_some_and(|(keys, kid)| !keys.has_kid(kid));
+            self.sets.push(Awaited { keys: Arc::clone(remote), lacks_kid });
         }
         keys
     }
@@ -380,7 +398,7 @@ impl Search {
         if self.is_exhausted {
             return Denial::of_consumer(first, Reason::VerificationBudget).into();
         }
-        let reason = match self.sets.iter().find(|keys| keys.need() == Need::Set) {
+        let reason = match self.sets.iter().map(|set| &set.keys).find(|keys| keys.need() == Need::Set) {
             Some(keys) => Reason::KeySetUnavailable(keys.retry_after(now)),
             None if self.fits => Reason::InvalidSignature,
             None => Reason::AlgorithmMismatch,

@@ -284,3 +284,29 @@ fn a_credential_with_an_issuer_is_for_tokens_of_that_issuer() {
     // Both have the key, as all tenants of one issuer do.
     assert_eq!(outcome_for_issuers(&["https://other.example.com/x", "https://issuer.example.com"]), "authenticated");
 }
+
+/// An issuer that puts another key in the place of one: the token is of the new key, and the set that is there is the old.
+#[test]
+fn a_token_of_a_key_that_was_put_in_the_place_of_another_passes_with_the_newer_set() {
+    let (_, config, token) = CASES[0];
+    let mut config: Json = serde_json::from_str(config).unwrap();
+    let new = config["consumers"][0]["jwt_secrets"][0]["jwks"].clone();
+    let source = json!({"uri": "https://a/jwks", "cluster": "a"});
+    config["consumers"][0]["jwt_secrets"][0] = json!({"key": "https://issuer.example.com", "remote_jwks": source});
+    let read = |set: &Json| KeySet::read(&Value::parse(&set.to_string()).unwrap(), Origin::Fetched).unwrap().set;
+    let rsa = json!({"kty": "RSA", "e": "AQAB", "n": "_".repeat(341) + "w"});
+    let mut same_kid = rsa.clone();
+    same_kid["kid"] = new["keys"][0]["kid"].clone();
+    let other_type = json!({"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"});
+    for old in [rsa, same_kid, other_type] {
+        let config = Config::parse(config.to_string().as_bytes()).unwrap();
+        let keys = config.credentials.remote().next().cloned().unwrap();
+        let authenticator = Authenticator::new(config, BuiltIn);
+        keys.replace(read(&json!({"keys": [old]})));
+        let request = FakeRequest::get("/").with("authorization", format!("Bearer {}", token.trim()));
+        let pending = authenticator.decide_or_wait(&request, NOW).err().unwrap();
+        keys.replace(read(&new));
+        let decision = authenticator.decide_again(&request, NOW, pending).unwrap();
+        assert!(matches!(decision.outcome, Outcome::Authenticated(_)), "{old}");
+    }
+}

@@ -538,6 +538,53 @@ fn only_a_set_that_was_fetched_after_the_request_arrived_can_lack_its_kid() {
     assert_eq!(reason(early), "invalid_signature");
 }
 
+/// An issuer may put another key in the place of one, under the same `kid` or without any.
+#[test]
+fn a_failed_signature_leads_to_one_fetch_too_and_is_told_if_there_is_none() {
+    for kid in [Some("1"), None] {
+        let config = Config::parse(json!({"consumers": remote_config()}).to_string().as_bytes()).unwrap();
+        let remote = Arc::clone(config.credentials.remote().next().unwrap());
+        let authenticator = Authenticator::new(config, BuiltIn);
+        let world = World::at(EXP * 1000);
+        let fetcher = Fetcher::new([Arc::clone(&remote)], Host(Rc::clone(&world)));
+        let fetch = || {
+            fetcher.tick();
+            world.pass(5);
+            fetcher.answered(world.calls() as u32 - 1, &ok(set_text(&[kid])));
+            fetcher.tick();
+            world.pass(5);
+        };
+        fetch();
+        // {"alg":"EdDSA"} and {"iss":"joe"}
+        let token = if kid.is_some() { UNSIGNED } else { "eyJhbGciOiJFZERTQSJ9.eyJpc3MiOiJqb2UifQ.AAAA" };
+        let request = FakeRequest::get(&format!("/?jwt={token}"));
+        let arrive = || {
+            let pending = authenticator.decide_or_wait(&request, EXP).err().unwrap();
+            pending.arriving(Arrival { at: world.now.get(), body: 0 })
+        };
+        let reason = |pending| match authenticator.give_up(&request, EXP, pending).outcome {
+            Outcome::Denied(denial) => denial.reason.name(),
+            other => panic!("{other:?}"),
+        };
+        for _ in 0..9 {
+            assert!(arrive().wait().sets.is_empty(), "a set that is new is believed");
+            world.pass(10_000);
+            let pending = arrive();
+            assert_eq!(pending.wait().sets.len(), 1);
+            assert!(matches!(fetcher.advise(&remote, Need::Kid), Advice::Wait(_)));
+            fetch();
+            assert!(pending.wait().sets.is_empty());
+            assert_eq!(reason(pending), "invalid_signature");
+        }
+        // The reserve is still there for unknown kids. Without a fetch the token is refused, and no 503 is made of that.
+        for _ in 0..3 {
+            assert!(matches!(fetcher.advise(&remote, Need::Kid), Advice::Wait(_)));
+            fetch();
+        }
+        assert_eq!(reason(arrive()), "invalid_signature");
+    }
+}
+
 #[test]
 fn a_clock_that_is_put_back_stops_nothing() {
     let (world, workers) = start(source());
@@ -787,10 +834,11 @@ fn a_request_that_waits_is_decided_once_and_its_keys_are_tried_once() {
     let Outcome::Denied(denial) = authenticator.give_up(&request, EXP, pending).outcome else { panic!("passed") };
     assert_eq!((denial.reason.name(), verifier.0.get()), ("invalid_signature", 1));
     assert_eq!(authenticator.cache_use(), CacheUse { hits: 0, misses: 1 });
-    // A set that has it ends the wait, whatever its key says.
+    // A set that has it, and came after the request, ends the wait, whatever its key says.
     let pending = authenticator.decide_or_wait(&request, EXP).err().unwrap();
     remote.replace(keys(&[None, Some("1")]));
-    assert!(authenticator.decide_again(&request, EXP, pending).is_ok());
+    let pending = authenticator.decide_again(&request, EXP, pending).err().unwrap();
+    assert!(pending.wait().sets.is_empty());
     assert_eq!(verifier.0.get(), 3);
 }
 
