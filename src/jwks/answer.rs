@@ -1,6 +1,6 @@
 //! Judging what a server answers: a key set, or the metadata that says where it is.
 
-use std::time::Duration;
+use std::{str, time::Duration};
 
 use thiserror::Error;
 
@@ -32,6 +32,9 @@ pub enum FetchError {
     /// The status is not 200. Redirects are not followed.
     #[error("the status was {0}")]
     Status(u16),
+    /// The proxy answers in place of the server, which it does not reach: why, in its words.
+    #[error("the connection to the server failed: {0}")]
+    NoConnection(UntrustedText),
     /// The body is longer than [`MAX_BYTES`].
     #[error("the answer had {0} bytes")]
     TooLarge(usize),
@@ -61,7 +64,7 @@ impl FetchError {
     pub fn name(&self) -> &'static str {
         match self {
             Self::NotSent | Self::NoAnswer => "unreachable",
-            Self::Status(_) => "status",
+            Self::Status(_) | Self::NoConnection(_) => "status",
             Self::TooLarge(_) => "too_large",
             Self::NotJson | Self::NoKeySet(_) | Self::OtherIssuer(_) | Self::NoJwksUri => "invalid",
         }
@@ -74,8 +77,19 @@ impl Answer {
             None => Err(FetchError::NoAnswer),
             Some(200) if self.size > MAX_BYTES => Err(FetchError::TooLarge(self.size)),
             Some(200) => Ok(&self.body),
-            Some(status) => Err(FetchError::Status(status)),
+            Some(status) => Err(self.connection_failure().unwrap_or(FetchError::Status(status))),
         }
+    }
+
+    /// What Envoy says for a server that it does not reach, be it for want of TLS. Some versions say more of that. A server may say the same, so it is told
+    /// like any text of a server's.
+    fn connection_failure(&self) -> Option<FetchError> {
+        const START: &str = "upstream connect error or disconnect/reset before headers. ";
+        const REASONS: [&str; 2] = ["transport failure reason: ", "reset reason: "];
+
+        let text = str::from_utf8(&self.body).ok()?.strip_prefix(START)?;
+        let (_, reason) = REASONS.iter().find_map(|name| text.split_once(name))?;
+        Some(FetchError::NoConnection(UntrustedText::new(reason.trim_end())))
     }
 
     /// The key set that the answer holds. It may have no key that can be used: an issuer withdraws its keys in this way.
@@ -122,6 +136,31 @@ fn json(text: &[u8]) -> Result<Value<'_>, FetchError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_that_is_not_reached_is_told_in_the_proxy_s_words() {
+        let error = |status, body: &str| {
+            let answer = Answer { status: Some(status), body: body.into(), ..Answer::default() };
+            answer.key_set().unwrap_err().to_string()
+        };
+        let start = "upstream connect error or disconnect/reset before headers. ";
+        for (body, reason) in [
+            (
+                "reset reason: remote connection failure, transport failure reason: TLS_error:|268435581:SSL routines:\
+                 OPENSSL_internal:CERTIFICATE_VERIFY_FAILED",
+                "TLS_error:|268435581:SSL routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED",
+            ),
+            ("retried and the latest reset reason: connection timeout\n", "connection timeout"),
+            ("reset reason: a\nb", "a\\nb"),
+        ] {
+            let expected = format!("the connection to the server failed: \"{reason}\"");
+            assert_eq!(error(503, &format!("{start}{body}")), expected);
+        }
+        for body in ["", "down", "reset reason: x", start] {
+            assert_eq!(error(503, body), "the status was 503", "{body}");
+        }
+        assert!(error(503, &format!("{start}reset reason: {}", "x".repeat(1000))).len() < 200);
+    }
 
     #[test]
     fn metadata_of_another_issuer_are_refused_with_its_name() {

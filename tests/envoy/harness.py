@@ -204,7 +204,7 @@ def _bootstrap(listeners, upstream, clusters, wasm):
                 _cluster("http1", upstream.port),
                 _cluster("http2", upstream.port, http2=True),
                 _cluster("grpc", upstream.grpc_port, http2=True),
-                *[_cluster(name, port) for name, port in clusters.items()],
+                *[_cluster(name, port, tls=name == "tls") for name, port in clusters.items()],
             ],
         },
     }
@@ -223,7 +223,7 @@ def _address(port):
     return {"socket_address": {"address": LOOPBACK, "port_value": port}}
 
 
-def _cluster(name, port, http2=False):
+def _cluster(name, port, http2=False, tls=False):
     protocol = {"http2_protocol_options" if http2 else "http_protocol_options": {}}
     return {
         "name": name,
@@ -237,7 +237,13 @@ def _cluster(name, port, http2=False):
                 "explicit_http_config": protocol,
             }
         },
+        **({"transport_socket": _tls_socket()} if tls else {}),
     }
+
+
+def _tls_socket():
+    context = {"@type": _type("envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext")}
+    return {"name": "envoy.transport_sockets.tls", "typed_config": context}
 
 
 def _listener(name, listen, wasm):

@@ -42,7 +42,7 @@ def start(upstream, keys, tmp_path):
     def launch(listeners, workers=WORKERS, **options):
         directory = tmp_path / str(len(started))
         directory.mkdir()
-        clusters = {"issuer": keys.port, "dead": _unused_port()}
+        clusters = {"issuer": keys.port, "tls": keys.port, "dead": _unused_port()}
         envoy = harness.Envoy(listeners, upstream, directory, concurrency=workers, clusters=clusters, **options)
         started.append(envoy.__enter__())
         return envoy
@@ -297,14 +297,18 @@ def _answered(connections):
     return len(answers)
 
 
-@pytest.mark.parametrize("credential", [remote(cluster="dead"), remote(cluster="none")], ids=["dead", "no cluster"])
-def test_without_anybody_to_ask_the_answer_is_503_at_once(start, credential):
-    envoy = start(one(credential))
+@pytest.mark.parametrize("cluster, why", [
+    ("dead", 'the connection to the server failed: ".+"'),
+    ("tls", 'the connection to the server failed: "remote connection failure"'),
+    ("none", "the request could not be sent"),
+])  # fmt: skip
+def test_without_anybody_to_ask_the_answer_is_503_at_once(start, cluster, why):
+    envoy = start(one(remote(cluster=cluster)))
     until(lambda: fetches(envoy, "unreachable") + fetches(envoy, "status"), "the first failure")
     begin = time.monotonic()
     unavailable(envoy["main"].bearer(token(RSA, "1")))
     assert time.monotonic() - begin < 2
-    envoy.wait_for_log(rf"\[warning\]\[{harness.LOGGER}\] .*key set http://issuer.example.com/jwks .*trying again in 1\.\d s")
+    envoy.wait_for_log(rf"\[warning\]\[{harness.LOGGER}\] .*key set http://issuer.example.com/jwks .*: {why}.*trying again in 1\.\d s")
 
 
 def _retries(envoy):
