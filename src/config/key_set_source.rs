@@ -178,7 +178,7 @@ pub(super) fn read(
             Problem::new(format!("{algorithm}"), "an algorithm with a public key, because issuers publish no secret");
         return Err(fields.report("algorithm", problem));
     }
-    let issuer = if way == Way::Discovery { issuer_of_metadata(fields, issuer, key)? } else { None };
+    let issuer = if way == Way::Discovery { issuer_of_metadata(fields, issuer, key) } else { Ok(None) };
     let keys = fields.within(name, |value, place, faults| match way {
         Way::Inline => inline(&value, place, faults, algorithm).map(Keys::Fixed),
         Way::Remote | Way::Discovery => remote(value, place, faults, issuer, credentials).map(Keys::Remote),
@@ -245,7 +245,7 @@ fn remote(
     value: Value,
     place: Place,
     faults: &Faults,
-    issuer: Option<Issuer>,
+    issuer: Result<Option<Issuer>, Reported>,
     credentials: &mut Credentials,
 ) -> Result<Arc<RemoteKeys>, Reported> {
     let mut fields = Fields::of(value, place, faults, SOURCE_FIELDS)?;
@@ -263,7 +263,7 @@ fn remote(
     }
     Ok(credentials.remote_keys(Source {
         uri: uri?,
-        issuer,
+        issuer: issuer?,
         cluster: cluster?,
         timeout: timeout?,
         cache_duration,

@@ -108,7 +108,7 @@ CREDENTIALS = {
     "a set in broken text": ({"jwks": '{"keys":'}, ".jwks", "JSON"),
     "HS256 with a fetched set": ({"algorithm": "HS256", "remote_jwks": REMOTE}, ".algorithm", "HS256"),
     "a set from a file": ({"remote_jwks": {**REMOTE, "uri": "file:///jwks"}}, ".remote_jwks.uri", "http"),
-    "a set of no cluster": ({"discovery": {"uri": REMOTE["uri"]}}, ".discovery.cluster", ""),
+    "a set of no cluster": ({"issuer": "https://a.example.com", "discovery": {"uri": REMOTE["uri"]}}, ".discovery.cluster", ""),
     "a timeout without a unit": ({"remote_jwks": {**REMOTE, "timeout": "5"}}, ".remote_jwks.timeout", "60s"),
     "unknown field": ({"secret": SECRET, "colour": "red"}, ".colour", ""),
     "misspelt field": ({"secret": SECRET, "algoritm": "HS256"}, ".algoritm", ""),
