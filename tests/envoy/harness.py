@@ -160,6 +160,10 @@ class Envoy:
         """Waits for a match of the regular expression in the log after the given position, and gives the match."""
         return until(lambda: re.search(pattern, self.log()[since:]), f"{pattern!r} in the log", seconds=5)
 
+    def program(self):
+        """The file of the program that runs, which a script may have started."""
+        return os.readlink(f"/proc/{self._process.pid}/exe")
+
     def resident_kib(self):
         """The memory that the process holds."""
         status = Path(f"/proc/{self._process.pid}/status").read_text()
