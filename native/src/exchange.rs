@@ -61,7 +61,7 @@ impl Exchange {
     pub(crate) fn headers(&self, envoy: abi::Request, has_body: bool) -> State {
         let worker = Worker::of(&self.plugin);
         let Some(request) = EnvoyRequest::of(envoy) else {
-            return self.fail(&worker, "Envoy does not tell the headers", envoy);
+            return self.fail(&worker, "Envoy did not hand over the headers", envoy);
         };
         let weighed = worker.authenticator.decide_or_wait(&request, now() / 1000);
         let weighed = weighed.map_err(|pending| {
@@ -77,7 +77,7 @@ impl Exchange {
         let _told = Told(&self.plugin.key_sets);
         let worker = Worker::of(&self.plugin);
         let state = match EnvoyRequest::of(envoy) {
-            None => self.fail(&worker, "Envoy does not tell the headers", envoy),
+            None => self.fail(&worker, "Envoy did not hand over the headers", envoy),
             Some(request) if event == DECIDE_AGAIN => {
                 let weighed = worker.authenticator.decide_again(&request, now() / 1000, pending);
                 self.conclude_or_wait(&worker, request, envoy, weighed, Some(deadline))
