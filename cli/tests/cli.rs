@@ -1131,7 +1131,7 @@ fn what_is_demanded_beside_the_time_is_explained_in_the_filter_s_order() {
     }
     let nowhere = config(json!({"header_names": []}));
     let (_, explanation) = explain("nowhere.json", &nowhere, &["--token", "x"], "");
-    let empty = "token: the filter looks for none: header_names, uri_param_names and cookie_names are all empty";
+    let empty = "token: the filter looks for none: header_names, raw_header_names, uri_param_names and cookie_names are all empty";
     assert_eq!(failed(&explanation), empty);
 }
 

@@ -223,7 +223,7 @@ impl Config {
     pub fn hidden_headers(&self) -> impl Iterator<Item = &str> {
         self.policies().filter(|policy| policy.forwarding.hide_credentials).flat_map(|policy| {
             let cookie = (!policy.token_places.cookie_names.is_empty()).then_some("cookie");
-            policy.token_places.header_names.iter().map(String::as_str).chain(cookie)
+            policy.token_places.headers().chain(cookie)
         })
     }
 

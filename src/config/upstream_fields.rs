@@ -73,12 +73,10 @@ pub(super) fn check_names(fields: &Fields, policy: &Policy) -> Result<(), Report
     let Forwarding { claims_to_headers, payload_header, .. } = &policy.forwarding;
     let at = |field, problem| Err(fields.report(field, problem));
     let written: Vec<&Arc<str>> = policy.forwarding.header_names().collect();
-    if let Some(name) =
-        written.iter().find(|name| policy.token_places.header_names.iter().any(|own| own.as_str() == name.as_ref()))
-    {
+    if let Some(name) = written.iter().find(|name| policy.token_places.headers().any(|own| own == name.as_ref())) {
         let field = if payload_header.as_ref() == Some(*name) { "forward_payload_header" } else { "claims_to_headers" };
         let found = format!("{}, a header that may hold the token", printable(name));
-        return at(field, Problem::new(found, "a header that is not in header_names"));
+        return at(field, Problem::new(found, "a header that is not in header_names or raw_header_names"));
     }
     if let Some(name) = repeated(written.iter().map(|name| name.as_ref())) {
         let field = if claims_to_headers.is_empty() { "forward_payload_header" } else { "claims_to_headers" };

@@ -5,14 +5,23 @@ use std::borrow::Cow;
 use super::Request;
 
 /// The names under which a token may stand in a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TokenPlaces {
     /// Query parameters.
     pub uri_param_names: Vec<String>,
     /// Cookies.
     pub cookie_names: Vec<String>,
-    /// Headers, in lower case.
+    /// Headers that hold `Bearer <token>`, in lower case.
     pub header_names: Vec<String>,
+    /// Headers that hold the token alone, in lower case.
+    pub raw_header_names: Vec<String>,
+}
+
+impl TokenPlaces {
+    /// All headers that may hold a token, in lower case, but for `Cookie`.
+    pub fn headers(&self) -> impl Iterator<Item = &str> {
+        self.header_names.iter().chain(&self.raw_header_names).map(String::as_str)
+    }
 }
 
 /// Why a request has not one token.
@@ -29,15 +38,18 @@ pub struct Carriers<'r> {
     path: Option<Cow<'r, [u8]>>,
     cookies: Option<Cow<'r, [u8]>>,
     headers: Vec<Cow<'r, [u8]>>,
+    raw_headers: Vec<Cow<'r, [u8]>>,
 }
 
 impl<'r> Carriers<'r> {
     /// Fetches those parts that the places name, and no others.
     pub fn fetch(request: &'r impl Request, places: &TokenPlaces) -> Self {
+        let values = |names: &[String]| names.iter().flat_map(|name| request.header_values(name)).collect();
         Self {
             path: if places.uri_param_names.is_empty() { None } else { request.path() },
             cookies: if places.cookie_names.is_empty() { None } else { request.cookies() },
-            headers: places.header_names.iter().flat_map(|name| request.header_values(name)).collect(),
+            headers: values(&places.header_names),
+            raw_headers: values(&places.raw_header_names),
         }
     }
 
@@ -46,8 +58,11 @@ impl<'r> Carriers<'r> {
         let in_query = self.path.iter().flat_map(|path| query_values(path, &places.uri_param_names));
         let in_cookies = self.cookies.iter().flat_map(|cookies| cookie_values(cookies, &places.cookie_names));
         let in_headers = self.headers.iter().filter_map(|value| bearer_token(value));
+        let in_raw_headers = self.raw_headers.iter().map(|value| value.trim_ascii());
 
-        let mut tokens = in_query.chain(in_cookies.chain(in_headers).map(Cow::Borrowed)).filter(|t| !t.is_empty());
+        let mut tokens = in_query
+            .chain(in_cookies.chain(in_headers).chain(in_raw_headers).map(Cow::Borrowed))
+            .filter(|t| !t.is_empty());
         let token = tokens.next().ok_or(NotOneToken::None)?;
         if tokens.any(|other| other != token) { Err(NotOneToken::Several) } else { Ok(token) }
     }

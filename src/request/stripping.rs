@@ -24,6 +24,9 @@ pub fn take_out_tokens(places: &TokenPlaces, request: &mut impl RequestHeaders) 
     for name in &places.header_names {
         edit(request, name, header_without)?;
     }
+    for name in &places.raw_header_names {
+        edit(request, name, |_| Some(Vec::new()))?;
+    }
     if !places.cookie_names.is_empty() {
         edit(request, "cookie", |value| cookies_without(value, &places.cookie_names))?;
     }

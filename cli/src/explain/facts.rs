@@ -67,7 +67,7 @@ impl<'a> Facts<'a> {
     pub(super) fn no_place(&self) -> String {
         let names: Vec<String> = each_place(&self.policy.token_places).into_iter().map(|(name, _)| name).collect();
         if names.is_empty() {
-            return "the filter looks for none: header_names, uri_param_names and cookie_names are all empty"
+            return "the filter looks for none: header_names, raw_header_names, uri_param_names and cookie_names are all empty"
                 .to_owned();
         }
         format!("none in {}", names.join(", "))
@@ -149,21 +149,22 @@ impl<'a> Facts<'a> {
 }
 
 fn each_place(places: &TokenPlaces) -> Vec<(String, TokenPlaces)> {
-    let none = || TokenPlaces { uri_param_names: Vec::new(), cookie_names: Vec::new(), header_names: Vec::new() };
     let one = |name: &String| vec![name.clone()];
     let headers = places
         .header_names
         .iter()
-        .map(|name| (format!("the header {name}"), TokenPlaces { header_names: one(name), ..none() }));
-    let parameters = places
-        .uri_param_names
-        .iter()
-        .map(|name| (format!("the query parameter {name}"), TokenPlaces { uri_param_names: one(name), ..none() }));
+        .map(|name| (format!("the header {name}"), TokenPlaces { header_names: one(name), ..TokenPlaces::default() }));
+    let parameters = places.uri_param_names.iter().map(|name| {
+        (format!("the query parameter {name}"), TokenPlaces { uri_param_names: one(name), ..TokenPlaces::default() })
+    });
     let cookies = places
         .cookie_names
         .iter()
-        .map(|name| (format!("the cookie {name}"), TokenPlaces { cookie_names: one(name), ..none() }));
-    headers.chain(parameters).chain(cookies).collect()
+        .map(|name| (format!("the cookie {name}"), TokenPlaces { cookie_names: one(name), ..TokenPlaces::default() }));
+    let raw_headers = places.raw_header_names.iter().map(|name| {
+        (format!("the header {name}"), TokenPlaces { raw_header_names: one(name), ..TokenPlaces::default() })
+    });
+    headers.chain(raw_headers).chain(parameters).chain(cookies).collect()
 }
 
 /// A part of a token as a terminal may show it: whoever made the token may have put anything in it.

@@ -25,6 +25,8 @@ impl GivenRequest {
         let mut request = Self { method: "GET".to_owned(), target: "/".to_owned(), ..Self::default() };
         if let Some(name) = places.header_names.first() {
             request.headers.push((name.clone(), format!("Bearer {token}")));
+        } else if let Some(name) = places.raw_header_names.first() {
+            request.headers.push((name.clone(), token.to_owned()));
         } else if let Some(name) = places.uri_param_names.first() {
             let mut query = form_urlencoded::Serializer::new(String::new());
             request.target = format!("/?{}", query.append_pair(name, token).finish());
