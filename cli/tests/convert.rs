@@ -622,6 +622,21 @@ fn a_group_that_nobody_is_in_is_listed() {
     );
 }
 
+#[test]
+fn an_acl_whose_groups_nobody_is_in_lets_nobody_in_and_says_so() {
+    let run = convert(&NESTED.replace("allow: [staff]", "allow: [board]"));
+    let subject = "11:7: services[0].routes[0].plugins[0].config";
+    assert_eq!(
+        run.notes(),
+        [
+            format!("{subject}: no consumer is in a group of allow, so nobody may call: `allow: []`"),
+            format!("{subject}: the group \"board\" is left out, because no consumer is in it"),
+        ]
+    );
+    // The filter answers in place of a direct response: 401 without a token, as the gateway does, and 403 with one.
+    assert!(run.out.contains("allow: []") && run.out.contains("cluster: orders"), "{}", run.out);
+}
+
 /// So it is in `deck`: what the plugin says stays, and the rest is filled in.
 #[test]
 fn a_null_of_a_plugin_counts_before_what_it_shares() {

@@ -442,13 +442,16 @@ def test_what_has_no_counterpart_is_at_the_end(gateway, converted):
     lines = gateway.splitlines()
     route, consumer = lines.index("  - name: guarded") + 1, lines.index("- username: ClientApp") + 1
     board = lines.index("      config: {allow: [board]}") + 1
-    assert converted.rstrip().splitlines()[-5:] == [
+    assert converted.rstrip().splitlines()[-6:] == [
         "# What has no counterpart, and where it stands:",
+        f"# <stdin>:{board - 1}:7: services[0].routes[4].plugins[0].config: no consumer is in a group of allow, so nobody may "
+        "call: `allow: []`",
         f'# <stdin>:{board - 1}:7: services[0].routes[4].plugins[0].config: the group "board" is left out, because no consumer is '
         "in it",
         f"# <stdin>:{route}:5: guarded: the route answers 503 until you decide: the plugin key-auth has no counterpart",
         f"# <stdin>:{route + 3}:7: services[1].routes[5].plugins[0]: the plugin key-auth has no counterpart",
-        f"# <stdin>:{consumer}:3: acls: the group accounting is called group-accounting, because a consumer has its name",
+        f"# <stdin>:{consumer}:3: acls: the group accounting is called group-accounting, also in X-Consumer-Groups, "
+        "because a consumer has its name",
     ]
 
 

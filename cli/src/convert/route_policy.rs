@@ -102,15 +102,15 @@ fn demand_of(gateway: &Gateway, index: usize, route: &KongRoute, groups: &GroupN
         PluginKind::Guard(plugin) => Some(format!("{plugin} has no counterpart")),
         _ => None,
     });
-    let (demand, nobody) = match (jwt, acl) {
+    let demand = match (jwt, acl) {
         (Some(jwt), acl) => demand(jwt, acl, gateway, groups),
         (None, Some(_)) => {
             let message = "the plugin acl without the plugin jwt has no counterpart";
             return (None, Some(Closed { status: 503, message: message.to_owned() }));
         }
-        (None, None) => (None, None),
+        (None, None) => None,
     };
-    (demand, guard.map(|message| Closed { status: 503, message }).or(nobody))
+    (demand, guard.map(|message| Closed { status: 503, message }))
 }
 
 fn applies(plugin: &KongPlugin, index: usize, route: &KongRoute) -> bool {
@@ -119,22 +119,22 @@ fn applies(plugin: &KongPlugin, index: usize, route: &KongRoute) -> bool {
     to_route && to_service
 }
 
-fn demand(Jwt(fields): &Jwt, acl: Option<&Acl>, gateway: &Gateway, groups: &GroupNames) -> (Demand, Option<Closed>) {
+fn demand(Jwt(fields): &Jwt, acl: Option<&Acl>, gateway: &Gateway, groups: &GroupNames) -> Demand {
     let mut fields = fields.clone();
     fields.retain(|(name, value)| name != "anonymous" || !is_barred(value, gateway));
-    let Some(acl) = acl else { return (Some(fields), None) };
+    let Some(acl) = acl else { return Some(fields) };
     // The plugin acl also wants a consumer for a preflight request.
     fields.retain(|(name, _)| name != "run_on_preflight");
     let allow = groups.known(&acl.allow);
     let deny = groups.known(&acl.deny);
-    let nobody = (!acl.allow.is_empty() && allow.is_empty())
-        .then(|| Closed { status: 403, message: "You cannot consume this service".to_owned() });
-    for (name, list) in [("allow", allow), ("deny", deny)] {
-        if !list.is_empty() {
-            fields.push((name.to_owned(), texts(list)));
-        }
+    // An empty list lets nobody in; none lets everybody in.
+    if !acl.allow.is_empty() {
+        fields.push(("allow".to_owned(), texts(allow)));
     }
-    (Some(fields), nobody)
+    if !deny.is_empty() {
+        fields.push(("deny".to_owned(), texts(deny)));
+    }
+    Some(fields)
 }
 
 /// Whether a name is that of a consumer that must not come in, not even for want of a token.
@@ -196,7 +196,9 @@ impl GroupNames {
         for consumer in &gateway.consumers {
             for group in consumer.groups.iter().filter(|group| groups.taken.contains(*group)) {
                 let name = groups.name(group);
-                let message = format!("the group {group} is called {name}, because a consumer has its name");
+                let message = format!(
+                    "the group {group} is called {name}, also in X-Consumer-Groups, because a consumer has its name"
+                );
                 report.note(consumer.at, "acls", message);
             }
         }

@@ -126,6 +126,10 @@ impl<'s> KongReader<'s, '_> {
                 let message = format!("the group {group:?} is left out, because no consumer is in it");
                 self.report.note(entity.node.at, subject, message);
             }
+            if !acl.allow.is_empty() && !acl.allow.iter().any(|group| groups.contains(group)) {
+                let message = "no consumer is in a group of allow, so nobody may call: `allow: []`";
+                self.report.note(entity.node.at, subject, message);
+            }
         }
         kind
     }
