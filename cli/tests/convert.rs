@@ -995,7 +995,8 @@ fn both_editions_get_the_same_configuration_each_in_its_own_filter() {
     assert_eq!(run(&[SAMPLE], "").out, wasm.out);
 
     let runtime = "layered_runtime:\n  layers:\n  - name: names-of-counters\n    static_layer:\n      \
-                   envoy.reloadable_features.dynamic_modules_strip_custom_stat_prefix: true\nstatic_resources:\n";
+                   envoy.reloadable_features.dynamic_modules_strip_custom_stat_prefix: true\n  - name: admin\n    admin_layer: {}\n\
+                   static_resources:\n";
     let filter = "          - name: jwt_auth
             typed_config:
               \"@type\": type.googleapis.com/envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter

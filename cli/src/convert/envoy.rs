@@ -48,7 +48,9 @@ fn runtime(module: &FilterModule) -> Option<Yaml> {
 
     let FilterModule::Native = module else { return None };
     let layer = map([("name", some("names-of-counters")), ("static_layer", Some(map([(FLAG, some(true))])))]);
-    Some(map([("layers", some(vec![layer]))]))
+    // Which Envoy has by itself as long as it is told of none.
+    let admin = map([("name", some("admin")), ("admin_layer", Some(map([])))]);
+    Some(map([("layers", some(vec![layer, admin]))]))
 }
 
 fn socket(address: SocketAddr) -> Yaml {
