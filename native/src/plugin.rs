@@ -19,6 +19,12 @@ pub(crate) struct Plugin {
     pub(crate) key_sets: KeySets,
 }
 
+/// Envoy hands it from thread to thread as a pointer, of which the compiler knows nothing.
+const _: fn() = || {
+    fn is_shared_between_threads<T: Send + Sync>() {}
+    is_shared_between_threads::<Plugin>();
+};
+
 impl Plugin {
     /// Reads a configuration; `None` when it is at fault, which the log tells.
     pub(crate) fn new(envoy: FilterConfig, configuration: &[u8]) -> Option<Self> {
