@@ -30,7 +30,7 @@ build: rust ## Build the module, dist/jwt-auth.wasm
 	@install -m 644 target/$(WASM_TARGET)/release/jwt_auth_filter.wasm $(MODULE)
 	@echo "$(MODULE): $$(wc -c < $(MODULE) | tr -d ' ') bytes"
 
-native: rust ## Build the native edition, dist/libjwt_auth.so, for Envoy 1.38 or newer on this kind of machine
+native: rust ## Build the native edition, dist/libjwt_auth.so, for Envoy 1.40 or newer on this kind of machine
 	cargo build --locked --profile native --package jwt-auth-native --target-dir target
 	@mkdir -p dist
 	@install -m 755 target/native/libjwt_auth.so dist/libjwt_auth.so

@@ -259,6 +259,27 @@ impl Drop for RequestAlarm {
     }
 }
 
+type CountForConfig = unsafe extern "C" fn(*mut c_void, usize, *mut Buffer, usize, u64) -> u32;
+
+/// A function that Envoy has from 1.40 on.
+fn config_counter() -> Option<CountForConfig> {
+    static FUNCTION: OnceLock<Option<CountForConfig>> = OnceLock::new();
+
+    *FUNCTION.get_or_init(|| {
+        const NAME: &CStr = c"envoy_dynamic_module_callback_http_filter_config_increment_counter";
+        // SAFETY: A null handle has the whole process searched.
+        let function = unsafe { dlsym(ptr::null_mut(), NAME.as_ptr()) };
+        // SAFETY: What Envoy exports by this name has this type; a null pointer becomes `None`.
+        unsafe { std::mem::transmute::<*mut c_void, Option<CountForConfig>>(function) }
+    })
+}
+
+/// Whether this Envoy numbers [`Attribute`]s as this module does: those before 1.40 give another one for a cluster's name, and
+/// rules would go by the wrong thing.
+pub(crate) fn is_known_envoy() -> bool {
+    cfg!(test) || config_counter().is_some()
+}
+
 /// A filter configuration of Envoy's: good until the hook that destroys it.
 #[derive(Clone, Copy)]
 pub(crate) struct FilterConfig(*mut c_void);
@@ -295,20 +316,10 @@ impl FilterConfig {
         (result == 0).then_some(number)
     }
 
-    /// Adds to a counter without a request; whether Envoy can, which it does from 1.40 on. Only on the main thread.
+    /// Adds to a counter without a request; whether Envoy can. Only on the main thread.
     pub(crate) fn count(self, counter: usize, by: u64) -> bool {
-        type Count = unsafe extern "C" fn(*mut c_void, usize, *mut Buffer, usize, u64) -> u32;
-        static COUNT: OnceLock<Option<Count>> = OnceLock::new();
-
-        let count = COUNT.get_or_init(|| {
-            const NAME: &CStr = c"envoy_dynamic_module_callback_http_filter_config_increment_counter";
-            // SAFETY: A null handle has the whole process searched.
-            let function = unsafe { dlsym(ptr::null_mut(), NAME.as_ptr()) };
-            // SAFETY: What Envoy exports by this name has this type; a null pointer becomes `None`.
-            unsafe { std::mem::transmute::<*mut c_void, Option<Count>>(function) }
-        });
         // SAFETY: The configuration is good, as its type says. There are no labels, so none is read.
-        count.is_some_and(|count| unsafe { count(self.0, counter, ptr::null_mut(), 0, by) } == 0)
+        config_counter().is_some_and(|count| unsafe { count(self.0, counter, ptr::null_mut(), 0, by) } == 0)
     }
 
     /// Sends a GET request; the number that its answer comes with. Only on the main thread.
