@@ -261,23 +261,27 @@ impl Drop for RequestAlarm {
 
 type CountForConfig = unsafe extern "C" fn(*mut c_void, usize, *mut Buffer, usize, u64) -> u32;
 
-/// A function that Envoy has from 1.40 on.
+/// A function that not every Envoy has which loads the module.
 fn config_counter() -> Option<CountForConfig> {
     static FUNCTION: OnceLock<Option<CountForConfig>> = OnceLock::new();
 
     *FUNCTION.get_or_init(|| {
-        const NAME: &CStr = c"envoy_dynamic_module_callback_http_filter_config_increment_counter";
-        // SAFETY: A null handle has the whole process searched.
-        let function = unsafe { dlsym(ptr::null_mut(), NAME.as_ptr()) };
+        let function = find(c"envoy_dynamic_module_callback_http_filter_config_increment_counter");
         // SAFETY: What Envoy exports by this name has this type; a null pointer becomes `None`.
         unsafe { std::mem::transmute::<*mut c_void, Option<CountForConfig>>(function) }
     })
 }
 
+/// What the process exports under a name; null for nothing.
+fn find(name: &CStr) -> *mut c_void {
+    // SAFETY: A null handle has the whole process searched. The name lives longer than the call.
+    unsafe { dlsym(ptr::null_mut(), name.as_ptr()) }
+}
+
 /// Whether this Envoy numbers [`Attribute`]s as this module does: those before 1.40 give another one for a cluster's name, and
 /// rules would go by the wrong thing.
 pub(crate) fn is_known_envoy() -> bool {
-    cfg!(test) || config_counter().is_some()
+    cfg!(test) || !find(c"envoy_dynamic_module_callback_log_v2").is_null()
 }
 
 /// A filter configuration of Envoy's: good until the hook that destroys it.
