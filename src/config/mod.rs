@@ -8,9 +8,12 @@ mod fields;
 mod key_set_source;
 mod policy;
 mod protobuf;
+mod required_claims;
 mod response;
 mod rules;
 pub mod schema;
+mod time_checks;
+mod token_places;
 mod upstream_fields;
 
 use std::{collections::BTreeSet, iter, sync::Arc};
