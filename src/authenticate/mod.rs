@@ -3,16 +3,21 @@
 mod cache;
 mod checks;
 mod outcome;
+mod pending;
+mod search;
 
 use std::{
     cell::{Cell, RefCell},
     sync::Arc,
 };
 
+use self::search::{Invalid, Search};
 pub use self::{
     cache::TokenCache,
     checks::Check,
     outcome::{Authenticated, Decision, Denial, Outcome, Reason},
+    pending::{Arrival, Pending},
+    search::VERIFICATION_BUDGET,
 };
 use crate::{
     config::Config,
@@ -21,22 +26,11 @@ use crate::{
         UntrustedText,
         json::{Members, Raw},
     },
-    jwks::{KeySet, Millis, Need, RemoteKeys, VerificationKey, Wait},
-    policy::{Consumer, Credential, Keys, Policy},
+    jwks::VerificationKey,
+    policy::{Consumer, Credential, Policy},
     request::{Carriers, Request},
     token::{self, Compact, JwsError, Part, Times, Timestamp},
 };
-
-/// How much verifying one request may cost, over all credentials and key sets, as [`Key::verification_cost`] counts: two
-/// Ed448 signatures, or 25 on P-256. Forged signatures cost their sender nothing; without a bound, many keys of one issuer
-/// would let a small request block a worker.
-///
-/// [`Key::verification_cost`]: crate::crypto::Key::verification_cost
-pub const VERIFICATION_BUDGET: u32 = 100;
-
-/// How old a set must be, in milliseconds, that is fetched again because of a signature alone. Whoever sends forged tokens
-/// so takes no more of the reserve of fetches than comes back, and leaves it to the keys that were rotated.
-const SETTLED: Millis = 10_000;
 
 /// Decides about requests by one configuration. Remembers the tokens that it has verified.
 pub struct Authenticator<V> {
@@ -68,60 +62,6 @@ struct VerifiedToken {
     lookup: usize,
     /// All its claims, a JSON object, where any policy uses them.
     payload: Option<Arc<str>>,
-}
-
-/// Why a token is not valid, and what might make it so.
-struct Invalid {
-    denial: Denial,
-    search: Option<Search>,
-}
-
-/// A request whose token no key has signed that is there, while a key set may still bring one that has.
-#[derive(Debug)]
-pub struct Pending {
-    denial: Denial,
-    search: Search,
-    arrival: Arrival,
-}
-
-/// What is known of a request that may have to wait, beside what it asks.
-#[derive(Debug, Clone, Copy)]
-pub struct Arrival {
-    /// When it arrived.
-    pub at: Millis,
-    /// How many bytes of its body are kept meanwhile.
-    pub body: u64,
-}
-
-impl Pending {
-    /// Says when the request arrived more exactly than in seconds, and that it has a body.
-    pub fn arriving(self, arrival: Arrival) -> Self {
-        Self { arrival, ..self }
-    }
-
-    /// Why the request is refused if it waits no longer. That a key set has not the token's `kid` can only be said of a set
-    /// that was fetched after the request arrived: the key may have been published since.
-    fn denial_at_last(self, now: Timestamp) -> Denial {
-        let mut sets = self.search.sets.iter().filter(|set| set.lacks_kid).map(|set| &set.keys);
-        let old = sets.find(|keys| keys.need() == Need::Kid && keys.fetched_at() < self.arrival.at);
-        match (&self.denial.reason, old) {
-            (Reason::InvalidSignature | Reason::AlgorithmMismatch, Some(keys)) => {
-                Denial { reason: Reason::KeySetUnavailable(keys.retry_after(now)), ..self.denial }
-            }
-            _ => self.denial,
-        }
-    }
-
-    /// What the request waits for: sets that are not there, and newer ones of those that were fetched before it arrived; some
-    /// time before, if they have the token's `kid`.
-    pub fn wait(&self) -> Wait {
-        let may_change = |set: &&Awaited| {
-            let age = if set.lacks_kid { 0 } else { SETTLED };
-            set.keys.need() == Need::Set || set.keys.fetched_at().saturating_add(age) < self.arrival.at
-        };
-        let sets = self.search.sets.iter().filter(may_change).map(|set| Arc::clone(&set.keys));
-        Wait { sets: sets.collect(), body: self.arrival.body }
-    }
 }
 
 impl<V: Verifier> Authenticator<V> {
@@ -314,103 +254,6 @@ impl<V: Verifier> Authenticator<V> {
             }
         }
         Err(search.in_vain(&first, now))
-    }
-}
-
-/// The search for the key of a token, over the credentials that it may be of.
-#[derive(Debug, Default)]
-struct Search {
-    /// Whether any key serves the token's algorithm.
-    fits: bool,
-    /// The keys that have not signed the token. It may be compared with a set that replaces theirs.
-    tried: Vec<Arc<VerificationKey>>,
-    /// What trying them has cost.
-    spent: u32,
-    /// Whether a key was left that the budget did not suffice for.
-    is_exhausted: bool,
-    /// Sets that a newer one may take the place of, which has the key.
-    sets: Vec<Awaited>,
-}
-
-/// A set of which a newer one may have the key of a token.
-#[derive(Debug)]
-struct Awaited {
-    keys: Arc<RemoteKeys>,
-    /// Whether the set has not the token's `kid`. If it has, or the token has none, the issuer may still have put another key
-    /// in the place of that; but then the refusal stands if no newer set can be had.
-    lacks_kid: bool,
-}
-
-impl Search {
-    /// The keys of a credential, if they are there. Nothing is expected of a set for a token that names a revoked key.
-    fn keys(&mut self, credential: &Credential, kid: Option<&str>) -> Option<Arc<KeySet>> {
-        let keys = credential.keys().current();
-        if let Keys::Remote(remote) = credential.keys()
-            && !kid.is_some_and(|kid| remote.is_revoked(kid))
-        {
-            let lacks_kid = keys.as_ref().zip(kid).is_some_and(|(keys, kid)| !keys.has_kid(kid));
-            self.sets.push(Awaited { keys: Arc::clone(remote), lacks_kid });
-        }
-        keys
-    }
-
-    /// The first of the keys that has signed the token. Keys that were tried before are passed by, also those that two
-    /// credentials share.
-    fn find<'k>(
-        &mut self,
-        keys: impl Iterator<Item = &'k Arc<VerificationKey>>,
-        verifies: impl Fn(&VerificationKey) -> bool,
-    ) -> Option<Arc<VerificationKey>> {
-        for key in keys {
-            if self.tried.iter().any(|tried| Arc::ptr_eq(tried, key)) {
-                continue;
-            }
-            if !self.affords(key) {
-                return None;
-            }
-            if verifies(key) {
-                return Some(Arc::clone(key));
-            }
-            self.tried.push(Arc::clone(key));
-        }
-        None
-    }
-
-    /// The search anew, with what it has tried so far.
-    fn again(self) -> Self {
-        Self { tried: self.tried, spent: self.spent, ..Self::default() }
-    }
-
-    /// Whether one more key may be tried. The first always may.
-    fn affords(&mut self, key: &VerificationKey) -> bool {
-        let spent = self.spent.saturating_add(key.key().verification_cost());
-        let affords = self.spent == 0 || spent <= VERIFICATION_BUDGET;
-        if affords {
-            self.spent = spent;
-        } else {
-            self.is_exhausted = true;
-        }
-        affords
-    }
-
-    /// What it means that no key has verified the token.
-    fn in_vain(self, first: &Credential, now: Timestamp) -> Invalid {
-        if self.is_exhausted {
-            return Denial::of_consumer(first, Reason::VerificationBudget).into();
-        }
-        let reason = match self.sets.iter().map(|set| &set.keys).find(|keys| keys.need() == Need::Set) {
-            Some(keys) => Reason::KeySetUnavailable(keys.retry_after(now)),
-            None if self.fits => Reason::InvalidSignature,
-            None => Reason::AlgorithmMismatch,
-        };
-        let search = (!self.sets.is_empty()).then_some(self);
-        Invalid { denial: Denial::of_consumer(first, reason), search }
-    }
-}
-
-impl<D: Into<Denial>> From<D> for Invalid {
-    fn from(denial: D) -> Self {
-        Self { denial: denial.into(), search: None }
     }
 }
 

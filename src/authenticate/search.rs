@@ -1,0 +1,120 @@
+//! The search for the key that has signed a token.
+
+use std::sync::Arc;
+
+use super::{Denial, Reason};
+use crate::{
+    jwks::{KeySet, Need, RemoteKeys, VerificationKey},
+    policy::{Credential, Keys},
+    token::Timestamp,
+};
+
+/// How much verifying one request may cost, over all credentials and key sets, as [`Key::verification_cost`] counts: two
+/// Ed448 signatures, or 25 on P-256. Forged signatures cost their sender nothing; without a bound, many keys of one issuer
+/// would let a small request block a worker.
+///
+/// [`Key::verification_cost`]: crate::crypto::Key::verification_cost
+pub const VERIFICATION_BUDGET: u32 = 100;
+
+/// Why a token is not valid, and what might make it so.
+pub(super) struct Invalid {
+    pub(super) denial: Denial,
+    pub(super) search: Option<Search>,
+}
+
+impl<D: Into<Denial>> From<D> for Invalid {
+    fn from(denial: D) -> Self {
+        Self { denial: denial.into(), search: None }
+    }
+}
+
+/// The search for the key of a token, over the credentials that it may be of.
+#[derive(Debug, Default)]
+pub(super) struct Search {
+    /// Whether any key serves the token's algorithm.
+    pub(super) fits: bool,
+    /// The keys that have not signed the token. It may be compared with a set that replaces theirs.
+    tried: Vec<Arc<VerificationKey>>,
+    /// What trying them has cost.
+    spent: u32,
+    /// Whether a key was left that the budget did not suffice for.
+    is_exhausted: bool,
+    /// Sets that a newer one may take the place of, which has the key.
+    pub(super) sets: Vec<Awaited>,
+}
+
+/// A set of which a newer one may have the key of a token.
+#[derive(Debug)]
+pub(super) struct Awaited {
+    pub(super) keys: Arc<RemoteKeys>,
+    /// Whether the set has not the token's `kid`. If it has, or the token has none, the issuer may still have put another key
+    /// in the place of that; but then the refusal stands if no newer set can be had.
+    pub(super) lacks_kid: bool,
+}
+
+impl Search {
+    /// The keys of a credential, if they are there. Nothing is expected of a set for a token that names a revoked key.
+    pub(super) fn keys(&mut self, credential: &Credential, kid: Option<&str>) -> Option<Arc<KeySet>> {
+        let keys = credential.keys().current();
+        if let Keys::Remote(remote) = credential.keys()
+            && !kid.is_some_and(|kid| remote.is_revoked(kid))
+        {
+            let lacks_kid = keys.as_ref().zip(kid).is_some_and(|(keys, kid)| !keys.has_kid(kid));
+            self.sets.push(Awaited { keys: Arc::clone(remote), lacks_kid });
+        }
+        keys
+    }
+
+    /// The first of the keys that has signed the token. Keys that were tried before are passed by, also those that two
+    /// credentials share.
+    pub(super) fn find<'k>(
+        &mut self,
+        keys: impl Iterator<Item = &'k Arc<VerificationKey>>,
+        verifies: impl Fn(&VerificationKey) -> bool,
+    ) -> Option<Arc<VerificationKey>> {
+        for key in keys {
+            if self.tried.iter().any(|tried| Arc::ptr_eq(tried, key)) {
+                continue;
+            }
+            if !self.affords(key) {
+                return None;
+            }
+            if verifies(key) {
+                return Some(Arc::clone(key));
+            }
+            self.tried.push(Arc::clone(key));
+        }
+        None
+    }
+
+    /// The search anew, with what it has tried so far.
+    pub(super) fn again(self) -> Self {
+        Self { tried: self.tried, spent: self.spent, ..Self::default() }
+    }
+
+    /// Whether one more key may be tried. The first always may.
+    fn affords(&mut self, key: &VerificationKey) -> bool {
+        let spent = self.spent.saturating_add(key.key().verification_cost());
+        let affords = self.spent == 0 || spent <= VERIFICATION_BUDGET;
+        if affords {
+            self.spent = spent;
+        } else {
+            self.is_exhausted = true;
+        }
+        affords
+    }
+
+    /// What it means that no key has verified the token.
+    pub(super) fn in_vain(self, first: &Credential, now: Timestamp) -> Invalid {
+        if self.is_exhausted {
+            return Denial::of_consumer(first, Reason::VerificationBudget).into();
+        }
+        let reason = match self.sets.iter().map(|set| &set.keys).find(|keys| keys.need() == Need::Set) {
+            Some(keys) => Reason::KeySetUnavailable(keys.retry_after(now)),
+            None if self.fits => Reason::InvalidSignature,
+            None => Reason::AlgorithmMismatch,
+        };
+        let search = (!self.sets.is_empty()).then_some(self);
+        Invalid { denial: Denial::of_consumer(first, reason), search }
+    }
+}
