@@ -84,6 +84,7 @@ lint: rust ## Check formatting, and clippy with warnings denied, for the native 
 	cargo fmt --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo clippy --locked --package jwt-auth-filter --lib --target $(WASM_TARGET) -- -D warnings
+	cargo clippy --locked --package jwt-auth --lib --no-default-features --target $(WASM_TARGET) -- -D warnings
 
 audit: rust ## Check the dependencies with cargo-deny: licences, bans, sources, advisories
 	@sh scripts/audit.sh

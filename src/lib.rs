@@ -13,7 +13,7 @@
 //! - [`reply`], [`upstream`]: what the client and the upstream are told of it
 //! - [`observe`]: what operators are told of it, and how often
 //!
-//! Compiled to `wasm32-wasip1` the crate is a module for Envoy and other proxy-wasm hosts; `proxy` alone names them.
+//! Compiled to `wasm32-wasip1`, and with the feature `module`, the crate is a module for Envoy and other proxy-wasm hosts; `proxy` alone names them.
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test is meant to panic"))]
 
@@ -24,7 +24,7 @@ pub mod encoding;
 pub mod jwks;
 pub mod observe;
 pub mod policy;
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", feature = "module"))]
 mod proxy;
 pub mod reply;
 pub mod request;

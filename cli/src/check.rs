@@ -1,82 +1,25 @@
-//! `jwt-auth check`: what is wrong with configurations, and what is worth a second look, each at its place in its file.
+//! What is wrong with configurations, and what is worth a second look, each at its place in its file.
 
+#[cfg(feature = "program")]
+pub(crate) mod command;
 mod environment;
 mod warnings;
-
-use std::{
-    io::{self, IsTerminal},
-    process::ExitCode,
-    slice,
-};
 
 use jwt_auth_filter::config::{Config, Fault, Step, UNKNOWN_FIELD};
 use serde_json::{Value, json};
 
 use crate::{
-    cli::{CheckArguments, Format, ShowSource},
     configurations::{self, Configuration, Discovered, Findings},
-    diagnostics::{Diagnostic, Excerpts, SourceFile, leads_to_harmless},
+    diagnostics::{Diagnostic, SourceFile, leads_to_harmless},
     document::Node,
-    input::Input,
-    output,
     position::Position,
 };
 
 /// What was found in a file.
-struct FileReport {
+pub struct FileReport {
     source: SourceFile,
     configurations: usize,
     diagnostics: Vec<Diagnostic>,
-}
-
-/// Checks the files, and prints the findings of each.
-pub(crate) fn run(arguments: &CheckArguments) -> ExitCode {
-    let mut unread = false;
-    let mut reports = Vec::new();
-    for file in &arguments.files {
-        let input = Input::new(file);
-        match input.read() {
-            Ok(text) => reports.push(check(&input, text)),
-            Err(problem) => {
-                output::complain(&problem);
-                unread = true;
-            }
-        }
-    }
-    let excerpts = excerpts(arguments.source);
-    let text = match arguments.format {
-        Format::Text => reports.iter().map(|report| report.text(excerpts)).collect(),
-        Format::Json => format!("{:#}\n", Value::Array(reports.iter().map(FileReport::json).collect())),
-    };
-    let has_faults = reports.iter().any(|report| report.count(true) > 0);
-    match (unread, has_faults) {
-        (true, _) => output::print_with(&text, output::USAGE),
-        (false, true) => output::print_with(&text, output::FAULTS),
-        (false, false) => output::print(&text),
-    }
-}
-
-fn excerpts(wanted: ShowSource) -> Excerpts {
-    let is_wanted = match wanted {
-        ShowSource::Auto => io::stdout().is_terminal(),
-        ShowSource::Always => true,
-        ShowSource::Never => false,
-    };
-    Excerpts::of(is_wanted, &io::stdout())
-}
-
-fn check(input: &Input, text: String) -> FileReport {
-    let source = SourceFile { name: input.to_string(), text };
-    let (configurations, mut diagnostics) = match configurations::find(&source.text, input.is_json()) {
-        Ok(found) => (found.configurations.len(), diagnostics(&found)),
-        Err(unreadable) => {
-            let what = if input.is_json() { "no JSON" } else { "neither YAML nor JSON" };
-            let message = format!("{what}: {}", unreadable.message);
-            (0, vec![Diagnostic { message, ..unreadable }])
-        }
-    };
-    diagnostics.sort_by_key(|diagnostic| (diagnostic.severity, diagnostic.at));
-    FileReport { source, configurations, diagnostics }
 }
 
 fn diagnostics(found: &Findings) -> Vec<Diagnostic> {
@@ -147,26 +90,27 @@ fn explained(root: &Node, mut fault: Fault) -> Fault {
 }
 
 impl FileReport {
+    /// Checks the text of a file. `name` is what messages call it.
+    pub fn of(name: String, text: String, is_json: bool) -> Self {
+        let source = SourceFile { name, text };
+        let (configurations, mut diagnostics) = match configurations::find(&source.text, is_json) {
+            Ok(found) => (found.configurations.len(), diagnostics(&found)),
+            Err(unreadable) => {
+                let what = if is_json { "no JSON" } else { "neither YAML nor JSON" };
+                let message = format!("{what}: {}", unreadable.message);
+                (0, vec![Diagnostic { message, ..unreadable }])
+            }
+        };
+        diagnostics.sort_by_key(|diagnostic| (diagnostic.severity, diagnostic.at));
+        Self { source, configurations, diagnostics }
+    }
+
     fn count(&self, faults: bool) -> usize {
         self.diagnostics.iter().filter(|diagnostic| diagnostic.is_fault() == faults).count()
     }
 
-    fn text(&self, excerpts: Excerpts) -> String {
-        let sources = slice::from_ref(&self.source);
-        let mut lines: Vec<String> =
-            self.diagnostics.iter().map(|diagnostic| diagnostic.text(sources, excerpts)).collect();
-        let verdict = format!(
-            "{}: {}, {}, {}",
-            self.source.name,
-            output::counted(self.configurations, "configuration"),
-            output::counted(self.count(true), "fault"),
-            output::counted(self.count(false), "warning"),
-        );
-        lines.push(verdict);
-        lines.join("\n") + "\n"
-    }
-
-    fn json(&self) -> Value {
+    /// The report for programs.
+    pub fn json(&self) -> Value {
         let of = |faults: bool| {
             let wanted = self.diagnostics.iter().filter(|diagnostic| diagnostic.is_fault() == faults);
             wanted.map(Diagnostic::json).collect::<Vec<_>>()

@@ -1,12 +1,16 @@
 //! What a command says about places in the files that it reads.
 
+#[cfg(feature = "program")]
 mod excerpt;
+mod harmless;
 
 use std::fmt;
 
 use serde_json::{Value, json};
 
-pub(crate) use self::excerpt::{Excerpts, leads_to_harmless};
+#[cfg(feature = "program")]
+pub(crate) use self::excerpt::Excerpts;
+pub(crate) use self::harmless::leads_to_harmless;
 use crate::position::Position;
 
 /// A file, as far as messages need it.
@@ -89,6 +93,7 @@ impl Diagnostic {
     }
 
     /// The line, and below it what stands there, where that is wanted and holds no secret.
+    #[cfg(feature = "program")]
     pub(crate) fn text(&self, sources: &[SourceFile], excerpts: Excerpts) -> String {
         let line = self.line(sources);
         match sources.get(self.at.file).and_then(|source| excerpt::of(self, &source.text, excerpts)) {

@@ -1,5 +1,7 @@
-//! `jwt-auth explain`: what the filter does with a request, and why. The filter's core decides; here its decision is told.
+//! What the filter does with a request, and why. The filter's core decides; here its decision is told.
 
+#[cfg(feature = "program")]
+pub(crate) mod command;
 mod curl;
 mod facts;
 mod hints;
@@ -12,8 +14,7 @@ mod view;
 
 use std::{
     collections::{BTreeSet, HashSet},
-    io::{self, IsTerminal},
-    process::ExitCode,
+    sync::Arc,
 };
 
 use jwt_auth_filter::{
@@ -21,26 +22,54 @@ use jwt_auth_filter::{
     config::{self, Config},
     crypto::BuiltIn,
     encoding::json,
-    jwks::{Answer, FetchError, MAX_BYTES, Parsed},
+    jwks::{Answer, FetchError, MAX_BYTES, Parsed, RemoteKeys},
     reply::Reply,
-    request::{Request, TokenPlaces},
+    request::Request,
     upstream,
 };
+use serde_json::Value;
 
-use self::{
-    reading::token_of,
-    request::GivenRequest,
-    shown_checks::{ShownCheck, TokenView},
-};
+pub use self::request::GivenRequest;
+use self::shown_checks::{ShownCheck, TokenView};
 use crate::{
-    cli::{ExplainArguments, Format},
     configurations::{self, Configuration},
-    input::Input,
-    output, time,
+    counted,
 };
+
+/// A file that was given.
+#[derive(Debug, Clone, Copy)]
+pub struct GivenFile<'t> {
+    /// How it is called in messages.
+    pub name: &'t str,
+    /// What stands in it.
+    pub text: &'t str,
+    /// Whether its name says that it is JSON.
+    pub is_json: bool,
+}
+
+/// Why nothing can be explained.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Problem {
+    /// The configuration has faults, of which [`check`](crate::check) tells.
+    Faults(String),
+    /// Anything else.
+    Other(String),
+}
+
+/// A filter with its configuration, which can be asked what it does with a request.
+pub struct Filter {
+    /// The file and line of the configuration.
+    place: String,
+    configuration: Configuration,
+    /// The lines in which the file has others that would do.
+    others: Vec<usize>,
+    /// What is worth knowing of it.
+    notes: Vec<String>,
+    authenticator: Authenticator<BuiltIn>,
+}
 
 /// Everything there is to tell about a request.
-struct Explanation {
+pub struct Explanation {
     /// The file and line of the configuration.
     configuration: String,
     at: u64,
@@ -59,48 +88,90 @@ enum Verdict {
     Refused(Reply),
 }
 
-/// Explains a request; ends with 0 if it passes and with 1 if it is refused.
-pub(crate) fn run(arguments: &ExplainArguments) -> ExitCode {
-    let explanation = match explain(arguments) {
-        Ok(explanation) => explanation,
-        Err(problem) => return output::fail(&problem),
-    };
-    let text = match arguments.format {
-        Format::Text => view::text(&explanation, output::has_colours(&io::stdout())),
-        Format::Json => format!("{:#}\n", view::json(&explanation)),
-    };
-    let passes = matches!(explanation.verdict, Verdict::Passes { .. });
-    output::print_with(&text, if passes { 0 } else { output::FAULTS })
+impl Filter {
+    /// Finds the filter in a file: the one that has the name, or the first.
+    ///
+    /// # Errors
+    /// If there is none, or its configuration has faults.
+    pub fn find(file: GivenFile, name: Option<&str>) -> Result<Self, Problem> {
+        let (configuration, others) = choose(file, name)?;
+        let config = Config::of(configuration.root.to_value()).map_err(|faults| {
+            let count = counted(faults.len(), "fault");
+            Problem::Faults(format!("{}: the filter refuses this configuration for {count}", file.name))
+        })?;
+        let of_key_sets =
+            |warning: &&config::Warning| warning.path.0.last() == Some(&config::Step::Field("jwks".to_owned()));
+        let notes =
+            config.warnings.iter().filter(of_key_sets).map(|warning| format!("{}: {warning}", file.name)).collect();
+        let place = format!("{}:{}", file.name, configuration.at);
+        Ok(Self { place, configuration, others, notes, authenticator: Authenticator::new(config, BuiltIn) })
+    }
+
+    /// Whether it has credentials whose keys are fetched, so that [a key set](Self::supply_key_set) matters.
+    pub fn fetches_key_sets(&self) -> bool {
+        self.remote_keys().next().is_some()
+    }
+
+    fn remote_keys(&self) -> impl Iterator<Item = &Arc<RemoteKeys>> {
+        let config = self.config();
+        config.credentials.remote().chain(config.other_credentials.remote())
+    }
+
+    fn config(&self) -> &Config {
+        self.authenticator.config()
+    }
+
+    /// Reads a request: HTTP, a `curl` command line, a URL, or a token alone.
+    ///
+    /// # Errors
+    /// What the text is instead.
+    pub fn read(&self, text: &str) -> Result<GivenRequest, String> {
+        reading::read(text, &self.config().policy.token_places)
+    }
+
+    /// Gives every credential whose keys are fetched the key set of a file, judged as if a server had just sent it. Gives
+    /// what is worth knowing of the set.
+    ///
+    /// # Errors
+    /// If the file holds no key set.
+    pub fn supply_key_set(&self, file: GivenFile) -> Result<Vec<String>, String> {
+        let GivenFile { name, text, .. } = file;
+        let is_used = self.fetches_key_sets();
+        let mut notes = Vec::new();
+        let answer = Answer { status: Some(200), cache_control: None, size: text.len(), body: text.into() };
+        let expected = "expected the key set that the issuer publishes, {\"keys\": […]}";
+        let refused = |error| format!("{name}: {}; {expected}", in_file(error, &answer.body));
+        let Parsed { set, passed_over } = answer.key_set().map_err(refused)?;
+        if is_used && !passed_over.is_empty() {
+            notes.push(format!("{name}: {passed_over}"));
+        } else if is_used && set.is_empty() {
+            notes.push(format!("{name}: the key set is empty"));
+        }
+        for keys in self.remote_keys() {
+            keys.replace(answer.key_set().map_err(refused)?.set);
+        }
+        Ok(notes)
+    }
+
+    /// What the filter does with a request at a moment, in seconds since the epoch.
+    ///
+    /// # Errors
+    /// If the headers for the upstream cannot be made.
+    pub fn explain(&self, request: GivenRequest, at: u64) -> Result<Explanation, String> {
+        explanation(self.place.clone(), &self.configuration, &self.authenticator, request, at)
+    }
 }
 
-fn explain(arguments: &ExplainArguments) -> Result<Explanation, String> {
-    let now = time::now();
-    let at = match &arguments.at {
-        Some(text) => time::parse_moment(text, now).map_err(|expected| format!("--at {text:?}: {expected}"))?,
-        None => u64::try_from(now).unwrap_or_default(),
-    };
-    let input = Input::new(&arguments.config);
-    let configuration = choose(&input, arguments.filter.as_deref())?;
-    let config = Config::of(configuration.root.to_value()).map_err(|faults| {
-        let (count, file) = (output::counted(faults.len(), "fault"), input.argument());
-        format!("{input}: the filter refuses this configuration for {count}; see `jwt-auth check {file}`")
-    })?;
-    for warning in
-        config.warnings.iter().filter(|warning| warning.path.0.last() == Some(&config::Step::Field("jwks".to_owned())))
-    {
-        output::note(&format!("{input}: {warning}"));
-    }
-    let request = GivenRequest {
-        route: arguments.route.clone(),
-        cluster: arguments.service.clone(),
-        ..read_request(arguments, &config)?
-    };
-    if let Some(file) = &arguments.jwks {
-        supply_key_set(&config, &Input::new(file))?;
+impl Explanation {
+    /// Whether the request passes.
+    pub fn passes(&self) -> bool {
+        matches!(self.verdict, Verdict::Passes { .. })
     }
 
-    let place = format!("{input}:{}", configuration.at);
-    explanation(place, &configuration, &Authenticator::new(config, BuiltIn), request, at)
+    /// The explanation for programs.
+    pub fn json(&self) -> Value {
+        view::json(self)
+    }
 }
 
 /// What the core decides about a request at a time, and what there is to tell of it.
@@ -116,11 +187,11 @@ fn explanation(
     Ok(Explanation { configuration: place, at, verdict: verdict(&decision, &request)?, request, token, checks })
 }
 
-/// The configuration of a file: the one that has the name, or the only one.
-fn choose(input: &Input, name: Option<&str>) -> Result<Configuration, String> {
-    let text = input.read()?;
-    let found =
-        configurations::find(&text, input.is_json()).map_err(|error| format!("{input}:{}: {error}", error.at))?;
+/// The configuration of a file: the one that has the name, or the first. With the lines of others that would do.
+fn choose(file: GivenFile, name: Option<&str>) -> Result<(Configuration, Vec<usize>), Problem> {
+    let GivenFile { name: of_file, text, is_json } = file;
+    let found = configurations::find(text, is_json)
+        .map_err(|error| Problem::Other(format!("{of_file}:{}: {error}", error.at)))?;
     let names: BTreeSet<String> = found.configurations.iter().flat_map(|it| it.names.clone()).collect();
     let mut matching = found
         .configurations
@@ -128,77 +199,17 @@ fn choose(input: &Input, name: Option<&str>) -> Result<Configuration, String> {
         .filter(|configuration| name.is_none_or(|name| configuration.names.iter().any(|other| other == name)));
     let of_name = name.map(|name| format!(" named {name:?}{}", other_names(&names))).unwrap_or_default();
     let elsewhere = found.discovered.first().map(|discovered| format!(": {discovered}")).unwrap_or_default();
-    let none = || format!("{input}: no configuration of the filter{of_name}{elsewhere}");
+    let none = || Problem::Other(format!("{of_file}: no configuration of the filter{of_name}{elsewhere}"));
     let first = matching.next().ok_or_else(none)?;
     if !first.broken.is_empty() {
-        let file = input.argument();
-        return Err(format!("{input}:{}: the configuration cannot be read; see `jwt-auth check {file}`", first.at));
+        return Err(Problem::Faults(format!("{of_file}:{}: the configuration cannot be read", first.at)));
     }
-    let others: Vec<String> = matching.map(|other| other.at.line.to_string()).collect();
-    if !others.is_empty() {
-        let line = first.at.line;
-        let others = others.join(", ");
-        output::note(&format!(
-            "{input} has several configurations; taking that of line {line}, not {others} (--filter)"
-        ));
-    }
-    Ok(first)
+    Ok((first, matching.map(|other| other.at.line).collect()))
 }
 
 fn other_names(names: &BTreeSet<String>) -> String {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     if names.is_empty() { String::new() } else { format!("; expected one of {}", names.join(", ")) }
-}
-
-fn read_request(arguments: &ExplainArguments, config: &Config) -> Result<GivenRequest, String> {
-    let places = &config.policy.token_places;
-    if let Some(token) = &arguments.token {
-        return with_token(token, places).map_err(|problem| format!("--token {problem}"));
-    }
-    if let Some(file) = &arguments.token_file {
-        let input = Input::new(file);
-        return with_token(&input.read()?, places).map_err(|problem| format!("{input} {problem}"));
-    }
-    let input = Input::new(arguments.request.clone().unwrap_or_else(|| "-".into()));
-    if input.is_stdin() && Input::new(&arguments.config).is_stdin() {
-        let expected = "expected --token, --token-file or a file with --request";
-        return Err(format!("--config -: the request comes from standard input, too; {expected}"));
-    }
-    if input.is_stdin() && io::stdin().is_terminal() {
-        output::note("reading a token, an HTTP request or a curl command line; end it with Ctrl-D");
-    }
-    reading::read(&input.read()?, places).map_err(|problem| format!("{input} {problem}"))
-}
-
-fn with_token(text: &str, places: &TokenPlaces) -> Result<GivenRequest, &'static str> {
-    if text.trim().is_empty() {
-        return Err("is empty; expected a token");
-    }
-    let token = token_of(text).ok_or("is no token; a request is given with --request or on standard input")?;
-    Ok(GivenRequest::with_token(&token, places))
-}
-
-/// Gives every credential whose keys are fetched the key set of a file, judged as if a server had just sent it.
-fn supply_key_set(config: &Config, input: &Input) -> Result<(), String> {
-    let text = input.read()?;
-    let mut fetching = config.credentials.remote().chain(config.other_credentials.remote()).peekable();
-    let is_used = fetching.peek().is_some();
-    if !is_used {
-        output::note("no credential has remote_jwks or discovery, so --jwks changes nothing");
-    }
-    let answer = Answer { status: Some(200), cache_control: None, size: text.len(), body: text.into_bytes() };
-    let expected = "expected the key set that the issuer publishes, {\"keys\": […]}";
-    let refused = |error| format!("{input}: {}; {expected}", in_file(error, &answer.body));
-    let Parsed { set, passed_over } = answer.key_set().map_err(refused)?;
-    if is_used && !passed_over.is_empty() {
-        output::note(&format!("{input}: {passed_over}"));
-    } else if is_used && set.is_empty() {
-        output::note(&format!("{input}: the key set is empty"));
-    }
-    for keys in fetching {
-        keys.replace(answer.key_set().map_err(refused)?.set);
-    }
-    Ok(())
 }
 
 /// Why a file holds no key set.

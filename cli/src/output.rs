@@ -48,8 +48,3 @@ pub(crate) fn has_colours(stream: &impl IsTerminal) -> bool {
         || env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
     stream.is_terminal() && !is_plain
 }
-
-/// A number of things: `1 fault`, `2 faults`.
-pub(crate) fn counted(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
-}

@@ -5,6 +5,7 @@ use jiff::{Timestamp, civil, tz::TimeZone};
 const UNITS: [(&str, i64); 5] = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1), ("", 1)];
 
 /// The time now, in seconds since the epoch.
+#[cfg(feature = "program")]
 pub(crate) fn now() -> i64 {
     Timestamp::now().as_second()
 }

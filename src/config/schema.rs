@@ -7,7 +7,7 @@ pub struct Field {
     /// Its name.
     pub name: &'static str,
     /// What is said about it. The module for a proxy has no use for that and goes without.
-    #[cfg(not(target_arch = "wasm32"))]
+    #[cfg(not(all(target_arch = "wasm32", feature = "module")))]
     pub about: About,
 }
 
@@ -48,11 +48,11 @@ impl Field {
         Self::new(name, About { shape, required: true, description, default: None, example })
     }
 
-    #[cfg_attr(target_arch = "wasm32", allow(unused_variables))]
+    #[cfg_attr(all(target_arch = "wasm32", feature = "module"), allow(unused_variables))]
     const fn new(name: &'static str, about: About) -> Self {
         Self {
             name,
-            #[cfg(not(target_arch = "wasm32"))]
+            #[cfg(not(all(target_arch = "wasm32", feature = "module")))]
             about,
         }
     }

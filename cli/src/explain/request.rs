@@ -6,17 +6,18 @@ use jwt_auth_filter::request::{Request, RequestHeaders, TokenPlaces};
 
 /// A request as the filter sees it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct GivenRequest {
-    pub method: String,
+pub struct GivenRequest {
+    pub(super) method: String,
     /// Path and query.
-    pub target: String,
+    pub(super) target: String,
     /// Names as they were given.
-    pub headers: Vec<(String, String)>,
-    /// The names of the Envoy route and cluster, as far as they are known.
+    pub(super) headers: Vec<(String, String)>,
+    /// The name of the Envoy route that it takes, if it is known.
     pub route: Option<String>,
+    /// The name of the Envoy cluster that it goes to, if it is known.
     pub cluster: Option<String>,
     /// The headers that the filter has set.
-    pub set: Vec<(String, String)>,
+    pub(super) set: Vec<(String, String)>,
 }
 
 impl GivenRequest {

@@ -1,0 +1,99 @@
+//! `jwt-auth explain`.
+
+use std::{
+    io::{self, IsTerminal},
+    process::ExitCode,
+};
+
+use super::{Explanation, Filter, GivenFile, GivenRequest, Problem, reading::token_of, view};
+use crate::{
+    cli::{ExplainArguments, Format},
+    input::Input,
+    output, time,
+};
+
+/// Explains a request; ends with 0 if it passes and with 1 if it is refused.
+pub(crate) fn run(arguments: &ExplainArguments) -> ExitCode {
+    let explanation = match explain(arguments) {
+        Ok(explanation) => explanation,
+        Err(problem) => return output::fail(&problem),
+    };
+    let text = match arguments.format {
+        Format::Text => view::text(&explanation, output::has_colours(&io::stdout())),
+        Format::Json => format!("{:#}\n", explanation.json()),
+    };
+    output::print_with(&text, if explanation.passes() { 0 } else { output::FAULTS })
+}
+
+fn explain(arguments: &ExplainArguments) -> Result<Explanation, String> {
+    let now = time::now();
+    let at = match &arguments.at {
+        Some(text) => time::parse_moment(text, now).map_err(|expected| format!("--at {text:?}: {expected}"))?,
+        None => u64::try_from(now).unwrap_or_default(),
+    };
+    let filter = find(arguments)?;
+    let request = GivenRequest {
+        route: arguments.route.clone(),
+        cluster: arguments.service.clone(),
+        ..read_request(arguments, &filter)?
+    };
+    if let Some(file) = &arguments.jwks {
+        let input = Input::new(file);
+        if !filter.fetches_key_sets() {
+            output::note("no credential has remote_jwks or discovery, so --jwks changes nothing");
+        }
+        let (name, text) = (input.to_string(), input.read()?);
+        tell(&filter.supply_key_set(GivenFile { name: &name, text: &text, is_json: input.is_json() })?);
+    }
+    filter.explain(request, at)
+}
+
+fn find(arguments: &ExplainArguments) -> Result<Filter, String> {
+    let input = Input::new(&arguments.config);
+    let (name, text) = (input.to_string(), input.read()?);
+    let file = GivenFile { name: &name, text: &text, is_json: input.is_json() };
+    let filter = Filter::find(file, arguments.filter.as_deref()).map_err(|problem| match problem {
+        Problem::Faults(problem) => format!("{problem}; see `jwt-auth check {}`", input.argument()),
+        Problem::Other(problem) => problem,
+    })?;
+    if !filter.others.is_empty() {
+        let line = filter.configuration.at.line;
+        let others = filter.others.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
+        output::note(&format!(
+            "{name} has several configurations; taking that of line {line}, not {others} (--filter)"
+        ));
+    }
+    tell(&filter.notes);
+    Ok(filter)
+}
+
+fn read_request(arguments: &ExplainArguments, filter: &Filter) -> Result<GivenRequest, String> {
+    if let Some(token) = &arguments.token {
+        return with_token(filter, token).map_err(|problem| format!("--token {problem}"));
+    }
+    if let Some(file) = &arguments.token_file {
+        let input = Input::new(file);
+        return with_token(filter, &input.read()?).map_err(|problem| format!("{input} {problem}"));
+    }
+    let input = Input::new(arguments.request.clone().unwrap_or_else(|| "-".into()));
+    if input.is_stdin() && Input::new(&arguments.config).is_stdin() {
+        let expected = "expected --token, --token-file or a file with --request";
+        return Err(format!("--config -: the request comes from standard input, too; {expected}"));
+    }
+    if input.is_stdin() && io::stdin().is_terminal() {
+        output::note("reading a token, an HTTP request or a curl command line; end it with Ctrl-D");
+    }
+    filter.read(&input.read()?).map_err(|problem| format!("{input} {problem}"))
+}
+
+fn with_token(filter: &Filter, text: &str) -> Result<GivenRequest, &'static str> {
+    if text.trim().is_empty() {
+        return Err("is empty; expected a token");
+    }
+    let token = token_of(text).ok_or("is no token; a request is given with --request or on standard input")?;
+    Ok(GivenRequest::with_token(&token, &filter.config().policy.token_places))
+}
+
+fn tell(notes: &[String]) {
+    notes.iter().for_each(|note| output::note(note));
+}
