@@ -106,6 +106,14 @@ impl Reply {
         }
     }
 
+    /// The headers, beside those that the host writes itself.
+    pub fn headers(&self) -> Vec<(&'static str, Cow<'_, str>)> {
+        let challenge = self.www_authenticate.as_deref().map(|challenge| ("www-authenticate", challenge.into()));
+        let retry_after = self.retry_after.map(|seconds| ("retry-after", seconds.to_string().into()));
+        let content_type = ("content-type", self.content_type.as_ref().into());
+        challenge.into_iter().chain(retry_after).chain([content_type]).collect()
+    }
+
     /// The answer when the host cannot do what safety needs.
     pub fn internal_error() -> Self {
         let body = json!({ "message": "An unexpected error occurred" }).to_string();

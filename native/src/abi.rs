@@ -4,11 +4,14 @@
 //! it is good; everything else sees octets and numbers. Those that Envoy lends are copied before the next call.
 
 use std::{
+    borrow::Cow,
     ffi::{CStr, c_char, c_void},
     ptr, slice,
     sync::OnceLock,
     time::Duration,
 };
+
+use jwt_auth_filter::observe::LogLevel;
 
 /// The version of the ABI that is declared here, which Envoy compares with its own.
 pub(crate) const VERSION: &CStr = c"v0.2.0";
@@ -56,21 +59,9 @@ pub(crate) struct Field {
 }
 
 impl Field {
-    fn of((name, value): &(&str, &str)) -> Self {
-        Self { name: Buffer::of(name.as_bytes()), value: Buffer::of(value.as_bytes()) }
+    fn of((name, value): &(&str, impl AsRef<str>)) -> Self {
+        Self { name: Buffer::of(name.as_bytes()), value: Buffer::of(value.as_ref().as_bytes()) }
     }
-}
-
-/// How much a line of the log matters.
-#[derive(Clone, Copy)]
-#[repr(u32)]
-pub(crate) enum LogLevel {
-    Trace = 0,
-    Debug = 1,
-    Info = 2,
-    Warn = 3,
-    Error = 4,
-    Critical = 5,
 }
 
 /// A list of header fields of a request.
@@ -175,7 +166,7 @@ impl Request {
     }
 
     /// Answers the request in place of the upstream.
-    pub(crate) fn respond(self, status: u16, headers: &[(&str, &str)], body: &[u8]) {
+    pub(crate) fn respond(self, status: u16, headers: &[(&str, Cow<str>)], body: &[u8]) {
         let mut headers: Vec<Field> = headers.iter().map(Field::of).collect();
         // SAFETY: Envoy copies headers and body, which live longer than the call.
         unsafe {
@@ -326,8 +317,8 @@ impl FilterConfig {
         config_counter().is_some_and(|count| unsafe { count(self.0, counter, ptr::null_mut(), 0, by) } == 0)
     }
 
-    /// Sends a GET request; the number that its answer comes with. Only on the main thread.
-    pub(crate) fn get(self, cluster: &str, headers: &[(&str, &str)], timeout: Duration) -> Option<u64> {
+    /// Sends a request without a body; the number that its answer comes with. Only on the main thread.
+    pub(crate) fn call(self, cluster: &str, headers: &[(&str, &str)], timeout: Duration) -> Option<u64> {
         let mut headers: Vec<Field> = headers.iter().map(Field::of).collect();
         let mut number = 0;
         // SAFETY: Envoy copies cluster and headers, which live longer than the call, and writes to `number`.

@@ -156,15 +156,11 @@ impl Exchange {
 
     /// Answers it here. To a gRPC request Envoy says it in gRPC's way.
     pub(crate) fn refuse(&self, reply: &Reply, envoy: abi::Request) -> State {
-        let mut headers = Vec::new();
+        let mut headers = reply.headers();
         if is_grpc(envoy) {
-            headers.push(("grpc-status", grpc_status(reply.status)));
-        } else {
-            headers.push(("content-type", reply.content_type.as_ref()));
+            headers.retain(|(name, _)| *name != "content-type");
+            headers.push(("grpc-status", grpc_status(reply.status).into()));
         }
-        let retry_after = reply.retry_after.map(|seconds| seconds.to_string());
-        headers.extend(retry_after.as_deref().map(|seconds| ("retry-after", seconds)));
-        headers.extend(reply.www_authenticate.as_deref().map(|challenge| ("www-authenticate", challenge)));
         self.state.set(State::Refused);
         envoy.respond(reply.status, &headers, reply.body.as_bytes());
         State::Refused

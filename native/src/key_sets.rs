@@ -279,15 +279,7 @@ impl KeySetHost for Host {
     }
 
     fn get(&self, cluster: &str, uri: &Uri, timeout: Duration) -> Option<u32> {
-        let path = uri.path_and_query();
-        let headers = [
-            (":method", "GET"),
-            (":path", path.as_str()),
-            (":authority", uri.authority()),
-            ("accept", "application/jwk-set+json, application/json"),
-            ("user-agent", "jwt-auth-filter"),
-        ];
-        u32::try_from(self.envoy.get(cluster, &headers, timeout)?).ok()
+        u32::try_from(self.envoy.call(cluster, &uri.request_headers(), timeout)?).ok()
     }
 
     fn report(&self, source: &Source, event: &Event) {

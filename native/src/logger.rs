@@ -2,34 +2,25 @@
 
 use std::panic;
 
-use log::{Level, LevelFilter, Log, Metadata, Record};
+use jwt_auth_filter::observe::LogLevel;
+use log::{LevelFilter, Log, Metadata, Record};
 
-use crate::abi::{self, LogLevel};
+use crate::abi;
 
 struct Logger;
 
 impl Log for Logger {
     fn enabled(&self, metadata: &Metadata) -> bool {
-        abi::is_logged(level(metadata.level()))
+        abi::is_logged(metadata.level().into())
     }
 
     fn log(&self, record: &Record) {
         if self.enabled(record.metadata()) {
-            abi::log(level(record.level()), &format!("jwt_auth: {}", record.args()));
+            abi::log(record.level().into(), &format!("jwt_auth: {}", record.args()));
         }
     }
 
     fn flush(&self) {}
-}
-
-fn level(level: Level) -> LogLevel {
-    match level {
-        Level::Error => LogLevel::Error,
-        Level::Warn => LogLevel::Warn,
-        Level::Info => LogLevel::Info,
-        Level::Debug => LogLevel::Debug,
-        Level::Trace => LogLevel::Trace,
-    }
 }
 
 /// Has lines go to Envoy from here on, and the place of a panic, should there ever be one. Its message stays here: it could

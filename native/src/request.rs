@@ -25,28 +25,12 @@ impl EnvoyRequest {
 }
 
 impl Request for EnvoyRequest {
-    fn method(&self) -> Option<Cow<'_, [u8]>> {
-        self.header(":method")
-    }
-
-    fn path(&self) -> Option<Cow<'_, [u8]>> {
-        self.header(":path")
-    }
-
     fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
         self.headers.values(name).next().map(Cow::Borrowed)
     }
 
     fn header_values(&self, name: &str) -> Vec<Cow<'_, [u8]>> {
         self.headers.values(name).map(Cow::Borrowed).collect()
-    }
-
-    fn cookies(&self) -> Option<Cow<'_, [u8]>> {
-        let mut values = self.header_values("cookie");
-        match values.len() {
-            0 | 1 => values.pop(),
-            _ => Some(Cow::Owned(values.join(b"; ".as_slice()))),
-        }
     }
 
     fn route_name(&self) -> Option<Vec<u8>> {

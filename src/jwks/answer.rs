@@ -81,8 +81,8 @@ impl Answer {
         }
     }
 
-    /// What Envoy says for a server that it does not reach, be it for want of TLS. Some versions say more of that. A server may say the same, so it is told
-    /// like any text of a server's.
+    /// What Envoy says for a server that it does not reach, be it for want of TLS; some versions say more of that. A server
+    /// may say the same, so it is told like any text of a server's.
     fn connection_failure(&self) -> Option<FetchError> {
         const START: &str = "upstream connect error or disconnect/reset before headers. ";
         const REASONS: [&str; 2] = ["transport failure reason: ", "reset reason: "];

@@ -1,6 +1,6 @@
 //! The `http` and `https` URIs (RFC 9110 §4.2) that key sets are fetched from.
 
-use std::fmt;
+use std::{fmt, ops::Range};
 
 use thiserror::Error;
 
@@ -8,8 +8,8 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Uri {
     text: String,
-    authority_at: usize,
-    path_at: usize,
+    authority: Range<usize>,
+    path_and_query: String,
 }
 
 /// A text is no [`Uri`].
@@ -29,9 +29,14 @@ impl Uri {
         if !is_http || authority.is_empty() || authority.contains('@') || !is_plain || text.len() > MAX_BYTES {
             return Err(UriError);
         }
-        let authority_at = text.len().saturating_sub(rest.len());
-        let path_at = authority_at.saturating_add(authority.len());
-        Ok(Self { text: text.to_owned(), authority_at, path_at })
+        let start = text.len().saturating_sub(rest.len());
+        let path = rest.get(authority.len()..).unwrap_or_default();
+        let slash = if path.starts_with('/') { "" } else { "/" };
+        Ok(Self {
+            text: text.to_owned(),
+            authority: start..start.saturating_add(authority.len()),
+            path_and_query: format!("{slash}{path}"),
+        })
     }
 
     /// The whole text.
@@ -41,15 +46,23 @@ impl Uri {
 
     /// Host and port.
     pub fn authority(&self) -> &str {
-        self.text.get(self.authority_at..self.path_at).unwrap_or_default()
+        self.text.get(self.authority.clone()).unwrap_or_default()
     }
 
     /// Path and query, as a request line has them.
-    pub fn path_and_query(&self) -> String {
-        match self.text.get(self.path_at..).unwrap_or_default() {
-            rest if rest.starts_with('/') => rest.to_owned(),
-            rest => format!("/{rest}"),
-        }
+    pub fn path_and_query(&self) -> &str {
+        &self.path_and_query
+    }
+
+    /// The headers of the request that fetches a key set, or what says where it is.
+    pub fn request_headers(&self) -> [(&str, &str); 5] {
+        [
+            (":method", "GET"),
+            (":path", self.path_and_query()),
+            (":authority", self.authority()),
+            ("accept", "application/jwk-set+json, application/json"),
+            ("user-agent", "jwt-auth-filter"),
+        ]
     }
 }
 
@@ -73,7 +86,7 @@ mod tests {
             ("https://a/b?c=http://d", "a", "/b?c=http://d"),
         ] {
             let uri = Uri::parse(text).unwrap();
-            assert_eq!((uri.authority(), uri.path_and_query().as_str()), (authority, path));
+            assert_eq!((uri.authority(), uri.path_and_query()), (authority, path));
         }
         assert_eq!(Uri::parse("https://a/b?key=1").unwrap().to_string(), "https://a/b");
     }

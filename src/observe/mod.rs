@@ -3,6 +3,7 @@
 mod counters;
 mod decision_log;
 mod fetch_log;
+mod log_level;
 mod throttle;
 mod token_names;
 
@@ -10,6 +11,7 @@ pub use self::{
     counters::{Counters, INTERNAL_ERROR},
     decision_log::DecisionLog,
     fetch_log::FetchLog,
+    log_level::LogLevel,
     throttle::Throttle,
     token_names::TokenNames,
 };

@@ -3,7 +3,9 @@
 //! No answer of a host's can panic here. A call gives what the host gave or the [`Status`] with which it declined, and the
 //! caller says what a request is worth without it. Values are octets: nothing promises that they are UTF-8.
 
-use std::{fmt, ptr, time::Duration};
+use std::{borrow::Cow, fmt, ptr, time::Duration};
+
+use crate::observe::LogLevel;
 
 /// The status with which a host declined a call; 1, for instance, is "not found" and 12 "unimplemented".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,18 +35,6 @@ impl fmt::Display for Status {
 pub(super) enum Action {
     Continue = 0,
     Pause = 1,
-}
-
-/// How much a line of the log matters.
-#[derive(Clone, Copy)]
-#[repr(u32)]
-pub(super) enum LogLevel {
-    Trace = 0,
-    Debug = 1,
-    Info = 2,
-    Warn = 3,
-    Error = 4,
-    Critical = 5,
 }
 
 /// A list of header fields that the host keeps.
@@ -175,7 +165,7 @@ pub(super) fn set_shared_data(name: &str, value: &[u8], last_change: u32) -> Res
 /// Sends a request without a body; the number that its answer comes with.
 pub(super) fn http_call(cluster: &str, headers: &[(&str, &str)], timeout: Duration) -> Result<u32, Status> {
     let headers = serialized(headers);
-    let trailers = serialized(&[]);
+    let trailers = serialized::<&str>(&[]);
     let milliseconds = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
     let mut number = 0;
     // SAFETY: The host reads the texts, which live longer than the call, and writes to `number`.
@@ -203,7 +193,7 @@ pub(super) fn continue_request() -> Result<(), Status> {
 }
 
 /// Answers a request in place of the upstream.
-pub(super) fn send_local_response(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Result<(), Status> {
+pub(super) fn send_local_response(status: u16, headers: &[(&str, Cow<str>)], body: &[u8]) -> Result<(), Status> {
     let headers = serialized(headers);
     // SAFETY: The host reads headers and body, which live longer than the call.
     Status::of(unsafe {
@@ -277,13 +267,13 @@ fn given(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Result<Vec<u8>, 
 }
 
 /// Header fields in the ABI's serialization, as `HeaderMap` reads it.
-fn serialized(fields: &[(&str, &str)]) -> Vec<u8> {
+fn serialized<V: AsRef<str>>(fields: &[(&str, V)]) -> Vec<u8> {
     let number = |length: usize| u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
     let mut serialized = number(fields.len()).to_vec();
     for (name, value) in fields {
-        serialized.extend([number(name.len()), number(value.len())].concat());
+        serialized.extend([number(name.len()), number(value.as_ref().len())].concat());
     }
-    for text in fields.iter().flat_map(|(name, value)| [name, value]) {
+    for text in fields.iter().flat_map(|(name, value)| [name, value.as_ref()]) {
         serialized.extend(text.as_bytes());
         serialized.push(0);
     }

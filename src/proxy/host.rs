@@ -76,14 +76,6 @@ impl HostRequest {
 }
 
 impl Request for HostRequest {
-    fn method(&self) -> Option<Cow<'_, [u8]>> {
-        self.header(":method")
-    }
-
-    fn path(&self) -> Option<Cow<'_, [u8]>> {
-        self.header(":path")
-    }
-
     fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
         match &self.headers {
             Headers::All(headers) => headers.values(name).next().map(Cow::Borrowed),
@@ -95,14 +87,6 @@ impl Request for HostRequest {
         match &self.headers {
             Headers::All(headers) => headers.values(name).map(Cow::Borrowed).collect(),
             Headers::ByName => self.by_name(name).into_iter().collect(),
-        }
-    }
-
-    fn cookies(&self) -> Option<Cow<'_, [u8]>> {
-        let mut values = self.header_values("cookie");
-        match values.len() {
-            0 | 1 => values.pop(),
-            _ => Some(Cow::Owned(values.join(b"; ".as_slice()))),
         }
     }
 
@@ -192,11 +176,7 @@ pub(super) fn now() -> Timestamp {
 
 /// Answers the request here. To a gRPC request Envoy says it in gRPC's way.
 pub(super) fn refuse(reply: &Reply) -> Action {
-    let mut headers = vec![("content-type", reply.content_type.as_ref())];
-    let retry_after = reply.retry_after.map(|seconds| seconds.to_string());
-    headers.extend(retry_after.as_deref().map(|seconds| ("retry-after", seconds)));
-    headers.extend(reply.www_authenticate.as_deref().map(|challenge| ("www-authenticate", challenge)));
-    if let Err(status) = abi::send_local_response(reply.status, &headers, reply.body.as_bytes()) {
+    if let Err(status) = abi::send_local_response(reply.status, &reply.headers(), reply.body.as_bytes()) {
         error!("the host does not send the answer to a refused request, {status}; the request is held");
     }
     Action::Pause

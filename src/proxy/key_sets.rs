@@ -216,15 +216,7 @@ impl KeySetHost for Host {
     }
 
     fn get(&self, cluster: &str, uri: &Uri, timeout: Duration) -> Option<u32> {
-        let path = uri.path_and_query();
-        let headers = [
-            (":method", "GET"),
-            (":path", path.as_str()),
-            (":authority", uri.authority()),
-            ("accept", "application/jwk-set+json, application/json"),
-            ("user-agent", "jwt-auth-filter"),
-        ];
-        abi::http_call(cluster, &headers, timeout).ok()
+        abi::http_call(cluster, &uri.request_headers(), timeout).ok()
     }
 
     fn report(&self, source: &Source, event: &Event) {

@@ -2,9 +2,10 @@
 
 use std::panic;
 
-use log::{Level, LevelFilter, Log, Metadata, Record};
+use log::{LevelFilter, Log, Metadata, Record};
 
-use super::abi::{self, LogLevel};
+use super::abi;
+use crate::observe::LogLevel;
 
 struct Logger;
 
@@ -14,13 +15,7 @@ impl Log for Logger {
     }
 
     fn log(&self, record: &Record) {
-        let level = match record.level() {
-            Level::Error => LogLevel::Error,
-            Level::Warn => LogLevel::Warn,
-            Level::Info => LogLevel::Info,
-            Level::Debug => LogLevel::Debug,
-            Level::Trace => LogLevel::Trace,
-        };
+        let level = record.level().into();
         match record.args().as_str() {
             Some(line) => abi::log(level, line),
             None => abi::log(level, &record.args().to_string()),

@@ -4,13 +4,18 @@ use std::borrow::Cow;
 
 use thiserror::Error;
 
-/// What the filter asks of a request. Values are octets: nothing promises that they are UTF-8.
+/// What the filter asks of a request. Values are octets: nothing promises that they are UTF-8. Method and path are among the
+/// headers, under the names that HTTP/2 has for them.
 pub trait Request {
     /// The method.
-    fn method(&self) -> Option<Cow<'_, [u8]>>;
+    fn method(&self) -> Option<Cow<'_, [u8]>> {
+        self.header(":method")
+    }
 
     /// The request target's path and query; absent for `CONNECT`.
-    fn path(&self) -> Option<Cow<'_, [u8]>>;
+    fn path(&self) -> Option<Cow<'_, [u8]>> {
+        self.header(":path")
+    }
 
     /// The value of a header; when it occurs several times, the first one, or the values joined by commas.
     fn header(&self, name: &str) -> Option<Cow<'_, [u8]>>;
@@ -19,7 +24,13 @@ pub trait Request {
     fn header_values(&self, name: &str) -> Vec<Cow<'_, [u8]>>;
 
     /// The cookies, of all `Cookie` headers together: HTTP/1.1 clients send one, but nothing makes them.
-    fn cookies(&self) -> Option<Cow<'_, [u8]>>;
+    fn cookies(&self) -> Option<Cow<'_, [u8]>> {
+        let mut values = self.header_values("cookie");
+        match values.len() {
+            0 | 1 => values.pop(),
+            _ => Some(Cow::Owned(values.join(b"; ".as_slice()))),
+        }
+    }
 
     /// The name of the route that the proxy has chosen, if it has one. What a client writes does not enter into it.
     fn route_name(&self) -> Option<Vec<u8>>;

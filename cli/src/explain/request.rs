@@ -86,11 +86,6 @@ impl Request for GivenRequest {
         values.into_iter().map(|value| value.as_bytes().into()).collect()
     }
 
-    fn cookies(&self) -> Option<Cow<'_, [u8]>> {
-        let cookies: Vec<&str> = self.values("cookie").collect();
-        (!cookies.is_empty()).then(|| cookies.join("; ").into_bytes().into())
-    }
-
     fn route_name(&self) -> Option<Vec<u8>> {
         self.route.clone().map(String::into_bytes)
     }

@@ -1,7 +1,6 @@
 //! An explanation as it is printed.
 
 use anstyle::{AnsiColor, Style};
-use jwt_auth_filter::reply::Reply;
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -79,7 +78,7 @@ impl Page {
             }
             Verdict::Refused(reply) => {
                 let mut lines = vec![self.styled(RED, &format!("The client is answered {}.", reply.status))];
-                lines.extend(headers(reply).iter().map(|(name, value)| format!("  {name}: {value}")));
+                lines.extend(reply.headers().iter().map(|(name, value)| format!("  {name}: {value}")));
                 lines.push(format!("  {}", reply.body));
                 lines
             }
@@ -89,12 +88,6 @@ impl Page {
 
 fn row(name: &str, value: &str) -> String {
     format!("{name:<8} {value}")
-}
-
-fn headers(reply: &Reply) -> Vec<(&'static str, String)> {
-    let challenge = reply.www_authenticate.clone().map(|challenge| ("www-authenticate", challenge));
-    let retry = reply.retry_after.map(|seconds| ("retry-after", seconds.to_string()));
-    challenge.into_iter().chain(retry).chain([("content-type", reply.content_type.to_string())]).collect()
 }
 
 /// For programs.
@@ -114,7 +107,7 @@ pub(super) fn json(explanation: &Explanation) -> Value {
         }
         Verdict::Refused(reply) => {
             let headers: Map<String, Value> =
-                headers(reply).into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+                reply.headers().into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
             json!({ "passes": false, "status": reply.status, "headers": headers, "body": parsed(&reply.body) })
         }
     };

@@ -91,10 +91,6 @@ impl Request for FakeRequest {
         values.into_iter().flatten().map(|value| value.as_slice().into()).collect()
     }
 
-    fn cookies(&self) -> Option<Cow<'_, [u8]>> {
-        self.headers.get("cookie").map(|values| values.join(b"; ".as_slice()).into())
-    }
-
     fn route_name(&self) -> Option<Vec<u8>> {
         self.asked_for_route.set(self.asked_for_route.get() + 1);
         self.route.clone().map(String::into_bytes)
