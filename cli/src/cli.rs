@@ -261,7 +261,7 @@ pub(crate) enum Edition {
     /// The Wasm module
     #[default]
     Wasm,
-    /// The dynamic module, which Envoy 1.40 or newer finds in the folder that ENVOY_DYNAMIC_MODULES_SEARCH_PATH names
+    /// The dynamic module, which Envoy 1.38 or newer finds in the folder that ENVOY_DYNAMIC_MODULES_SEARCH_PATH names
     Native,
 }
 

@@ -13,8 +13,14 @@ use std::{
 
 use jwt_auth_filter::observe::LogLevel;
 
-/// The version of the ABI that is declared here, which Envoy compares with its own.
-pub(crate) const VERSION: &CStr = c"v0.2.0";
+/// The versions of the ABI that were tried: those of Envoy 1.38 and 1.39, and of 1.40.
+const VERSIONS: [&CStr; 2] = [c"v0.1.0", c"v0.2.0"];
+
+/// The version of the ABI that this Envoy is taken to have. Envoy compares it with its own, and warns of another.
+pub(crate) fn version() -> &'static CStr {
+    let [before_1_40, since_1_40] = VERSIONS;
+    if find(c"envoy_dynamic_module_callback_log_v2").is_null() { before_1_40 } else { since_1_40 }
+}
 
 /// A text that is lent over the ABI, by either side.
 #[repr(C)]
@@ -77,7 +83,6 @@ pub(crate) enum Fields {
 #[repr(u32)]
 pub(crate) enum Attribute {
     SourceAddress = 24,
-    ClusterName = 57,
     RouteName = 61,
 }
 
@@ -162,6 +167,15 @@ impl Request {
         unsafe {
             envoy_dynamic_module_callback_http_filter_get_attribute_string(self.0, attribute as u32, &mut value)
                 .then(|| value.octets().to_vec())
+        }
+    }
+
+    /// The name of the cluster that the request goes to, if one is chosen. As an attribute, only Envoy 1.40 tells it.
+    pub(crate) fn cluster_name(self) -> Option<Vec<u8>> {
+        let mut name = Buffer::NONE;
+        // SAFETY: Envoy writes to `name`. What it lends is good until the next call, before which it is copied.
+        unsafe {
+            envoy_dynamic_module_callback_http_get_cluster_name(self.0, &mut name).then(|| name.octets().to_vec())
         }
     }
 
@@ -252,7 +266,7 @@ impl Drop for RequestAlarm {
 
 type CountForConfig = unsafe extern "C" fn(*mut c_void, usize, *mut Buffer, usize, u64) -> u32;
 
-/// A function that not every Envoy has which loads the module.
+/// A function that Envoy has since 1.39.
 fn config_counter() -> Option<CountForConfig> {
     static FUNCTION: OnceLock<Option<CountForConfig>> = OnceLock::new();
 
@@ -267,12 +281,6 @@ fn config_counter() -> Option<CountForConfig> {
 fn find(name: &CStr) -> *mut c_void {
     // SAFETY: A null handle has the whole process searched. The name lives longer than the call.
     unsafe { dlsym(ptr::null_mut(), name.as_ptr()) }
-}
-
-/// Whether this Envoy numbers [`Attribute`]s as this module does: those before 1.40 give another one for a cluster's name, and
-/// rules would go by the wrong thing.
-pub(crate) fn is_known_envoy() -> bool {
-    cfg!(test) || !find(c"envoy_dynamic_module_callback_log_v2").is_null()
 }
 
 /// A filter configuration of Envoy's: good until the hook that destroys it.
@@ -438,6 +446,7 @@ unsafe extern "C" {
         attribute: u32,
         value: *mut Buffer,
     ) -> bool;
+    fn envoy_dynamic_module_callback_http_get_cluster_name(request: *mut c_void, name: *mut Buffer) -> bool;
     fn envoy_dynamic_module_callback_http_send_response(
         request: *mut c_void,
         status: u32,

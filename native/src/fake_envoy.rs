@@ -166,6 +166,11 @@ extern "C" fn envoy_dynamic_module_callback_http_filter_get_attribute_string(
 }
 
 #[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_callback_http_get_cluster_name(_of: *mut c_void, _name: *mut Buffer) -> bool {
+    false
+}
+
+#[unsafe(no_mangle)]
 unsafe extern "C" fn envoy_dynamic_module_callback_http_send_response(
     of: *mut c_void,
     status: u32,

@@ -13,7 +13,7 @@ use jwt_auth_filter::{
 };
 
 use crate::{
-    abi::{self, Buffer, Field, FieldList, FilterConfig, VERSION},
+    abi::{self, Buffer, Field, FieldList, FilterConfig},
     exchange::{Exchange, State},
     logger,
     plugin::Plugin,
@@ -36,7 +36,7 @@ fn caught<T>(hook: impl FnOnce() -> T) -> Option<T> {
 #[unsafe(no_mangle)]
 extern "C" fn envoy_dynamic_module_on_program_init() -> *const c_char {
     _ = caught(logger::install);
-    VERSION.as_ptr()
+    abi::version().as_ptr()
 }
 
 #[unsafe(no_mangle)]

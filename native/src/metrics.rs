@@ -1,6 +1,6 @@
 //! What is counted, as Envoy keeps it.
 //!
-//! Envoy adds to a counter on behalf of a request. Before 1.40, what is counted where there is none, on the main thread, waits
+//! Envoy adds to a counter on behalf of a request. Before 1.39, what is counted where there is none, on the main thread, waits
 //! for the next.
 
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -8,11 +8,7 @@ use std::sync::{
 use jwt_auth_filter::{config::Config, jwks::Answer};
 use log::{error, info, warn};
 
-use crate::{
-    abi::{self, FilterConfig},
-    key_sets::KeySets,
-    metrics::Metrics,
-};
+use crate::{abi::FilterConfig, key_sets::KeySets, metrics::Metrics};
 
 /// A configuration that is in force, or was while the last of its requests was taken up.
 pub(crate) struct Plugin {
@@ -34,10 +30,6 @@ impl Plugin {
     pub(crate) fn new(envoy: FilterConfig, configuration: &[u8]) -> Option<Self> {
         static NUMBERS: AtomicU64 = AtomicU64::new(0);
 
-        if !abi::is_known_envoy() {
-            error!("configuration refused: this Envoy is older than 1.40, the first that the native edition knows");
-            return None;
-        }
         let config = match Config::parse(configuration) {
             Ok(config) => Arc::new(config),
             Err(faults) => {

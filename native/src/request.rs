@@ -38,7 +38,7 @@ impl Request for EnvoyRequest {
     }
 
     fn cluster_name(&self) -> Option<Vec<u8>> {
-        self.request.attribute(Attribute::ClusterName)
+        self.request.cluster_name()
     }
 }
 

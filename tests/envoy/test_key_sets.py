@@ -1,5 +1,6 @@
 """Key sets that an issuer publishes: fetched once for all workers, kept fresh, and kept when the issuer fails."""
 
+import functools
 import json
 import re
 import select
@@ -10,6 +11,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import chain
+from pathlib import Path
 
 import pytest
 
@@ -78,7 +80,15 @@ def token(signer, kid=None, **claims):
     return signer.token(header={"kid": kid} if kid else None, **claims)
 
 
+@functools.cache
+def counts_fetches_at_once():
+    """Whether Envoy lets a module count without a request: a dynamic module can since 1.39."""
+    return not harness.IS_NATIVE or b"http_filter_config_increment_counter" in Path(harness.ENVOY).read_bytes()
+
+
 def fetches(envoy, result):
+    if not counts_fetches_at_once():
+        pytest.skip("this Envoy counts a fetch with the next request")
     stats = json.loads(envoy.admin("/stats?format=json&filter=key_set_fetch"))["stats"]
     return sum(it["value"] for it in stats if it.get("name", "").endswith(f"jwt_auth.key_set_fetch.{result}"))
 
