@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     configurations::{self, Configuration, Discovered, Findings},
     diagnostics::{Diagnostic, SourceFile, leads_to_harmless},
-    document::Node,
+    document::{Node, NodeContent},
     position::Position,
 };
 
@@ -79,12 +79,17 @@ fn place(root: &Node, fault: &Fault) -> Position {
 /// A fault, with what is often behind it and only the file shows.
 fn explained(root: &Node, mut fault: Fault) -> Fault {
     let is_merge_key = fault.found == UNKNOWN_FIELD && fault.path.0.last() == Some(&Step::Field("<<".to_owned()));
-    let text = root.find(&fault.path.0).and_then(Node::text).unwrap_or_default();
     if is_merge_key {
         fault.found += ", <<: Envoy does not merge maps";
-    } else if text.contains("-----BEGIN ") && text.contains("\\n") {
-        fault.found +=
-            "; it holds \\n instead of line breaks; YAML reads \\n as a line break only between double quotes";
+    } else if let Some(Node { content: NodeContent::Text(text), .. }) = root.find(&fault.path.0)
+        && text.text.contains("-----BEGIN ")
+        && text.text.contains("\\n")
+    {
+        fault.found += if text.has_escapes {
+            "; it holds \\n instead of line breaks; between double quotes, \\\\n is a backslash and an n, and \\n a line break"
+        } else {
+            "; it holds \\n instead of line breaks; YAML reads \\n as a line break only between double quotes"
+        };
     }
     fault
 }

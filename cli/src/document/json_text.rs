@@ -65,7 +65,7 @@ impl<'t> JsonReader<'t> {
         let text: String = parse(raw, at)?;
         let is_literal = raw.get(1..raw.len().saturating_sub(1)) == Some(&text);
         let first = is_literal.then(|| at.of_inner(Position::new(1, 2)));
-        Ok(NodeText { text, first })
+        Ok(NodeText { text, first, has_escapes: true })
     }
 
     /// Where a part of the document stands in it.

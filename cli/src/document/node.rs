@@ -34,6 +34,15 @@ pub(crate) struct NodeText {
     pub text: String,
     /// Where the first character stands, if each line of the text is a line of the file with the same indentation.
     pub first: Option<Position>,
+    /// Whether it stands between double quotes, where a backslash escapes.
+    pub has_escapes: bool,
+}
+
+impl NodeText {
+    /// A text that stands nowhere as it is.
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into(), first: None, has_escapes: false }
+    }
 }
 
 /// A member of an object.
@@ -124,9 +133,7 @@ impl Node {
         let place = |inner: Position| first.map_or(at, |first| first.of_inner(inner));
         let relocate = |node: Self| node.relocated(first, at);
         let content = match self.content {
-            NodeContent::Text(NodeText { text, first: inner }) => {
-                NodeContent::Text(NodeText { text, first: first.and(inner).map(place) })
-            }
+            NodeContent::Text(text) => NodeContent::Text(NodeText { first: first.and(text.first).map(place), ..text }),
             NodeContent::List(items) => NodeContent::List(items.into_iter().map(relocate).collect()),
             NodeContent::Object(members) => {
                 let relocate =

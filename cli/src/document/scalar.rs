@@ -14,7 +14,7 @@ pub(super) fn resolve(word: &str, dialect: Dialect) -> NodeContent {
         Dialect::Envoy => envoy_number(word),
         Dialect::Go => go_number(word),
     }
-    .unwrap_or_else(|| NodeContent::Text(NodeText { text: word.to_owned(), first: None }))
+    .unwrap_or_else(|| NodeContent::Text(NodeText::new(word)))
 }
 
 fn flag(word: &str, dialect: Dialect) -> Option<bool> {
@@ -44,7 +44,7 @@ fn envoy_number(word: &str) -> Option<NodeContent> {
     let number = signed(negative, magnitude)?;
     Some(match i32::try_from(number) {
         Ok(number) => NodeContent::Number(f64::from(number)),
-        Err(_) => NodeContent::Text(NodeText { text: number.to_string(), first: None }),
+        Err(_) => NodeContent::Text(NodeText::new(number.to_string())),
     })
 }
 

@@ -127,12 +127,14 @@ impl<'t> YamlReader<'t> {
             (Some(tag), Dialect::Go) => tag.original() == "!" || tag.is_yaml_core_schema_tag("str"),
         };
         match if is_text { None } else { Some(scalar::resolve(&word, self.dialect)) } {
-            Some(NodeContent::Text(NodeText { text, .. })) => {
-                NodeContent::Text(NodeText { first: self.first(&text, style, span), text })
-            }
+            Some(NodeContent::Text(NodeText { text, .. })) => NodeContent::Text(self.text_of(text, style, span)),
             Some(other) => other,
-            None => NodeContent::Text(NodeText { first: self.first(&word, style, span), text: word.into_owned() }),
+            None => NodeContent::Text(self.text_of(word.into_owned(), style, span)),
         }
+    }
+
+    fn text_of(&self, text: String, style: ScalarStyle, span: &Span) -> NodeText {
+        NodeText { first: self.first(&text, style, span), has_escapes: style == ScalarStyle::DoubleQuoted, text }
     }
 
     /// Where a text's first character stands, if the text stands in the file as it is, but for indentation.
