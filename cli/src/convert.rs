@@ -3,6 +3,7 @@
 mod entities;
 mod entity_fields;
 mod envoy;
+mod envoy_cors;
 mod envoy_routes;
 mod gateway;
 mod read;

@@ -469,11 +469,9 @@ fn what_only_the_file_shows_is_said_with_a_fault() {
     let in_yaml = format!(
         "http_filters:\n- name: jwt-auth\n  typed_config:\n    \"@type\": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm\n    config:\n      configuration:\n        \"@type\": type.googleapis.com/google.protobuf.StringValue\n        value: '{json}'\n"
     );
-    for (file, source) in [
-        ("twice.yaml", credential(&format!("\"{twice}\""))),
-        ("twice.json", json),
-        ("embedded.yaml", in_yaml),
-    ] {
+    for (file, source) in
+        [("twice.yaml", credential(&format!("\"{twice}\""))), ("twice.json", json), ("embedded.yaml", in_yaml)]
+    {
         let (_, lines) = check(file, source);
         let hint = r"; it holds \n instead of line breaks; between double quotes, \\n is a backslash and an n, and \n a line break";
         assert!(lines[0].contains(hint), "{lines:?}");

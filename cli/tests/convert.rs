@@ -387,16 +387,186 @@ fn strict_changes_nothing_where_all_has_a_counterpart() {
 #[test]
 fn a_route_that_loses_a_plugin_that_may_keep_people_out_is_closed() {
     let source = |plugin: &str| NESTED.replace("name: acl\n      config: {allow: [staff]}", &format!("name: {plugin}"));
-    for plugin in ["key-auth", "ip-restriction", "request-termination", "somebody-s-own"] {
+    for plugin in ["key-auth", "ip-restriction", "somebody-s-own"] {
         let run = convert(&source(plugin));
         assert!(run.out.contains(&format!("the plugin {plugin} has no counterpart\\\"}}")), "{}", run.out);
         assert!(!run.out.contains("cluster: orders"), "{}", run.out);
     }
-    for plugin in ["cors", "prometheus", "rate-limiting"] {
+    for plugin in ["correlation-id", "prometheus", "rate-limiting"] {
         let run = convert(&source(plugin));
         assert!(run.out.contains("cluster: orders"), "{}", run.out);
         assert_eq!(run.notes().len(), 1);
     }
+}
+
+/// The lines between one that begins a part of the output and the first that is as far left, without their indentation.
+fn part(text: &str, start: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    let at = lines.iter().position(|line| line.trim_start() == start).unwrap_or_else(|| panic!("{start}: {text}"));
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let start = indent(lines[at]);
+    let belongs = |line: &&&str| indent(line) > start || indent(line) == start && line.trim().starts_with('-');
+    let inner = lines[at + 1..].iter().take_while(belongs);
+    inner.map(|line| line.trim()).collect::<Vec<_>>().join("\n")
+}
+
+const CORS_POLICY: &str = "envoy.filters.http.cors:";
+
+#[test]
+fn cors_is_envoy_s_own_and_stands_before_the_filter() {
+    let source = |config: &str| {
+        NESTED.replace("  plugins:\n  - name: jwt", &format!("  plugins:\n  - name: cors{config}\n  - name: jwt"))
+    };
+    let run = convert(&source(""));
+    let filters = run.converted().split_once("http_filters:").unwrap().1.to_owned();
+    assert!(filters.find("envoy.filters.http.cors").unwrap() < filters.find("name: jwt_auth").unwrap(), "{filters}");
+    let of = |config: &str| part(convert(&source(&format!("\n    config: {config}"))).converted(), CORS_POLICY);
+    let type_url = "\"@type\": type.googleapis.com/envoy.extensions.filters.http.cors.v3.CorsPolicy\n";
+    assert_eq!(
+        of("{}"),
+        format!(
+            "{type_url}allow_origin_string_match:\n- exact: \"*\"\nallow_methods: \"GET,HEAD,PUT,PATCH,POST,DELETE,OPTIONS,TRACE,CONNECT\"\n\
+             allow_headers: \"*\"\nforward_not_matching_preflights: false"
+        )
+    );
+    let all = "{origins: ['https://a.example.com:443', 'https://b.example.com:8443', '*'], methods: [GET, PUT], headers: [X-A, \
+               authorization], exposed_headers: [X-B], max_age: 3600, credentials: true, private_network: true, \
+               allow_origin_absent: false}";
+    assert_eq!(
+        of(all),
+        format!(
+            "{type_url}allow_origin_string_match:\n- exact: https://a.example.com\n- exact: https://b.example.com:8443\n- exact: \
+             \"*\"\nallow_methods: \"GET,PUT\"\nallow_headers: \"X-A,authorization\"\nexpose_headers: X-B\nmax_age: \
+             \"3600\"\nallow_credentials: true\nallow_private_network_access: true\nforward_not_matching_preflights: false"
+        )
+    );
+    for (origin, regex) in [
+        (r"^https?://.*\.example\.com$", r#""https?://.*\\.example\\.com$""#),
+        (r".*\.example\.com", r#""[^:/]+://(?:.*\\.example\\.com)(?::[0-9]+)?""#),
+    ] {
+        let policy = of(&format!("{{origins: ['{origin}']}}"));
+        assert!(policy.contains(&format!("safe_regex:\nregex: {regex}\n")), "{policy}");
+    }
+}
+
+/// Of the plugins that apply, the most specific one counts, and one that is switched off does not.
+#[test]
+fn a_route_has_the_cors_of_its_own_or_else_that_of_its_service_or_of_all() {
+    let source = "services:
+- name: a
+  url: http://a
+  routes: [{name: own, paths: [/o]}, {name: inheriting, paths: [/f]}]
+  plugins: [{name: cors, config: {origins: ['https://service']}}]
+- name: b
+  url: http://b
+  routes: [{name: other, paths: [/x]}]
+plugins:
+- {name: cors, config: {origins: ['https://all']}}
+- {name: cors, route: own, config: {origins: ['https://own']}}
+- {name: cors, route: inheriting, enabled: false}
+";
+    let run = convert(source);
+    for (route, origin) in [("own", "own"), ("inheriting", "service"), ("other", "all")] {
+        let text = run.converted().split_once(&format!("- name: {route}\n")).unwrap().1;
+        assert!(part(text, CORS_POLICY).contains(&format!("- exact: https://{origin}\n")), "{route}: {text}");
+    }
+}
+
+#[test]
+fn what_envoy_s_cors_does_not_do_is_listed() {
+    let of = |config: &str| convert(&format!("{NESTED}plugins:\n- name: cors\n  config: {config}\n"));
+    let run = of("{origins: ['https://(?!b)a', 'https://a++', 'https://c'], odd: 1}");
+    let left_out = "plugins[0].config.origins: a regular expression that Envoy cannot run; the origin is left out";
+    assert_eq!(
+        run.notes(),
+        [
+            format!("25:22: {left_out}"),
+            format!("25:40: {left_out}"),
+            "25:74: plugins[0].config.odd: has no counterpart".to_owned()
+        ]
+    );
+    let run = of("{preflight_continue: true}");
+    let note = "plugins[0].config.preflight_continue: has no counterpart; the plugin cors is left out";
+    assert_eq!(run.notes(), [format!("25:32: {note}")]);
+    assert!(!run.out.contains(CORS_POLICY) && run.out.contains("cluster: orders"));
+    assert_eq!(of("{max_age: soon}").faults(), ["25:21: plugins[0].config.max_age: a text; expected a number"]);
+    // Envoy's filter does not look at what Envoy answers by itself.
+    let run = convert(&format!("{NESTED}plugins:\n- name: cors\n- name: request-termination\n"));
+    assert!(!run.out.contains("envoy.filters.http.cors"), "{}", run.out);
+    assert_eq!(run.notes().len(), 1);
+    assert!(run.notes()[0].starts_with("7:5: orders: the plugin cors has no counterpart where no service answers"));
+}
+
+#[test]
+fn request_termination_answers_in_place_of_the_service_after_the_filter() {
+    let of = |config: &str| {
+        convert(&NESTED.replace(
+            "name: acl\n      config: {allow: [staff]}",
+            &format!("name: request-termination\n      config: {config}"),
+        ))
+    };
+    let json = "key: content-type\nvalue: \"application/json; charset=utf-8\"";
+    for (config, status, body, content_type) in [
+        ("{}", 503, r#""{\"message\":\"Service unavailable\"}""#, Some(json)),
+        ("{status_code: 404, message: null}", 404, r#""{\"message\":\"Not found\"}""#, Some(json)),
+        (
+            "{status_code: 403, message: 'So long, and \"thanks\"'}",
+            403,
+            r#""{\"message\":\"So long, and \\\"thanks\\\"\"}""#,
+            Some(json),
+        ),
+        (
+            "{status_code: 200, body: '<p>later</p>', content_type: text/html, trigger: '', echo: false}",
+            200,
+            r#""<p>later</p>""#,
+            Some("key: content-type\nvalue: text/html"),
+        ),
+        ("{body: plain}", 503, "plain", None),
+    ] {
+        let run = of(config);
+        let text = run
+            .converted()
+            .split_once("- name: orders\n")
+            .unwrap()
+            .1
+            .split(&format!("\n{:14}- name: ", ""))
+            .next()
+            .unwrap()
+            .to_owned();
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        let text = lines.join("\n");
+        assert!(
+            text.contains(&format!("direct_response:\nstatus: {status}\nbody:\ninline_string: {body}")),
+            "{config}: {text}"
+        );
+        assert_eq!(text.contains("content-type"), content_type.is_some(), "{config}: {text}");
+        assert!(content_type.is_none_or(|header| text.contains(header)), "{config}: {text}");
+        // Who has no token is turned away before, as in the gateway.
+        assert!(!part(&run.out, "rules:").contains("orders"), "{}", run.out);
+    }
+    let run = of("{status_code: 204}");
+    let text = run.converted().split_once("- name: orders\n").unwrap().1.split_once("- name: no-route\n").unwrap().0;
+    assert!(text.contains("status: 204\n") && !text.contains("body") && !text.contains("content-type"), "{text}");
+    let long = "x".repeat(5000);
+    assert!(of(&format!("{{body: {long}}}")).converted().contains("max_direct_response_body_size_bytes: 5000\n"));
+}
+
+/// Whether it answers at all depends on the request, or Envoy has no such answer.
+#[test]
+fn a_request_termination_that_has_no_counterpart_closes_its_route() {
+    for config in ["{trigger: x-stop}", "{echo: true}", "{status_code: 101}", "{status_code: 200.5}"] {
+        let run = convert(&format!("{NESTED}plugins:\n- name: request-termination\n  config: {config}\n"));
+        assert!(!run.out.contains("cluster: orders") && run.out.contains("status: 503"), "{}", run.out);
+        let note = "24:3: plugins[0]: the plugin request-termination with such a configuration has no counterpart";
+        assert!(run.notes().contains(&note), "{:?}", run.notes());
+    }
+}
+
+/// Its requests must not go to the next route that matches.
+#[test]
+fn an_open_route_that_is_terminated_and_cannot_be_matched_is_not_left_out() {
+    let source = guarded("paths: [/a], snis: [a.example.com]").replace("name: jwt", "name: request-termination");
+    assert_eq!(answers(&source)[0], ("prefix: /a".to_owned(), false));
 }
 
 #[test]
@@ -608,8 +778,9 @@ fn an_acl_that_keeps_nobody_out_is_a_fault() {
     for config in ["{}", "{allow: []}", "{allow: null, deny: null}"] {
         assert_eq!(faults(config), format!("11:7: {message}: neither allow nor deny; expected one of them"));
     }
-    for config in ["{deny: staff}", "{blacklist: [1]}"] {
-        assert!(faults(config).contains(&format!("{message}.deny: expected a list of texts")), "{}", faults(config));
+    for (config, what) in [("{deny: staff}", "a text"), ("{blacklist: [1]}", "a list")] {
+        let expected = format!("{message}.deny: {what}; expected a list of texts");
+        assert!(faults(config).contains(&expected), "{}", faults(config));
     }
     assert!(faults("[staff]").ends_with(&format!("12:15: {message}: a list; expected a map")));
 }
@@ -694,8 +865,15 @@ fn what_only_deck_can_put_in_is_a_fault_where_it_decides() {
     }
     let elsewhere = NESTED.replace("secret: 0123456789abcdef0123456789abcdef", &format!("secret: {REFERENCE}"));
     assert!(convert(&elsewhere).notes()[0].contains("is not in this file, only a reference"));
-    let cors = format!("{NESTED}plugins: [{{name: cors, config: {{origins: [{REFERENCE}]}}}}]\n");
-    assert_eq!(convert(&cors).notes().len(), 1);
+    let of_plugin = |config: &str| convert(&format!("{NESTED}plugins: [{{{config}}}]\n"));
+    let log = of_plugin(&format!("name: http-log, config: {{http_endpoint: {REFERENCE}}}"));
+    assert_eq!(log.notes().len(), 1);
+    for plugin in [
+        format!("name: cors, config: {{origins: [{REFERENCE}]}}"),
+        format!("name: request-termination, config: {{status_code: {REFERENCE}}}"),
+    ] {
+        assert!(of_plugin(&plugin).faults()[0].contains("plugins[0].config: a reference to an environment variable"));
+    }
 }
 
 #[test]

@@ -101,8 +101,11 @@ impl<'s, 'r> EntityFields<'s, 'r> {
     }
 }
 
-/// The items of a list of texts.
+/// The items of a list of texts. An empty one may be written as a map, since Lua has no lists of its own.
 pub(super) fn texts_of(node: &Node) -> Option<Vec<String>> {
+    if node.is("{}") {
+        return Some(Vec::new());
+    }
     let NodeContent::List(items) = &node.content else { return None };
     items.iter().map(|item| item.text().map(str::to_owned)).collect()
 }

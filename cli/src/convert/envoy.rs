@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::{
+    envoy_cors,
     envoy_routes::{otherwise, routes, seconds},
     gateway::{Balancing, Gateway, KongService, Target},
     route_policy::Policies,
@@ -15,6 +16,9 @@ pub(super) struct EnvoySetup {
     pub admin: SocketAddr,
     pub module: FilterModule,
 }
+
+/// The longest body of an answer of its own that Envoy takes unless it is told otherwise, in bytes.
+const DIRECT_BODY: u64 = 4096;
 
 /// The filter's module.
 pub(super) enum FilterModule {
@@ -35,7 +39,7 @@ pub(super) fn bootstrap(gateway: &Gateway, policies: Policies, no_route: &str, s
         (
             "static_resources",
             Some(map([
-                ("listeners", some(vec![listener(routes, policies.plugin, setup)])),
+                ("listeners", some(vec![listener(routes, policies, setup)])),
                 ("clusters", some(clusters.map(|service| cluster(gateway, service)).collect::<Vec<_>>())),
             ])),
         ),
@@ -68,13 +72,24 @@ fn typed(kind: &str, members: Yaml) -> Yaml {
     Yaml::Map([kind].into_iter().chain(members).collect())
 }
 
-fn listener(routes: Vec<Yaml>, plugin: Yaml, setup: &EnvoySetup) -> Yaml {
+fn listener(routes: Vec<Yaml>, policies: Policies, setup: &EnvoySetup) -> Yaml {
+    let has_cors = policies.access.iter().any(|access| access.cors.is_some() && access.answer.is_none());
+    let longest = policies.access.iter().filter_map(|access| Some(access.answer.as_ref()?.body.len())).max();
     let virtual_host =
         map([("name", some("gateway")), ("domains", Some(texts(["*"]))), ("routes", Some(Yaml::List(routes)))]);
+    let longest = longest.and_then(|bytes| u64::try_from(bytes).ok()).filter(|bytes| *bytes > DIRECT_BODY);
+    let route_config = map([
+        ("max_direct_response_body_size_bytes", longest.map(Yaml::from)),
+        ("virtual_hosts", some(vec![virtual_host])),
+    ]);
     let router = map([
         ("name", some("envoy.filters.http.router")),
         ("typed_config", Some(typed("envoy.extensions.filters.http.router.v3.Router", map([])))),
     ]);
+    // Before the filter, so that preflight requests need no token.
+    let cors = has_cors
+        .then(|| map([("name", some(envoy_cors::NAME)), ("typed_config", Some(typed(envoy_cors::MESSAGE, map([]))))]));
+    let filters: Vec<Yaml> = cors.into_iter().chain([filter(policies.plugin, &setup.module), router]).collect();
     let manager = map([
         ("stat_prefix", some("http")),
         ("use_remote_address", some(true)),
@@ -83,8 +98,8 @@ fn listener(routes: Vec<Yaml>, plugin: Yaml, setup: &EnvoySetup) -> Yaml {
         // No client may send X_Consumer_Username, which many a service takes for X-Consumer-Username.
         ("common_http_protocol_options", Some(map([("headers_with_underscores_action", some("REJECT_REQUEST"))]))),
         ("upgrade_configs", some(vec![map([("upgrade_type", some("websocket"))])])),
-        ("route_config", Some(map([("virtual_hosts", some(vec![virtual_host]))]))),
-        ("http_filters", some(vec![filter(plugin, &setup.module), router])),
+        ("route_config", Some(route_config)),
+        ("http_filters", some(filters)),
     ]);
     let manager = typed("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager", manager);
     let manager =

@@ -11,8 +11,9 @@ use regex_syntax::{
 };
 
 use super::{
-    gateway::{Gateway, KongRoute, KongService, PathMatch},
-    route_policy::{Closed, RouteAccess},
+    envoy_cors,
+    gateway::{Answer, Gateway, KongRoute, KongService, PathMatch},
+    route_policy::RouteAccess,
     yaml_output::{Yaml, map, some},
 };
 
@@ -26,8 +27,8 @@ pub(super) fn routes(gateway: &Gateway, access: &[RouteAccess], no_route: &str) 
 
 /// What the gateway answers when no route matches.
 pub(super) fn otherwise(name: &str) -> Yaml {
-    let closed = Closed { status: 404, message: "no Route matched with those values".to_owned() };
-    answered(name, map([("prefix", some("/"))]), &closed)
+    let answer = Answer::of_message(404, "no Route matched with those values");
+    answered(name, map([("prefix", some("/"))]), &answer)
 }
 
 /// A route with one of its paths: the gateway ranks each path by itself.
@@ -79,8 +80,8 @@ impl<'g> Candidate<'g> {
     fn to_envoy(&self, gateway: &Gateway, no_route: &str) -> Vec<Yaml> {
         let without_tls = self.route.without_tls.map(|status| self.without_tls(status, no_route));
         let other = self.route.grpc_only.then(|| {
-            let closed = Closed { status: 415, message: "Non-gRPC request matched gRPC route".to_owned() };
-            answered(no_route, self.matching(self.any_path(), false), &closed)
+            let answer = Answer::of_message(415, "Non-gRPC request matched gRPC route");
+            answered(no_route, self.matching(self.any_path(), false), &answer)
         });
         without_tls.into_iter().chain(self.with_tls(gateway)).chain(other).collect()
     }
@@ -96,8 +97,7 @@ impl<'g> Candidate<'g> {
             307 => "TEMPORARY_REDIRECT",
             308 => "PERMANENT_REDIRECT",
             _ => {
-                let closed = Closed { status, message: "Please use HTTPS protocol".to_owned() };
-                return answered(no_route, matching, &closed);
+                return answered(no_route, matching, &Answer::of_message(status, "Please use HTTPS protocol"));
             }
         };
         let redirect = map([("https_redirect", some(true)), ("response_code", some(code))]);
@@ -106,23 +106,26 @@ impl<'g> Candidate<'g> {
 
     fn with_tls(&self, gateway: &Gateway) -> Vec<Yaml> {
         let service = self.route.service.and_then(|index| gateway.services.get(index));
-        let cannot_tell = Closed { status: 503, message: "a condition of the route has no counterpart".to_owned() };
-        let no_service = Closed { status: 503, message: "no Service found with those values".to_owned() };
-        let closed = match (&self.access.closed, service) {
-            (Some(closed), _) => closed,
-            (None, _) if self.is_narrower() => &cannot_tell,
+        let cannot_tell = Answer::of_message(503, "a condition of the route has no counterpart");
+        let no_service = Answer::of_message(503, "no Service found with those values");
+        let answer = match (&self.access.answer, service) {
+            _ if self.is_narrower() => &cannot_tell,
+            (Some(answer), _) => answer,
             (None, None) => &no_service,
             (None, Some(service)) => return self.to_service(gateway, service),
         };
-        vec![answered(&self.route.name, self.matching(self.any_path(), self.route.grpc_only), closed)]
+        vec![answered(&self.route.name, self.matching(self.any_path(), self.route.grpc_only), answer)]
     }
 
     fn to_service(&self, gateway: &Gateway, service: &KongService) -> Vec<Yaml> {
+        let cors = self.access.cors.as_ref();
         let route = |path: PathCondition, rewrite: Option<Rewrite>| {
             map([
                 ("name", some(self.route.name.as_str())),
                 ("match", Some(self.matching(path, self.route.grpc_only))),
                 ("route", Some(action(gateway, self.route, service, rewrite))),
+                ("response_headers_to_add", cors.map(|_| Yaml::List(vec![envoy_cors::vary()]))),
+                ("typed_per_filter_config", cors.map(envoy_cors::policy)),
             ])
         };
         let rewrites = Rewrites::of(self.path, self.route.strip_path, service.path.as_deref());
@@ -232,23 +235,20 @@ fn value_regex(value: &str) -> String {
 }
 
 /// A route that is answered by Envoy itself, as the gateway answers.
-fn answered(name: &str, matching: Yaml, closed: &Closed) -> Yaml {
-    let body = serde_json::json!({ "message": closed.message }).to_string();
-    let content_type = map([
-        ("header", Some(map([("key", some("content-type")), ("value", some("application/json; charset=utf-8"))]))),
-        ("append_action", some("OVERWRITE_IF_EXISTS_OR_ADD")),
-    ]);
+fn answered(name: &str, matching: Yaml, answer: &Answer) -> Yaml {
+    let Answer { status, body, content_type } = answer;
+    let content_type = content_type.as_deref().map(|value| {
+        map([
+            ("header", Some(map([("key", some("content-type")), ("value", some(value))]))),
+            ("append_action", some("OVERWRITE_IF_EXISTS_OR_ADD")),
+        ])
+    });
+    let body = (!body.is_empty()).then(|| map([("inline_string", some(body.as_str()))]));
     map([
         ("name", some(name)),
         ("match", Some(matching)),
-        (
-            "direct_response",
-            Some(map([
-                ("status", some(u64::from(closed.status))),
-                ("body", Some(map([("inline_string", some(body))]))),
-            ])),
-        ),
-        ("response_headers_to_add", some(vec![content_type])),
+        ("direct_response", Some(map([("status", some(u64::from(*status))), ("body", body)]))),
+        ("response_headers_to_add", content_type.map(|header| Yaml::List(vec![header]))),
     ])
 }
 

@@ -84,6 +84,9 @@ pub(super) struct KongPlugin {
 pub(super) enum PluginKind {
     Jwt(Jwt),
     Acl(Acl),
+    Cors(Cors),
+    /// The plugin `request-termination`: what answers in place of the service.
+    Termination(Answer),
     /// One without a counterpart that decides who may call, or that may do so for all that is known of it, in words.
     Guard(String),
 }
@@ -97,6 +100,43 @@ pub(super) struct Jwt(pub Vec<(String, super::yaml_output::Yaml)>);
 pub(super) struct Acl {
     pub allow: Vec<String>,
     pub deny: Vec<String>,
+}
+
+/// The `cors` plugin: what a browser lets the pages of other origins do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Cors {
+    pub origins: Vec<Origin>,
+    /// The values of the headers `Access-Control-Allow-Methods` and so on.
+    pub methods: String,
+    /// `*` for those that the browser asks for.
+    pub headers: String,
+    pub exposed_headers: Option<String>,
+    pub max_age: Option<String>,
+    pub credentials: bool,
+    pub private_network: bool,
+}
+
+/// Origins that may call: one, or all that a regular expression matches as a whole; `*` is all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Origin {
+    Exact(String),
+    Regex(String),
+}
+
+/// An answer that no service gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Answer {
+    pub status: u16,
+    pub body: String,
+    pub content_type: Option<String>,
+}
+
+impl Answer {
+    /// The gateway's own form of an answer.
+    pub(super) fn of_message(status: u16, message: &str) -> Self {
+        let body = serde_json::json!({ "message": message }).to_string();
+        Self { status, body, content_type: Some("application/json; charset=utf-8".to_owned()) }
+    }
 }
 
 /// A consumer and its credentials.

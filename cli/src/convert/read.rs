@@ -4,10 +4,12 @@
 mod address;
 mod callers;
 mod conditions;
+mod cors;
 mod plugin_configs;
 mod plugins;
 mod routes;
 mod services;
+mod termination;
 mod upstreams;
 
 use std::collections::{HashMap, HashSet};
@@ -101,7 +103,9 @@ impl<'s> KongReader<'s, '_> {
     fn refuse_references(&mut self, entity: &Entity) {
         let is_plugin = entity.kind == EntityKind::Plugin;
         let name = entity.node.given("name").and_then(Node::text);
-        if entity.kind == EntityKind::JwtSecret || is_plugin && !matches!(name, Some("jwt" | "acl")) {
+        if entity.kind == EntityKind::JwtSecret
+            || is_plugin && !name.is_some_and(|name| plugin_configs::CONVERTED.contains(&name))
+        {
             return;
         }
         let counts = |name: &str| !is_list(name) && !name.ends_with("_credentials") && name != "tags";

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::{
-    gateway::{Acl, Gateway, Jwt, KongConsumer, KongCredential, KongPlugin, KongRoute, PluginKind},
+    gateway::{Acl, Answer, Cors, Gateway, Jwt, KongConsumer, KongCredential, KongPlugin, KongRoute, PluginKind},
     report::Report,
     yaml_output::{Yaml, map, some, texts},
 };
@@ -16,19 +16,14 @@ pub(super) struct Policies {
     pub access: Vec<RouteAccess>,
 }
 
-/// What stands in the place of a service that requests of a route must not reach.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Closed {
-    pub status: u16,
-    pub message: String,
-}
-
 /// Who may use a route.
 pub(super) struct RouteAccess {
-    /// What answers in place of the service, if nobody may.
-    pub closed: Option<Closed>,
-    /// Whether not everybody may.
+    /// What answers in place of the service.
+    pub answer: Option<Answer>,
+    /// Whether not everybody may reach the service.
     pub is_guarded: bool,
+    /// What browsers are told of it.
+    pub cors: Option<Cors>,
 }
 
 /// Fields of the filter's configuration.
@@ -41,7 +36,9 @@ impl Policies {
     /// `no_route` is the name of the route that takes what no other does.
     pub(super) fn of(gateway: &Gateway, no_route: &str, report: &mut Report) -> Self {
         let groups = GroupNames::of(gateway, report);
-        let judged = gateway.routes.iter().enumerate().map(|(index, route)| judge(gateway, index, route, &groups));
+        let routes = gateway.routes.iter().enumerate();
+        let judged =
+            routes.map(|(index, route)| RoutePlugins::of(gateway, index, route).judge(route, gateway, &groups, report));
         let (demands, access): (Vec<Demand>, Vec<RouteAccess>) = judged.unzip();
         for (route, access) in gateway.routes.iter().zip(&access) {
             note(route, access, report);
@@ -60,13 +57,9 @@ impl Policies {
     }
 }
 
-/// Says what becomes of a route that is closed, or that cannot be matched as the gateway does. Where not everybody may
-/// use it, the requests that it might match must not go to a route that is more open.
+/// Says what becomes of a route that cannot be matched as the gateway does. Where not everybody may use it, the requests
+/// that it might match must not go to a route that is more open.
 fn note(route: &KongRoute, access: &RouteAccess, report: &mut Report) {
-    if let Some(Closed { status: 503, message }) = &access.closed {
-        let message = format!("the route answers 503 until you decide: {message}");
-        report.note(route.at, &route.name, message);
-    }
     let outcome = match (access.is_guarded, route.is_narrower()) {
         (true, true) => "what the rest of the route matches gets 503 until you decide",
         (true, false) => "what begins as it does gets 503 until you decide",
@@ -79,38 +72,62 @@ fn note(route: &KongRoute, access: &RouteAccess, report: &mut Report) {
     }
 }
 
-/// What the plugins of a route demand, and whether the route has to be closed.
-fn judge(gateway: &Gateway, index: usize, route: &KongRoute, groups: &GroupNames) -> (Demand, RouteAccess) {
-    let (demand, closed) = demand_of(gateway, index, route, groups);
-    let is_guarded = demand.is_some() || closed.is_some();
-    (demand, RouteAccess { closed, is_guarded })
+/// The plugins of a route: of each kind the most specific one, since that alone counts.
+#[derive(Default)]
+struct RoutePlugins<'g> {
+    jwt: Option<&'g Jwt>,
+    acl: Option<&'g Acl>,
+    cors: Option<&'g Cors>,
+    termination: Option<&'g Answer>,
+    /// One that has no counterpart and may keep people out, in words.
+    guard: Option<&'g str>,
 }
 
-fn demand_of(gateway: &Gateway, index: usize, route: &KongRoute, groups: &GroupNames) -> (Demand, Option<Closed>) {
-    let mut plugins: Vec<&KongPlugin> = gateway.plugins.iter().filter(|plugin| applies(plugin, index, route)).collect();
-    // The most specific one of a kind counts: for a route before for a service before for everything.
-    plugins.sort_by_key(|plugin| (plugin.route.is_none(), plugin.service.is_none()));
-    let jwt = plugins.iter().find_map(|plugin| match &plugin.kind {
-        PluginKind::Jwt(jwt) => Some(jwt),
-        _ => None,
-    });
-    let acl = plugins.iter().find_map(|plugin| match &plugin.kind {
-        PluginKind::Acl(acl) => Some(acl),
-        _ => None,
-    });
-    let guard = plugins.iter().find_map(|plugin| match &plugin.kind {
-        PluginKind::Guard(plugin) => Some(format!("{plugin} has no counterpart")),
-        _ => None,
-    });
-    let demand = match (jwt, acl) {
-        (Some(jwt), acl) => demand(jwt, acl, gateway, groups),
-        (None, Some(_)) => {
-            let message = "the plugin acl without the plugin jwt has no counterpart";
-            return (None, Some(Closed { status: 503, message: message.to_owned() }));
+impl<'g> RoutePlugins<'g> {
+    fn of(gateway: &'g Gateway, index: usize, route: &KongRoute) -> Self {
+        let mut plugins: Vec<&KongPlugin> =
+            gateway.plugins.iter().filter(|plugin| applies(plugin, index, route)).collect();
+        // One for a route counts before one for a service, and that before one for everything.
+        plugins.sort_by_key(|plugin| (plugin.route.is_none(), plugin.service.is_none()));
+        let mut found = Self::default();
+        for plugin in plugins {
+            match &plugin.kind {
+                PluginKind::Jwt(jwt) => _ = found.jwt.get_or_insert(jwt),
+                PluginKind::Acl(acl) => _ = found.acl.get_or_insert(acl),
+                PluginKind::Cors(cors) => _ = found.cors.get_or_insert(cors),
+                PluginKind::Termination(answer) => _ = found.termination.get_or_insert(answer),
+                PluginKind::Guard(plugin) => _ = found.guard.get_or_insert(plugin),
+            }
         }
-        (None, None) => None,
-    };
-    (demand, guard.map(|message| Closed { status: 503, message }))
+        found
+    }
+
+    /// What they demand, and whether a person has to decide about the route first.
+    fn judge(
+        self,
+        route: &KongRoute,
+        gateway: &Gateway,
+        groups: &GroupNames,
+        report: &mut Report,
+    ) -> (Demand, RouteAccess) {
+        let closed = match (self.guard, self.jwt, self.acl) {
+            (Some(plugin), ..) => Some(format!("{plugin} has no counterpart")),
+            (None, None, Some(_)) => Some("the plugin acl without the plugin jwt has no counterpart".to_owned()),
+            _ => None,
+        };
+        if let Some(message) = &closed {
+            let message = format!("the route answers 503 until you decide: {message}");
+            report.note(route.at, &route.name, message);
+        }
+        let answer = closed.map(|message| Answer::of_message(503, &message)).or_else(|| self.termination.cloned());
+        if answer.is_some() && self.cors.is_some() {
+            let message = "the plugin cors has no counterpart where no service answers, so a preflight request gets what others get";
+            report.note(route.at, &route.name, message);
+        }
+        let demand = self.jwt.map(|jwt| demand(jwt, self.acl, gateway, groups));
+        let is_guarded = demand.is_some() || answer.is_some();
+        (demand, RouteAccess { answer, is_guarded, cors: self.cors.cloned() })
+    }
 }
 
 fn applies(plugin: &KongPlugin, index: usize, route: &KongRoute) -> bool {
@@ -119,10 +136,10 @@ fn applies(plugin: &KongPlugin, index: usize, route: &KongRoute) -> bool {
     to_route && to_service
 }
 
-fn demand(Jwt(fields): &Jwt, acl: Option<&Acl>, gateway: &Gateway, groups: &GroupNames) -> Demand {
+fn demand(Jwt(fields): &Jwt, acl: Option<&Acl>, gateway: &Gateway, groups: &GroupNames) -> PluginFields {
     let mut fields = fields.clone();
     fields.retain(|(name, value)| name != "anonymous" || !is_barred(value, gateway));
-    let Some(acl) = acl else { return Some(fields) };
+    let Some(acl) = acl else { return fields };
     // The plugin acl also wants a consumer for a preflight request.
     fields.retain(|(name, _)| name != "run_on_preflight");
     let allow = groups.known(&acl.allow);
@@ -134,7 +151,7 @@ fn demand(Jwt(fields): &Jwt, acl: Option<&Acl>, gateway: &Gateway, groups: &Grou
     if !deny.is_empty() {
         fields.push(("deny".to_owned(), texts(deny)));
     }
-    Some(fields)
+    fields
 }
 
 /// Whether a name is that of a consumer that must not come in, not even for want of a token.

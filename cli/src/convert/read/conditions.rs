@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use regex_syntax::ast::{self, Ast, Visitor, parse::Parser};
+
 use super::super::{
     entity_fields::{EntityFields, texts_of},
     gateway::PathMatch,
@@ -62,9 +64,7 @@ pub(super) fn paths(
             continue;
         }
         let regex = text.strip_prefix('~').unwrap_or(text).replace("(?<", "(?P<");
-        // Envoy sees such characters only percent-encoded.
-        let is_plain = regex.chars().all(|char| char.is_ascii_graphic() && !"\"`".contains(char));
-        if is_plain && regex_syntax::parse(&regex).is_ok() {
+        if runs_in_envoy(&regex) {
             paths.push(PathMatch::Regex(encoded_in_any_case(&regex)));
         } else {
             lacks.push(fields.remark("paths", item.at, "a regular expression that Envoy cannot run"));
@@ -72,6 +72,31 @@ pub(super) fn paths(
         }
     }
     Some(paths)
+}
+
+/// Whether Envoy takes a regular expression, and means the same by it.
+pub(super) fn runs_in_envoy(regex: &str) -> bool {
+    // Envoy sees other characters only percent-encoded.
+    regex.chars().all(|char| char.is_ascii_graphic() && !"\"`".contains(char))
+        && regex_syntax::parse(regex).is_ok()
+        && Parser::new().parse(regex).is_ok_and(|ast| ast::visit(&ast, NoneTwice).is_ok())
+}
+
+/// Refuses what is repeated twice: for the gateway `a++` gives nothing back, and Envoy does not take it.
+struct NoneTwice;
+
+impl Visitor for NoneTwice {
+    type Output = ();
+    type Err = ();
+
+    fn finish(self) -> Result<(), ()> {
+        Ok(())
+    }
+
+    fn visit_pre(&mut self, ast: &Ast) -> Result<(), ()> {
+        let is_twice = matches!(ast, Ast::Repetition(outer) if matches!(*outer.ast, Ast::Repetition(_)));
+        if is_twice { Err(()) } else { Ok(()) }
+    }
 }
 
 /// A text that all begins with that a regular expression matches.

@@ -14,6 +14,9 @@ use crate::{
     position::Position,
 };
 
+/// Plugins that have a counterpart.
+pub(super) const CONVERTED: [&str; 4] = ["acl", "cors", "jwt", "request-termination"];
+
 /// Plugins that come with the gateway and decide nothing about who may call.
 pub(super) const LETS_ALL_IN: &[&str] = &[
     "aws-lambda",
@@ -121,25 +124,85 @@ pub(super) fn anonymous(configs: Configs<'_>) -> Option<&Node> {
 const BY_CONSUMER_GROUP: &str = "include_consumer_groups";
 
 pub(super) fn acl(place: Position, path: &str, configs: Configs, report: &mut Report) -> PluginKind {
-    let mut list = |names: [&str; 2]| {
-        let Some(node) = configured(configs, &names) else { return Vec::new() };
-        texts_of(node).unwrap_or_else(|| {
-            report.fault(node.at, &format!("{path}.{}", names[0]), "expected a list of texts");
-            Vec::new()
-        })
-    };
-    let acl = Acl { allow: list(["allow", "whitelist"]), deny: list(["deny", "blacklist"]) };
-    let by_consumer_group = configured(configs, &[BY_CONSUMER_GROUP]);
-    let defaults =
-        [("hide_groups_header", "false"), ("always_use_authenticated_groups", "false"), (BY_CONSUMER_GROUP, "false")];
-    finish(path, configs, &["allow", "whitelist", "deny", "blacklist"], &defaults, report);
-    if by_consumer_group.is_some_and(|node| !node.is("false")) {
+    let mut fields = ConfigFields::of(path, configs, report);
+    let (allow, deny) = (fields.texts(&["allow", "whitelist"]), fields.texts(&["deny", "blacklist"]));
+    let goes_by_consumer_group = fields.flag(BY_CONSUMER_GROUP, false);
+    // Groups that the plugin jwt finds in no token.
+    fields.flag("always_use_authenticated_groups", false);
+    fields.finish(&[("hide_groups_header", "false")]);
+    if goes_by_consumer_group {
         return PluginKind::Guard(format!("the plugin acl with {BY_CONSUMER_GROUP}"));
     }
-    if acl.allow.is_empty() && acl.deny.is_empty() {
+    if allow.is_empty() && deny.is_empty() {
         report.fault(place, path, "neither allow nor deny; expected one of them");
     }
-    PluginKind::Acl(acl)
+    PluginKind::Acl(Acl { allow, deny })
+}
+
+/// The fields of a plugin's configuration that are still to be read.
+pub(super) struct ConfigFields<'s, 'r> {
+    path: &'r str,
+    configs: Configs<'s>,
+    read: Vec<&'static str>,
+    report: &'r mut Report,
+}
+
+impl<'s, 'r> ConfigFields<'s, 'r> {
+    pub(super) fn of(path: &'r str, configs: Configs<'s>, report: &'r mut Report) -> Self {
+        Self { path, configs, read: Vec::new(), report }
+    }
+
+    /// A field under one of its names, if it is there and not null.
+    pub(super) fn take(&mut self, names: &[&'static str]) -> Option<&'s Node> {
+        self.read.extend(names);
+        configured(self.configs, names)
+    }
+
+    pub(super) fn texts(&mut self, names: &[&'static str]) -> Vec<String> {
+        let Some(node) = self.take(names) else { return Vec::new() };
+        self.expect(names, node, texts_of(node), "a list of texts").unwrap_or_default()
+    }
+
+    /// A text; `None` if it is empty.
+    pub(super) fn text(&mut self, name: &'static str) -> Option<String> {
+        let node = self.take(&[name])?;
+        self.expect(&[name], node, node.text(), "a text").filter(|text| !text.is_empty()).map(str::to_owned)
+    }
+
+    pub(super) fn flag(&mut self, name: &'static str, default: bool) -> bool {
+        let Some(node) = self.take(&[name]) else { return default };
+        let flag = if let NodeContent::Bool(flag) = node.content { Some(flag) } else { None };
+        self.expect(&[name], node, flag, "true or false").unwrap_or(default)
+    }
+
+    pub(super) fn number(&mut self, name: &'static str) -> Option<f64> {
+        let node = self.take(&[name])?;
+        let number = if let NodeContent::Number(number) = node.content { Some(number) } else { None };
+        self.expect(&[name], node, number, "a number")
+    }
+
+    /// Reports a field with a value that cannot be.
+    fn expect<T>(&mut self, names: &[&str], node: &Node, value: Option<T>, expected: &str) -> Option<T> {
+        if value.is_none() {
+            let message = format!("{}; expected {expected}", node.in_words());
+            self.report.fault(
+                node.at,
+                &format!("{}.{}", self.path, names.first().copied().unwrap_or_default()),
+                message,
+            );
+        }
+        value
+    }
+
+    /// Reports that a field has no counterpart, or only a part of its value.
+    pub(super) fn note(&mut self, name: &str, at: Position, message: &str) {
+        self.report.note(at, &format!("{}.{name}", self.path), message);
+    }
+
+    /// Notes what is left, but for what is at its default.
+    pub(super) fn finish(self, defaults: &[(&str, &str)]) {
+        finish(self.path, self.configs, &self.read, defaults, self.report);
+    }
 }
 
 /// A field under one of its names. What a plugin says itself counts, be it null; what it shares fills in the rest.

@@ -10,8 +10,10 @@ use super::{
         gateway::{Jwt, KongConsumer, KongPlugin, PluginKind},
     },
     KongReader, Reference, Scope,
-    plugin_configs::{AUTHENTICATE, Configs, LETS_ALL_IN, acl, anonymous, jwt},
+    cors::cors,
+    plugin_configs::{AUTHENTICATE, CONVERTED, ConfigFields, Configs, LETS_ALL_IN, acl, anonymous, jwt},
     push,
+    termination::termination,
 };
 use crate::document::{Node, NodeContent};
 
@@ -53,7 +55,7 @@ impl<'s> KongReader<'s, '_> {
         }
         let is_of_group = names_group || self.entities.is_within(entity, EntityKind::ConsumerGroup);
         let (service, route) = scope(service, route)?;
-        if let ("jwt" | "acl", false) = (name.as_str(), is_of_group) {
+        if CONVERTED.contains(&name.as_str()) && !is_of_group {
             self.claim_scope(entity, &name, (service, route));
         }
         let kind = self.plugin_kind(entity, &name, is_of_group, [config, shared])?;
@@ -72,9 +74,21 @@ impl<'s> KongReader<'s, '_> {
         match name {
             "jwt" if !is_of_group => return Some(PluginKind::Jwt(self.jwt_plugin(&subject, configs))),
             "acl" if !is_of_group => return Some(self.acl_plugin(entity, &subject, configs)),
+            "cors" if !is_of_group => {
+                return cors(ConfigFields::of(&subject, configs, self.report)).map(PluginKind::Cors);
+            }
+            "request-termination" if !is_of_group => {
+                if let Some(answer) = termination(ConfigFields::of(&subject, configs, self.report)) {
+                    return Some(PluginKind::Termination(answer));
+                }
+            }
             _ => {}
         }
-        let whose = if is_of_group { " of a consumer group" } else { "" };
+        let whose = match name {
+            _ if is_of_group => " of a consumer group",
+            "request-termination" => " with such a configuration",
+            _ => "",
+        };
         let plugin = format!("the plugin {name}{whose}");
         self.report.note(entity.node.at, &entity.path, format!("{plugin} has no counterpart"));
         (!LETS_ALL_IN.contains(&name)).then_some(PluginKind::Guard(plugin))
