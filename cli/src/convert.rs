@@ -9,6 +9,8 @@ mod gateway;
 mod read;
 mod report;
 mod route_policy;
+#[cfg(test)]
+mod tests;
 mod yaml_output;
 
 use std::{

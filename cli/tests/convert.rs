@@ -10,14 +10,11 @@
 )]
 
 use std::{
-    collections::HashSet,
     env, fs,
     io::Write,
     path::PathBuf,
     process::{Command, Stdio},
 };
-
-use proptest::{bool, collection, option, prelude::*, sample};
 
 const SAMPLE: &str = "envoy/gateway/kong.yaml";
 
@@ -1245,131 +1242,5 @@ fn the_documentation_shows_what_it_prints() {
         let (arguments, _) = command.split_once(" > ").unwrap();
         let run = self::run(&arguments.split(' ').collect::<Vec<_>>(), "");
         assert_eq!(run.code, 0, "{command}: {}", run.err);
-    }
-}
-
-/// A plugin of a file that is made up: where it stands, and for what it is.
-#[derive(Debug, Clone)]
-struct DrawnPlugin {
-    name: &'static str,
-    /// Of two services, each with two routes; a route is numbered within its service.
-    service: Option<usize>,
-    route: Option<usize>,
-    is_of_consumer: bool,
-    is_enabled: bool,
-    /// Whether it stands in what it is for, rather than in the list of all plugins.
-    is_nested: bool,
-}
-
-/// What becomes of a request of a route that has no token.
-#[derive(Debug, PartialEq, Eq)]
-enum Fate {
-    Passes,
-    NeedsToken,
-    /// Until a person decides.
-    Unavailable,
-}
-
-impl DrawnPlugin {
-    fn text(&self) -> String {
-        let config = match self.name {
-            "jwt" => ", config: {claims_to_verify: [exp]}",
-            "acl" => ", config: {allow: [staff]}",
-            _ => "",
-        };
-        let consumer = if self.is_of_consumer { ", consumer: u" } else { "" };
-        let scope = match (self.is_nested, self.service, self.route) {
-            (false, Some(service), Some(route)) => format!(", route: r{service}{route}"),
-            (false, Some(service), None) => format!(", service: s{service}"),
-            _ => String::new(),
-        };
-        format!("{{name: {}, enabled: {}{config}{consumer}{scope}}}", self.name, self.is_enabled)
-    }
-
-    fn applies(&self, service: usize, route: usize) -> bool {
-        self.is_enabled && self.service.is_none_or(|of| of == service) && self.route.is_none_or(|of| of == route)
-    }
-}
-
-/// The gateway, as far as the plugins matter: one that authenticates cannot be for a consumer, and any other that is not
-/// known to let all in may be for one and then keeps only that one out.
-fn fate(plugins: &[DrawnPlugin], service: usize, route: usize) -> Fate {
-    let authenticates = |name: &str| ["jwt", "acl", "key-auth"].contains(&name);
-    let applying = plugins.iter().filter(|it| it.name != "cors" && it.applies(service, route));
-    let guards: Vec<&DrawnPlugin> = applying.filter(|it| !it.is_of_consumer || authenticates(it.name)).collect();
-    let has = |name: &str| guards.iter().any(|it| it.name == name && !it.is_of_consumer);
-    let is_lost = guards.iter().any(|it| it.is_of_consumer || !["jwt", "acl"].contains(&it.name));
-    match (is_lost || has("acl") && !has("jwt"), has("jwt")) {
-        (true, _) => Fate::Unavailable,
-        (false, true) => Fate::NeedsToken,
-        (false, false) => Fate::Passes,
-    }
-}
-
-fn drawn_file(plugins: &[DrawnPlugin]) -> String {
-    let list = |service: Option<usize>, route: Option<usize>| {
-        let here = plugins.iter().filter(|it| it.is_nested && (it.service, it.route) == (service, route));
-        here.map(DrawnPlugin::text).collect::<Vec<_>>().join(", ")
-    };
-    let mut file = "_format_version: '3.0'\nservices:\n".to_owned();
-    for service in 0..2 {
-        let routes = (0..2).map(|route| {
-            let plugins = list(Some(service), Some(route));
-            format!("{{name: r{service}{route}, paths: [/{service}/{route}], plugins: [{plugins}]}}")
-        });
-        let routes = routes.collect::<Vec<_>>().join(", ");
-        let plugins = list(Some(service), None);
-        file += &format!("- {{name: s{service}, url: 'http://a', routes: [{routes}], plugins: [{plugins}]}}\n");
-    }
-    let others = plugins.iter().filter(|it| !it.is_nested || it.service.is_none());
-    let others = others.map(DrawnPlugin::text).collect::<Vec<_>>().join(", ");
-    file + &format!(
-        "plugins: [{others}]\nconsumers:\n- username: u\n  acls: [{{group: staff}}]\n  jwt_secrets: [{{key: k, secret: \
-         0123456789abcdef0123456789abcdef}}]\n"
-    )
-}
-
-fn drawn_plugins() -> impl Strategy<Value = Vec<DrawnPlugin>> {
-    let name = sample::select(vec!["jwt", "jwt", "acl", "key-auth", "ip-restriction", "cors"]);
-    let place = (option::of(0..2_usize), option::of(0..2_usize));
-    let plugin = (name, place, bool::weighted(0.3), bool::weighted(0.8), any::<bool>());
-    let plugin = plugin.prop_map(|(name, (service, route), is_of_consumer, is_enabled, is_nested)| DrawnPlugin {
-        name,
-        service,
-        route: service.and(route),
-        is_of_consumer,
-        is_enabled,
-        is_nested,
-    });
-    // The gateway refuses two of a kind for the same requests.
-    collection::vec(plugin, 0..6).prop_map(|mut plugins| {
-        let mut seen = HashSet::new();
-        plugins.retain(|it| it.is_of_consumer || seen.insert((it.name, it.service, it.route)));
-        plugins
-    })
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn no_guard_gets_lost(plugins in drawn_plugins()) {
-        let run = convert(&drawn_file(&plugins));
-        prop_assert_eq!(run.code, 0, "{}", run.err);
-        let routes = run.out.split_once("routes:\n").unwrap().1.split_once("http_filters:").unwrap().0;
-        let open = run.out.split_once("- routes:\n").unwrap().1.split_once("disabled: true").unwrap().0;
-        for (service, route) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
-            let name = format!("r{service}{route}");
-            let part = routes.split_once(&format!("- name: {name}\n")).unwrap().1.split("- name: ").next().unwrap();
-            let is_open = open.contains(&format!("- {name}\n"));
-            let found = match (part.contains("cluster: "), is_open) {
-                (true, true) => Fate::Passes,
-                (true, false) => Fate::NeedsToken,
-                (false, _) => Fate::Unavailable,
-            };
-            prop_assert_eq!(found, fate(&plugins, service, route), "{}", name);
-        }
-        let is_barred = plugins.iter().any(|it| it.is_enabled && it.is_of_consumer && it.name != "cors");
-        prop_assert_eq!(run.out.contains("secret: "), !is_barred);
     }
 }

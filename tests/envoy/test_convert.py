@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 from dataclasses import dataclass
 
 import pytest
@@ -11,10 +10,10 @@ import harness
 import samples
 from conftest import check_log
 from consumers import HS256, RS256
+from converting import EDITIONS, convert, converted_for
 from expect import INVALID_TOKEN, NO_TOKEN
 from tokens import in_seconds, key
 
-PROGRAM = samples.ROOT / "target" / "debug" / "jwt-auth"
 CLIENT_APP, PARTNER, OUTSIDER = HS256, RS256, key("ES256")
 
 # The gateway's file: every level of the plugin, both directions of the acl plugin, and each way to match a path.
@@ -203,11 +202,6 @@ def outsider():
     return token(OUTSIDER, "outsider")
 
 
-def convert(source, *options):
-    command = [PROGRAM, "convert", "-", *options]
-    return subprocess.run(command, input=source, capture_output=True, text=True)
-
-
 @pytest.fixture(scope="module")
 def gateway(upstream):
     return GATEWAY.format(
@@ -218,15 +212,10 @@ def gateway(upstream):
     )
 
 
-@pytest.fixture(scope="module", params=["wasm", "native"])
+@pytest.fixture(scope="module", params=EDITIONS)
 def converted(request, gateway):
     """What the gateway's file is converted into, for each edition of the filter."""
-    if request.param == "native" and not harness.NATIVE_MODULE.is_file():
-        pytest.skip(f"{harness.NATIVE_MODULE} is not there: `make native` makes it")
-    edition = {"wasm": ["--module", str(harness.MODULE)], "native": ["--edition", "native"]}[request.param]
-    result = convert(gateway, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", *edition)
-    assert result.returncode == 0, result.stderr
-    return result.stdout
+    return converted_for(request.param, gateway)
 
 
 @pytest.fixture(scope="module")

@@ -84,7 +84,8 @@ pub(super) struct KongPlugin {
 pub(super) enum PluginKind {
     Jwt(Jwt),
     Acl(Acl),
-    Cors(Cors),
+    /// `None` for one that has no counterpart: no other takes its place.
+    Cors(Option<Cors>),
     /// The plugin `request-termination`: what answers in place of the service.
     Termination(Answer),
     /// One without a counterpart that decides who may call, or that may do so for all that is known of it, in words.

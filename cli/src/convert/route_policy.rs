@@ -77,7 +77,7 @@ fn note(route: &KongRoute, access: &RouteAccess, report: &mut Report) {
 struct RoutePlugins<'g> {
     jwt: Option<&'g Jwt>,
     acl: Option<&'g Acl>,
-    cors: Option<&'g Cors>,
+    cors: Option<&'g Option<Cors>>,
     termination: Option<&'g Answer>,
     /// One that has no counterpart and may keep people out, in words.
     guard: Option<&'g str>,
@@ -120,13 +120,14 @@ impl<'g> RoutePlugins<'g> {
             report.note(route.at, &route.name, message);
         }
         let answer = closed.map(|message| Answer::of_message(503, &message)).or_else(|| self.termination.cloned());
-        if answer.is_some() && self.cors.is_some() {
+        let cors = self.cors.cloned().flatten();
+        if answer.is_some() && cors.is_some() {
             let message = "the plugin cors has no counterpart where no service answers, so a preflight request gets what others get";
             report.note(route.at, &route.name, message);
         }
         let demand = self.jwt.map(|jwt| demand(jwt, self.acl, gateway, groups));
         let is_guarded = demand.is_some() || answer.is_some();
-        (demand, RouteAccess { answer, is_guarded, cors: self.cors.cloned() })
+        (demand, RouteAccess { answer, is_guarded, cors })
     }
 }
 

@@ -75,7 +75,7 @@ impl<'s> KongReader<'s, '_> {
             "jwt" if !is_of_group => return Some(PluginKind::Jwt(self.jwt_plugin(&subject, configs))),
             "acl" if !is_of_group => return Some(self.acl_plugin(entity, &subject, configs)),
             "cors" if !is_of_group => {
-                return cors(ConfigFields::of(&subject, configs, self.report)).map(PluginKind::Cors);
+                return Some(PluginKind::Cors(cors(ConfigFields::of(&subject, configs, self.report))));
             }
             "request-termination" if !is_of_group => {
                 if let Some(answer) = termination(ConfigFields::of(&subject, configs, self.report)) {
