@@ -7,6 +7,7 @@
 //! - [`token`]: a JWS, its time claims, and conditions on its other claims
 //! - [`jwks`]: key sets, and keeping those that an issuer publishes fresh
 //! - [`request`]: finding the token in a request, and taking it out
+//! - [`sender`]: that a token comes from whom it was issued to
 //! - [`policy`]: consumers and their credentials, who may call, what is forwarded and answered
 //! - [`config`]: reading all that can be configured
 //! - [`authenticate`]: deciding about a request, and what is remembered for it
@@ -28,5 +29,6 @@ pub mod policy;
 mod proxy;
 pub mod reply;
 pub mod request;
+pub mod sender;
 pub mod token;
 pub mod upstream;

@@ -199,6 +199,7 @@ fn content(reason: &Reason, key_claim: &str) -> Content {
         Reason::Claims(faults) => {
             return Content::Claims(faults.iter().map(|(name, fault)| (name, fault.to_string())).collect());
         }
+        Reason::Sender(fault) => fault.to_string().into(),
         Reason::Audience => return Content::Claims(vec![("aud", "not allowed".to_owned())]),
         Reason::NotAllowed => "You cannot consume this service".into(),
         Reason::InsufficientClaims(_) => "Insufficient claims".into(),

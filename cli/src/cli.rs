@@ -170,6 +170,10 @@ pub(crate) struct ExplainArguments {
     #[arg(long, value_name = "NAME")]
     pub service: Option<String>,
 
+    /// The certificate that the client shows: a file in PEM, or its SHA-256 fingerprint in hexadecimal
+    #[arg(long, value_name = "FILE")]
+    pub client_certificate: Option<String>,
+
     /// A file with the key set that the issuer publishes, for credentials with remote_jwks or discovery
     #[arg(long, value_name = "FILE")]
     pub jwks: Option<PathBuf>,

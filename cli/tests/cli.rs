@@ -698,6 +698,19 @@ fn what_is_taken_and_seldom_meant_is_a_warning_and_no_fault() {
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert!(lines[0].contains("jwt_secrets[0].secret: 63 bytes long; HS512 needs 64"), "{lines:?}");
 
+    let unbound = config(json!({"sender_constraint": "off", "client_certificate_from": "client-cert", "rules": [
+        {"routes": ["a"]}, {"routes": ["b"], "client_certificate_from": "x-forwarded-client-cert"},
+    ]}));
+    let (_, lines) = check("unbound.json", unbound.to_string());
+    assert_eq!(lines.len(), 4, "{lines:?}");
+    for warning in [
+        " sender_constraint: a token that says that it is bound to its client is taken from whoever has it",
+        " client_certificate_from: whoever reaches this listener past the proxy that sets the header can write it",
+        " rules[1].client_certificate_from: whoever",
+    ] {
+        assert!(lines.iter().any(|line| line.contains(warning)), "{warning}: {lines:?}");
+    }
+
     let ed448 = json!({"kty": "OKP", "crv": "Ed448", "x": ED448});
     let long_rsa = json!({"kty": "RSA", "e": "AQAB", "n": "_".repeat(1365) + "w"});
     let odd_exponent = json!({"kty": "RSA", "e": "_____w", "n": "_".repeat(341) + "w"});

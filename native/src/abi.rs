@@ -83,6 +83,7 @@ pub(crate) enum Fields {
 #[repr(u32)]
 pub(crate) enum Attribute {
     SourceAddress = 24,
+    PeerCertificateDigest = 38,
     RouteName = 61,
 }
 

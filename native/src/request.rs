@@ -40,6 +40,10 @@ impl Request for EnvoyRequest {
     fn cluster_name(&self) -> Option<Vec<u8>> {
         self.request.cluster_name()
     }
+
+    fn peer_certificate_digest(&self) -> Option<Vec<u8>> {
+        self.request.attribute(Attribute::PeerCertificateDigest)
+    }
 }
 
 impl RequestHeaders for EnvoyRequest {

@@ -32,6 +32,8 @@ pub enum Check {
     Times,
     /// `exp` is not too far off.
     MaximumExpiration,
+    /// The token comes from whom it is bound to.
+    Sender,
     /// The token is meant for this audience.
     Audience,
     /// `allow` and `deny` let the consumer through.
@@ -42,7 +44,7 @@ pub enum Check {
 
 impl Check {
     /// All checks, in their order.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Headers,
         Self::Token,
         Self::Form,
@@ -56,6 +58,7 @@ impl Check {
         Self::Signature,
         Self::Times,
         Self::MaximumExpiration,
+        Self::Sender,
         Self::Audience,
         Self::Access,
         Self::RequiredClaims,
@@ -77,6 +80,7 @@ impl Check {
             Self::Signature => "signature",
             Self::Times => "times",
             Self::MaximumExpiration => "maximum",
+            Self::Sender => "sender",
             Self::Audience => "audience",
             Self::Access => "access",
             Self::RequiredClaims => "claims",

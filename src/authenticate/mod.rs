@@ -29,6 +29,7 @@ use crate::{
     jwks::VerificationKey,
     policy::{Consumer, Credential, Policy},
     request::{Carriers, Request},
+    sender::Binding,
     token::{self, Compact, JwsError, Part, Times, Timestamp},
 };
 
@@ -58,6 +59,8 @@ struct VerifiedToken {
     key: Arc<VerificationKey>,
     /// Its time claims.
     times: Times,
+    /// What it is bound to.
+    binding: Binding,
     /// What its credential depended on, [`Policy::lookup`]: elsewhere another may be its.
     lookup: usize,
     /// All its claims, a JSON object, where any policy uses them.
@@ -173,10 +176,11 @@ impl<V: Verifier> Authenticator<V> {
     ) -> Result<Authenticated, Invalid> {
         let carriers = Carriers::fetch(request, &policy.token_places);
         let token = carriers.token(&policy.token_places)?;
-        let VerifiedToken { credential, times, payload, .. } = self.verified(policy, &token, now, search)?;
+        let VerifiedToken { credential, times, binding, payload, .. } = self.verified(policy, &token, now, search)?;
 
         let deny = |reason| Denial::of_consumer(&credential, reason);
         times.check(policy.time_checks, now).map_err(|faults| deny(Reason::Claims(faults)))?;
+        policy.sender.check(&binding, request).map_err(|fault| deny(Reason::Sender(fault)))?;
         let claim_headers = if policy.uses_claims() {
             let payload = payload.as_deref().unwrap_or_default();
             let claims = Members::parse(payload).map_err(|_| deny(JwsError::NotAnObject(Part::Payload).into()))?;
@@ -248,6 +252,7 @@ impl<V: Verifier> Authenticator<V> {
                     credential: Arc::clone(credential),
                     key,
                     times: Times::of(&jws.claims),
+                    binding: Binding::of(&jws.claims),
                     lookup: policy.lookup,
                     payload: self.config.uses_claims().then(|| jws.payload.into()),
                 });

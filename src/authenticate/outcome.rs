@@ -7,6 +7,7 @@ use crate::{
     encoding::UntrustedText,
     policy::{Consumer, Credential, Header, Policy},
     request::NotOneToken,
+    sender::SenderFault,
     token::{ClaimFault, ClaimFaults, JwsError, RequiredClaim},
 };
 
@@ -141,6 +142,8 @@ pub enum Reason {
     InvalidSignature,
     /// A time claim does not allow it.
     Claims(ClaimFaults),
+    /// It is not known that the token comes from whom it is bound to.
+    Sender(SenderFault),
     /// The token is meant for another audience.
     Audience,
     /// `allow` and `deny` do not let the consumer through.
@@ -151,7 +154,7 @@ pub enum Reason {
 
 impl Reason {
     /// The names of all reasons, in the order of the variants.
-    pub const NAMES: [&str; 20] = [
+    pub const NAMES: [&str; 25] = [
         "forbidden_header",
         "no_token",
         "multiple_tokens",
@@ -169,6 +172,11 @@ impl Reason {
         "expired",
         "not_valid_yet",
         "lifetime_too_long",
+        "unbound_token",
+        "unusable_confirmation",
+        "no_certificate",
+        "wrong_certificate",
+        "wrong_scheme",
         "audience",
         "not_allowed",
         "insufficient_claims",
@@ -197,6 +205,7 @@ impl Reason {
                 Some((_, ClaimFault::TooFarOff)) => "lifetime_too_long",
                 Some((_, ClaimFault::NotANumber)) | None => "invalid_time_claim",
             },
+            Self::Sender(fault) => fault.name(),
             Self::Audience => "audience",
             Self::NotAllowed => "not_allowed",
             Self::InsufficientClaims(_) => "insufficient_claims",
@@ -219,6 +228,7 @@ impl Reason {
             Self::InvalidSignature => Check::Signature,
             Self::Claims(ClaimFaults { exp: Some(ClaimFault::TooFarOff), .. }) => Check::MaximumExpiration,
             Self::Claims(_) => Check::Times,
+            Self::Sender(_) => Check::Sender,
             Self::Audience => Check::Audience,
             Self::NotAllowed => Check::Access,
             Self::InsufficientClaims(_) => Check::RequiredClaims,
@@ -248,6 +258,7 @@ impl fmt::Display for Reason {
             Self::AlgorithmMismatch => formatter.write_str("Invalid algorithm"),
             Self::InvalidSignature => formatter.write_str("Invalid signature"),
             Self::Claims(faults) => faults.fmt(formatter),
+            Self::Sender(fault) => fault.fmt(formatter),
             Self::Audience => formatter.write_str("aud: not allowed"),
             Self::NotAllowed => formatter.write_str("the consumer is not allowed"),
             Self::InsufficientClaims(required) => write!(formatter, "Insufficient claims: {required}"),

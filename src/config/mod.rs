@@ -12,6 +12,7 @@ mod required_claims;
 mod response;
 mod rules;
 pub mod schema;
+mod sender;
 mod time_checks;
 mod token_places;
 mod upstream_fields;

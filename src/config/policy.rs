@@ -6,7 +6,7 @@ use super::{
     fields::{Fields, flag, name, printable},
     header_text, required_claims, response,
     schema::{Field, Shape},
-    time_checks, token_places, upstream_fields,
+    sender, time_checks, token_places, upstream_fields,
 };
 use crate::{
     encoding::{HeaderText, json::Value},
@@ -78,6 +78,8 @@ pub(super) const FIELDS: &[Field] = &[
         "0",
         "30",
     ),
+    sender::CONSTRAINT,
+    sender::CERTIFICATE_FROM,
     Field::optional(
         "audiences",
         Shape::List(&Shape::Name),
@@ -178,6 +180,7 @@ impl<'c> PolicyReader<'c> {
         let secret_is_base64 =
             fields.inherited("secret_is_base64", parent.map(|it| &it.secret_is_base64), Fields::flag_or_false);
         let time_checks = time_checks::read(fields, parent.map(|it| it.time_checks));
+        let sender = sender::read(fields, parent.map(|it| &it.sender));
         let audiences = fields.inherited("audiences", parent.map(|it| &it.audiences), |fields, field| {
             let read = |item: Value, place: Place, faults: &Faults| {
                 name(item).map_err(|problem| faults.report(place, problem))
@@ -215,6 +218,7 @@ impl<'c> PolicyReader<'c> {
             secret_is_base64: secret_is_base64?,
             lookup: 0,
             time_checks: time_checks?,
+            sender: sender?,
             audiences: audiences?,
             required_claims: required_claims?,
             access: access?,

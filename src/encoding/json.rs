@@ -98,8 +98,12 @@ impl<'a> Raw<'a> {
 
     /// A member of the value, if it is an object that has it.
     pub fn member(self, name: &str) -> Option<Raw<'a>> {
-        let members: Members = serde_json::from_str(self.0).ok()?;
-        members.get(name)
+        self.members()?.get(name)
+    }
+
+    /// The members of the value, if it is an object.
+    pub fn members(self) -> Option<Members<'a>> {
+        serde_json::from_str(self.0).ok()
     }
 
     /// The value as text, if it is a string, a number (spelled as in the document) or a truth value.

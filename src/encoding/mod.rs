@@ -2,6 +2,7 @@
 
 pub mod base64;
 mod header_text;
+pub mod hex;
 pub mod json;
 mod untrusted_text;
 

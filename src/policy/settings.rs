@@ -6,6 +6,7 @@ use super::{Access, Consumer, Forwarding, ReplyFormat};
 use crate::{
     encoding::HeaderText,
     request::TokenPlaces,
+    sender::SenderPolicy,
     token::{RequiredClaim, TimeChecks},
 };
 
@@ -36,6 +37,8 @@ pub struct Policy {
     pub lookup: usize,
     /// `claims_to_verify`, `maximum_expiration` and `clock_skew_seconds`.
     pub time_checks: TimeChecks,
+    /// `sender_constraint` and `client_certificate_from`.
+    pub sender: SenderPolicy,
     /// The audiences of which the token must name one; none if that is not looked at.
     pub audiences: Vec<String>,
     /// What the token's claims must hold.

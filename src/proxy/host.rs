@@ -97,6 +97,12 @@ impl Request for HostRequest {
     fn cluster_name(&self) -> Option<Vec<u8>> {
         self.property(&["xds", "cluster_name"])
     }
+
+    /// Only Envoy has it; any other host may trap.
+    fn peer_certificate_digest(&self) -> Option<Vec<u8>> {
+        let is_in_envoy = matches!(self.headers, Headers::All(_));
+        is_in_envoy.then(|| self.property(&["connection", "sha256_peer_certificate_digest"])).flatten()
+    }
 }
 
 impl RequestHeaders for HostRequest {

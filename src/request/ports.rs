@@ -37,6 +37,10 @@ pub trait Request {
 
     /// The name of the cluster that the proxy has chosen, if it has chosen one.
     fn cluster_name(&self) -> Option<Vec<u8>>;
+
+    /// The SHA-256 hash, in hexadecimal, of the certificate that the client has shown on this connection; absent or empty if
+    /// it has shown none. What a client writes does not enter into it.
+    fn peer_certificate_digest(&self) -> Option<Vec<u8>>;
 }
 
 /// A request whose headers can be changed before it goes upstream.

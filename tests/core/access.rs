@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::support::{FakeRequest, answer, ed448_jwk};
-use hmac::{Hmac, KeyInit, Mac};
+use crate::{
+    hs256,
+    support::{FakeRequest, answer, ed448_jwk},
+};
 use jwt_auth_filter::{
     authenticate::{Authenticator, CacheUse, Check, Outcome, Reason},
     config::Config,
@@ -14,7 +16,6 @@ use jwt_auth_filter::{
     upstream,
 };
 use serde_json::{Value as Json, json};
-use sha2::Sha256;
 
 const NOW: u64 = 1_700_000_000;
 const SECRET: &str = "c2VjcmV0";
@@ -25,14 +26,7 @@ fn token(claims: &Json) -> String {
 }
 
 fn signed(claims: &Json, secret: &[u8]) -> String {
-    signed_with_header(r#"{"alg":"HS256","kid":"k1"}"#, claims, secret)
-}
-
-fn signed_with_header(header: &str, claims: &Json, secret: &[u8]) -> String {
-    let input = format!("{}.{}", encode_url(header), encode_url(claims.to_string()));
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret).unwrap();
-    mac.update(input.as_bytes());
-    format!("{input}.{}", encode_url(mac.finalize().into_bytes()))
+    hs256::signed(r#"{"alg":"HS256","kid":"k1"}"#, claims, secret)
 }
 
 /// Alice, a partner, and Bob, who is suspended as well; one whose keys cost more to try than a request may; further fields.
@@ -385,7 +379,7 @@ fn a_client_cannot_have_the_next_hop_remove_what_the_filter_wrote() {
 
 #[test]
 fn a_kid_that_is_no_string_opens_no_keys() {
-    let token = signed_with_header(r#"{"alg":"HS256","kid":7}"#, &json!({"iss": "a"}), SECRET.as_bytes());
+    let token = hs256::signed(r#"{"alg":"HS256","kid":7}"#, &json!({"iss": "a"}), SECRET.as_bytes());
     assert_eq!(refusal(&authenticator(json!({})), &bearing(&token)).1, r#"{"message":"Bad token; invalid kid"}"#);
 }
 
@@ -429,8 +423,10 @@ fn clocks_may_differ_by_the_skew() {
 #[test]
 fn every_reason_has_a_name_of_the_fixed_set_and_a_check_in_their_order() {
     let fields = json!({"claims_to_verify": ["exp", "nbf"], "maximum_expiration": 60, "audiences": ["api"], "deny": ["bob"],
-        "required_claims": [{"claim": "x", "present": true}], "rules": [{"routes": ["r"], "disabled": true}]});
+        "required_claims": [{"claim": "x", "present": true}], "rules": [{"routes": ["bound"], "sender_constraint": "required"}]});
     let authenticator = authenticator(fields);
+    let hash = encode_url([0; 32]);
+    let certificate = json!({"x5t#S256": hash});
     let good = json!({"iss": "a", "exp": NOW + 60, "nbf": 0, "aud": "api", "x": 1});
     let with = |name: &str, value: Json| {
         let mut claims = good.clone();
@@ -456,6 +452,11 @@ fn every_reason_has_a_name_of_the_fixed_set_and_a_check_in_their_order() {
         with("exp", json!(1)),
         with("nbf", json!(NOW + 1)),
         with("exp", json!(NOW + 61)),
+        with("x", json!(1)).on("bound", "c"),
+        with("cnf", json!({})),
+        with("cnf", certificate.clone()),
+        FakeRequest { peer_certificate_digest: Some("01".repeat(32)), ..with("cnf", certificate) },
+        with("cnf", json!({"jkt": hash})),
         with("aud", json!("x")),
         with("iss", json!("b")),
         with("x", Json::Null),

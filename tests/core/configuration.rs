@@ -285,8 +285,8 @@ fn all_faults_are_reported_at_once_each_at_its_path() {
     let header_text = "a text without control characters and without space at its ends";
     let mut expected = vec![
         "header_name: an unknown field; expected one of header_names, raw_header_names, uri_param_names, cookie_names, \
-         key_claim_name, secret_is_base64, claims_to_verify, maximum_expiration, clock_skew_seconds, audiences, \
-         required_claims, allow, deny, anonymous, run_on_preflight, realm, claims_to_headers, forward_payload_header, \
+         key_claim_name, secret_is_base64, claims_to_verify, maximum_expiration, clock_skew_seconds, sender_constraint, \
+         client_certificate_from, audiences, required_claims, allow, deny, anonymous, run_on_preflight, realm, claims_to_headers, forward_payload_header, \
          hide_credentials, clear_route_cache, response, filter_state, rules, host_crypto, token_cache_size, \
          token_cache_bytes, max_waiting_requests, max_waiting_body_bytes, measure_verification, consumers"
             .to_owned(),
@@ -497,6 +497,7 @@ fn every_policy_field() -> Json {
     json!({
         "header_names": ["x-t"], "raw_header_names": ["x-r"], "uri_param_names": ["t"], "cookie_names": ["t"], "key_claim_name": "kid",
         "secret_is_base64": true, "claims_to_verify": ["exp"], "maximum_expiration": 60, "clock_skew_seconds": 5,
+        "sender_constraint": "required", "client_certificate_from": "client-cert",
         "audiences": ["x"], "required_claims": [{"claim": "a", "present": true}], "allow": ["a"], "deny": ["a"],
         "anonymous": "a", "run_on_preflight": false, "realm": "api", "forward_payload_header": "x-p",
         "claims_to_headers": [{"claim": "sub", "header": "x-sub"}], "hide_credentials": true, "clear_route_cache": true,

@@ -5,6 +5,7 @@ use jwt_auth_filter::{
     config::{Config, Path, Step},
     crypto::{Algorithm, Key},
     policy::{Credential, Policy},
+    sender::{CertificateSource, SenderConstraint},
 };
 
 use super::is_harmless;
@@ -38,6 +39,14 @@ pub(super) fn of(configuration: &Configuration, config: &Config) -> Vec<Diagnost
             let text =
                 "a token is accepted in the query string, where access logs and histories keep it; [] turns it off";
             warnings.push(warn(field("uri_param_names"), text));
+        }
+        if policy.sender.constraint == SenderConstraint::Off && sets("sender_constraint") {
+            let text = "a token that says that it is bound to its client is taken from whoever has it";
+            warnings.push(warn(field("sender_constraint"), text));
+        }
+        if policy.sender.certificate_from != CertificateSource::Connection && sets("client_certificate_from") {
+            let text = "whoever reaches this listener past the proxy that sets the header can write it, and show any certificate";
+            warnings.push(warn(field("client_certificate_from"), text));
         }
     }
     for credential in configuration.credentials() {

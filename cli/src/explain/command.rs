@@ -1,5 +1,7 @@
 //! `jwt-auth explain`.
 
+mod certificate;
+
 use std::{
     io::{self, IsTerminal},
     process::ExitCode,
@@ -35,6 +37,7 @@ fn explain(arguments: &ExplainArguments) -> Result<Explanation, String> {
     let request = GivenRequest {
         route: arguments.route.clone(),
         cluster: arguments.service.clone(),
+        certificate: arguments.client_certificate.as_deref().map(certificate::digest).transpose()?,
         ..read_request(arguments, &filter)?
     };
     if let Some(file) = &arguments.jwks {

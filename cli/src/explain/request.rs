@@ -16,6 +16,8 @@ pub struct GivenRequest {
     pub route: Option<String>,
     /// The name of the Envoy cluster that it goes to, if it is known.
     pub cluster: Option<String>,
+    /// The SHA-256 hash of the client's certificate, in hexadecimal.
+    pub certificate: Option<String>,
     /// The headers that the filter has set.
     pub(super) set: Vec<(String, String)>,
 }
@@ -92,6 +94,10 @@ impl Request for GivenRequest {
 
     fn cluster_name(&self) -> Option<Vec<u8>> {
         self.cluster.clone().map(String::into_bytes)
+    }
+
+    fn peer_certificate_digest(&self) -> Option<Vec<u8>> {
+        self.certificate.clone().map(String::into_bytes)
     }
 }
 

@@ -142,6 +142,7 @@ impl Checks<'_> {
             }
             Check::Times => return self.times(ClaimFaults::default()),
             Check::MaximumExpiration => policy.time_checks.maximum_expiration.map(|_| self.when("exp")),
+            Check::Sender => facts.binding(),
             Check::Audience => (!policy.audiences.is_empty()).then(|| format!("aud is {}", self.audience())),
             Check::Access => restricts_access.then(|| "allow and deny let the consumer through".to_owned()),
             Check::RequiredClaims => (!policy.required_claims.is_empty()).then(|| "required_claims are met".to_owned()),
@@ -186,6 +187,7 @@ impl Checks<'_> {
                 format!("aud is {}; expected one of {audiences}", self.audience())
             }
             Reason::InsufficientClaims(required) => format!("{required}: not met"),
+            Reason::Sender(fault) => facts.of_sender(fault),
             Reason::ForbiddenHeader(_) | Reason::VerificationBudget | Reason::NotAllowed => reason.to_string(),
         };
         vec![ShownCheck::failed(reason.check().name(), detail)]

@@ -40,8 +40,12 @@ pub(crate) struct FakeRequest {
     pub headers: BTreeMap<String, Vec<Vec<u8>>>,
     pub route: Option<String>,
     pub cluster: Option<String>,
+    /// The hash of the client's certificate, as a host tells it.
+    pub peer_certificate_digest: Option<String>,
     /// How often it was asked for one of these two.
     pub asked_for_route: Cell<u32>,
+    /// How often it was asked for the certificate.
+    pub asked_for_certificate: Cell<u32>,
     /// Answers that a header was removed and leaves it there, as some hosts do.
     pub keeps_removed_headers: bool,
     /// Neither sets nor adds a header when asked to.
@@ -99,6 +103,11 @@ impl Request for FakeRequest {
     fn cluster_name(&self) -> Option<Vec<u8>> {
         self.asked_for_route.set(self.asked_for_route.get() + 1);
         self.cluster.clone().map(String::into_bytes)
+    }
+
+    fn peer_certificate_digest(&self) -> Option<Vec<u8>> {
+        self.asked_for_certificate.set(self.asked_for_certificate.get() + 1);
+        self.peer_certificate_digest.clone().map(String::into_bytes)
     }
 }
 

@@ -60,6 +60,7 @@ pub(super) struct Policy {
     pub anonymous: bool,
     pub run_on_preflight: bool,
     pub is_base64: bool,
+    pub constraint: &'static str,
 }
 
 impl Policy {
@@ -85,6 +86,7 @@ impl Policy {
             "anonymous": self.anonymous.then_some("guest"),
             "run_on_preflight": self.run_on_preflight,
             "secret_is_base64": self.is_base64,
+            "sender_constraint": self.constraint,
         })
     }
 
@@ -165,6 +167,40 @@ impl Time {
     }
 }
 
+/// What a token says that it is bound to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bound {
+    Not,
+    ToCertificate,
+    ToKey,
+    ToBoth,
+    ToUnknown,
+    Wrongly,
+}
+
+impl Bound {
+    fn json(self) -> Option<Value> {
+        let hash = base64url([7; 32]);
+        Some(match self {
+            Self::Not => return None,
+            Self::ToCertificate => json!({"x5t#S256": hash}),
+            Self::ToKey => json!({"jkt": hash}),
+            Self::ToBoth => json!({"x5t#S256": hash, "jkt": hash}),
+            Self::ToUnknown => json!({"x5t#S256": hash, "kid": "1"}),
+            Self::Wrongly => json!("x5t#S256"),
+        })
+    }
+}
+
+/// The certificate that the client shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shown {
+    Nothing,
+    /// The one to which a token is bound.
+    Own,
+    Another,
+}
+
 #[derive(Debug, Clone)]
 pub(super) struct Token {
     pub form: Form,
@@ -181,6 +217,7 @@ pub(super) struct Token {
     pub nbf: Time,
     pub aud: Option<Value>,
     pub scope: Option<&'static str>,
+    pub bound: Bound,
 }
 
 /// What stands at a place for tokens.
@@ -205,6 +242,7 @@ pub(super) struct Asked {
     pub on_route: bool,
     pub is_spoofed: bool,
     pub carried: [Carried; 3],
+    pub certificate: Shown,
 }
 
 #[derive(Debug, Clone)]
@@ -324,8 +362,13 @@ impl Case {
         let holder = if token.iss_in_header { &mut header } else { &mut claims };
         holder.extend(iss.map(|iss| ("iss".to_owned(), iss)));
         let scope = token.scope.map(Value::from);
-        let others =
-            [("exp", token.exp.json()), ("nbf", token.nbf.json()), ("aud", token.aud.clone()), ("scope", scope)];
+        let others = [
+            ("exp", token.exp.json()),
+            ("nbf", token.nbf.json()),
+            ("aud", token.aud.clone()),
+            ("scope", scope),
+            ("cnf", token.bound.json()),
+        ];
         claims.extend(others.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
 
         let claims = match token.form {
@@ -348,7 +391,7 @@ impl Case {
     }
 
     pub(super) fn request(&self) -> GivenRequest {
-        let Asked { method, on_route, is_spoofed, carried } = &self.asked;
+        let Asked { method, on_route, is_spoofed, carried, certificate } = &self.asked;
         let token = self.token();
         let value = |carried: Carried| match carried {
             Carried::Nothing => None,
@@ -377,6 +420,11 @@ impl Case {
             target: in_query.map_or_else(|| "/a".to_owned(), |token| format!("/a?jwt={token}")),
             headers,
             route: on_route.then(|| "r".to_owned()),
+            certificate: match certificate {
+                Shown::Nothing => None,
+                Shown::Own => Some("07".repeat(32)),
+                Shown::Another => Some("08".repeat(32)),
+            },
             ..GivenRequest::default()
         }
     }

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::{
     case::{
-        Access, Alg, Asked, Carried, Case, Credential, Form, Iss, Issuer, Keys, MAXIMUM, Method, Policy, Rule, Time,
-        Token,
+        Access, Alg, Asked, Bound, Carried, Case, Credential, Form, Iss, Issuer, Keys, MAXIMUM, Method, Policy, Rule,
+        Shown, Time, Token,
     },
     keys::{Jwk, Key},
 };
@@ -65,9 +65,23 @@ fn keys() -> impl Strategy<Value = Keys> {
 fn policy() -> impl Strategy<Value = Policy> {
     let access = mostly(Access::Everybody, 1, [Access::OnlyC0, Access::NotC0, Access::NotGuest]);
     let places = prop_oneof![3 => Just([true, false, false]), 1 => any::<[bool; 3]>()];
-    (any::<[bool; 9]>(), places, access).prop_map(|(flags, places, access)| {
+    let constraint = mostly("if_bound", 4, ["off", "required"]);
+    (any::<[bool; 9]>(), places, access, constraint).prop_map(|(flags, places, access, constraint)| {
         let [exp, nbf, maximum, skew, audiences, required, anonymous, run_on_preflight, is_base64] = flags;
-        Policy { places, exp, nbf, maximum, skew, audiences, required, access, anonymous, run_on_preflight, is_base64 }
+        Policy {
+            places,
+            exp,
+            nbf,
+            maximum,
+            skew,
+            audiences,
+            required,
+            access,
+            anonymous,
+            run_on_preflight,
+            is_base64,
+            constraint,
+        }
     })
 }
 
@@ -89,11 +103,13 @@ fn token() -> impl Strategy<Value = Token> {
     let scope = mostly(Some("read write"), 6, [None, Some("write")]);
     let signer = mostly(None, 8, Key::ALL.map(Some));
     let kid = sample::select(vec![None, None, Some("1"), Some("2"), Some("3")]);
+    let bound =
+        mostly(Bound::Not, 3, [Bound::ToCertificate, Bound::ToKey, Bound::ToBoth, Bound::ToUnknown, Bound::Wrongly]);
     let header = (form, mostly(Alg::Aimed, 8, others), mostly(None, 20, unsupported), kid, signer);
-    let claims = (iss, any::<bool>(), mostly(false, 12, [true]), exp, nbf, aud, scope);
+    let claims = (iss, any::<bool>(), mostly(false, 12, [true]), exp, nbf, aud, scope, bound);
     (header, claims).prop_map(|((form, alg, unsupported, kid, signer), claims)| {
-        let (iss, iss_in_header, is_changed, exp, nbf, aud, scope) = claims;
-        Token { form, alg, unsupported, kid, iss, iss_in_header, signer, is_changed, exp, nbf, aud, scope }
+        let (iss, iss_in_header, is_changed, exp, nbf, aud, scope, bound) = claims;
+        Token { form, alg, unsupported, kid, iss, iss_in_header, signer, is_changed, exp, nbf, aud, scope, bound }
     })
 }
 
@@ -104,8 +120,16 @@ fn asked() -> impl Strategy<Value = Asked> {
         6 => Just([Carried::Token, Carried::Nothing, Carried::Nothing]),
         1 => prop::array::uniform3(any_carried),
     ];
-    (method, any::<bool>(), mostly(false, 12, [true]), carried)
-        .prop_map(|(method, on_route, is_spoofed, carried)| Asked { method, on_route, is_spoofed, carried })
+    let certificate = sample::select(vec![Shown::Nothing, Shown::Own, Shown::Another]);
+    (method, any::<bool>(), mostly(false, 12, [true]), carried, certificate).prop_map(
+        |(method, on_route, is_spoofed, carried, certificate)| Asked {
+            method,
+            on_route,
+            is_spoofed,
+            carried,
+            certificate,
+        },
+    )
 }
 
 pub(super) fn case() -> impl Strategy<Value = Case> {

@@ -6,7 +6,7 @@ use jwt_auth_filter::{
 };
 
 use super::{
-    case::{Access, Carried, Case, Form, Iss, Issuer, Keys, MAXIMUM, Method, Policy, Rule},
+    case::{Access, Bound, Carried, Case, Form, Iss, Issuer, Keys, MAXIMUM, Method, Policy, Rule, Shown},
     keys::{Jwk, are_alike},
 };
 
@@ -86,6 +86,7 @@ impl Case {
         }
         self.signed(policy, algorithm)?;
         self.in_time(policy)?;
+        self.sent_by_whom_it_is_bound_to(policy)?;
         if policy.audiences && !token.aud.as_ref().is_some_and(|aud| aud.to_string().contains("api")) {
             return fails(Check::Audience, "audience");
         }
@@ -153,6 +154,29 @@ impl Case {
         }
     }
 
+    fn sent_by_whom_it_is_bound_to(&self, policy: &Policy) -> Result<(), Failure> {
+        let bound = self.token.bound;
+        if policy.constraint == "off" {
+            return Ok(());
+        }
+        match bound {
+            Bound::Not if policy.constraint == "required" => return fails(Check::Sender, "unbound_token"),
+            Bound::ToUnknown | Bound::Wrongly => return fails(Check::Sender, "unusable_confirmation"),
+            _ => {}
+        }
+        if matches!(bound, Bound::ToCertificate | Bound::ToBoth) {
+            match self.asked.certificate {
+                Shown::Nothing => return fails(Check::Sender, "no_certificate"),
+                Shown::Another => return fails(Check::Sender, "wrong_certificate"),
+                Shown::Own => {}
+            }
+        }
+        if matches!(bound, Bound::ToKey | Bound::ToBoth) {
+            return fails(Check::Sender, "wrong_scheme");
+        }
+        Ok(())
+    }
+
     fn in_time(&self, policy: &Policy) -> Result<(), Failure> {
         let (exp, nbf) = (self.token.exp.seconds(), self.token.nbf.seconds());
         let exp_fault = match exp {
@@ -199,27 +223,27 @@ impl Expected {
         let rule = case.rule.is_some().then_some(("rule", true));
         let checks = match (self, case.in_force()) {
             (Self::Exempt(name), _) => vec![(*name, true)],
-            (_, Some(policy)) => self.checks(policy),
+            (_, Some(policy)) => self.checks(policy, case),
             (_, None) => vec![("headers", false)],
         };
         let anonymous = matches!(self, Self::AnonymousDenied(_)).then_some(("access", false));
         rule.into_iter().chain(checks).chain(anonymous).collect()
     }
 
-    fn checks(&self, policy: &Policy) -> Vec<(&'static str, bool)> {
+    fn checks(&self, policy: &Policy, case: &Case) -> Vec<(&'static str, bool)> {
         let mut checks = Vec::new();
         for check in Check::ALL {
             match self.failure().filter(|failure| failure.check == check) {
                 Some(Failure { times, .. }) if check == Check::Times => {
                     let failed = |name: &str| times[usize::from(name == "nbf")];
-                    checks.extend(shown(policy, check).into_iter().map(|name| (name, !failed(name))));
+                    checks.extend(shown(policy, check, case.token.bound).into_iter().map(|name| (name, !failed(name))));
                     break;
                 }
                 Some(_) => {
                     checks.push((check.name(), false));
                     break;
                 }
-                None => checks.extend(shown(policy, check).into_iter().map(|name| (name, true))),
+                None => checks.extend(shown(policy, check, case.token.bound).into_iter().map(|name| (name, true))),
             }
         }
         checks
@@ -227,12 +251,13 @@ impl Expected {
 }
 
 /// The names that are shown for a check that has passed.
-fn shown(policy: &Policy, check: Check) -> Vec<&'static str> {
+fn shown(policy: &Policy, check: Check, bound: Bound) -> Vec<&'static str> {
     let some = |is: bool, name: &'static str| if is { vec![name] } else { vec![] };
     match check {
         Check::Headers | Check::Extensions | Check::Budget | Check::KeySet => vec![],
         Check::Times => [some(policy.exp, "exp"), some(policy.nbf, "nbf")].concat(),
         Check::MaximumExpiration => some(policy.has_maximum(), "maximum"),
+        Check::Sender => some(policy.constraint != "off" && bound != Bound::Not, "sender"),
         Check::Audience => some(policy.audiences, "audience"),
         Check::Access => some(policy.access != Access::Everybody, "access"),
         Check::RequiredClaims => some(policy.required, "claims"),
