@@ -1,11 +1,10 @@
-//! Key sets, fetched once for all workers from the main thread; and the requests that wait for a set, on their workers.
+//! Key sets, fetched once for all workers and configurations from the main thread; and the requests that wait for a set, on their workers.
 //!
 //! A lock guards what fetches and who waits. A request takes it only when its token cannot be verified with the keys that are
 //! there; those are found without a lock.
 
 use std::{
-    cell::{Cell, RefCell},
-    collections::BTreeMap,
+    cell::Cell,
     hash::{BuildHasher, Hasher, RandomState},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, TryLockError,
@@ -25,6 +24,7 @@ use log::{debug, error};
 use crate::{
     abi::{ConfigAlarm, FilterConfig, RequestAlarm},
     metrics::Metrics,
+    shared_memory::SharedMemory,
 };
 
 /// How often the main thread looks after key sets, while nobody waits for one.
@@ -230,12 +230,19 @@ impl Drop for Timer {
     }
 }
 
-/// Envoy, as the fetcher sees it. All workers have the same memory, so what they share is a map.
+impl Drop for KeySets {
+    /// The configuration that takes this one's place need not wait until what is being fetched can no longer arrive.
+    fn drop(&mut self) {
+        self.lock().fetcher.release();
+    }
+}
+
+/// Envoy, as the fetcher sees it.
 struct Host {
     envoy: FilterConfig,
     metrics: Arc<Metrics>,
     log: FetchLog,
-    shared: RefCell<BTreeMap<String, (Vec<u8>, u32)>>,
+    memory: SharedMemory,
     chance: RandomState,
     draws: Cell<u64>,
 }
@@ -246,7 +253,7 @@ impl Host {
             envoy,
             metrics,
             log: FetchLog::default(),
-            shared: RefCell::default(),
+            memory: SharedMemory::default(),
             chance: RandomState::new(),
             draws: Cell::new(0),
         }
@@ -265,17 +272,11 @@ impl KeySetHost for Host {
     }
 
     fn shared(&self, name: &str) -> Option<(Vec<u8>, Option<u32>)> {
-        self.shared.borrow().get(name).map(|(value, change)| (value.clone(), Some(*change)))
+        self.memory.get(name).map(|(bytes, change)| (bytes, Some(change)))
     }
 
     fn share(&self, name: &str, value: &[u8], unless_changed_since: Option<u32>) -> bool {
-        let mut shared = self.shared.borrow_mut();
-        let change = shared.get(name).map_or(0, |(_, change)| *change);
-        let is_current = unless_changed_since.is_none_or(|since| since == change);
-        if is_current {
-            shared.insert(name.to_owned(), (value.to_vec(), change.wrapping_add(1)));
-        }
-        is_current
+        self.memory.set(name, value, unless_changed_since)
     }
 
     fn get(&self, cluster: &str, uri: &Uri, timeout: Duration) -> Option<u32> {

@@ -17,4 +17,5 @@ mod logger;
 mod metrics;
 mod plugin;
 mod request;
+mod shared_memory;
 mod worker;

@@ -1,7 +1,8 @@
 """Runs a real Envoy: one process, and in it one listener per plugin configuration.
 
 A plugin configuration is a dict, which Envoy gets as a `google.protobuf.Struct`, or a str, which it gets as a
-`google.protobuf.StringValue`, or None for a listener without the filter. A `Listen` puts it among other routes and filters.
+`google.protobuf.StringValue`, or a `Discovered`, which it gets from a file that it watches, or None for a listener without the
+filter. A `Listen` puts it among other routes and filters.
 """
 
 import json
@@ -60,11 +61,47 @@ class Listen:
     With `switched_off`, Envoy passes the filter by but on routes that switch it on.
     """
 
-    plugin: dict | str | None
+    plugin: "dict | str | Discovered | None"
     routes: list = field(default_factory=lambda: ROUTES)
     behind: list = field(default_factory=list)
     manager: dict = field(default_factory=dict)
     switched_off: bool = False
+
+
+class Discovered:
+    """A plugin configuration in a file that Envoy watches, in the place of one that stands in its own configuration."""
+
+    NAME = "jwt_auth"
+
+    def __init__(self, directory, plugin):
+        self._path = directory / "jwt-auth.json"
+        self.put(plugin)
+
+    def put(self, plugin):
+        """Replaces the configuration by renaming a file, as Envoy wants it; octets are written as they are."""
+        following = self._path.with_name("next.json")
+        following.write_bytes(plugin if isinstance(plugin, bytes) else json.dumps(self._resources(plugin)).encode())
+        following.rename(self._path)
+
+    def filter(self):
+        """What stands among the filters of a listener."""
+        source = {"path": str(self._path), "watched_directory": {"path": str(self._path.parent)}}
+        types = [_filter({}, {}, False)["typed_config"]["@type"]]
+        discovery = {"type_urls": types, "config_source": {"resource_api_version": "V3", "path_config_source": source}}
+        return {"name": self.NAME, "config_discovery": discovery}
+
+    def _resources(self, plugin):
+        typed_config = _filter(plugin, {"vm_config": {"vm_id": "discovered"}}, False)["typed_config"]
+        resource = {"@type": _type("envoy.config.core.v3.TypedExtensionConfig"), "name": self.NAME}
+        return {"resources": [{**resource, "typed_config": typed_config}]}
+
+
+def updates(envoy):
+    """How the configurations that were discovered fared, by the names of Envoy's counters."""
+    prefix = f"extension_config_discovery.http_filter.{Discovered.NAME}."
+    lines = envoy.admin(f"/stats?filter={prefix}").splitlines()
+    counters = (line.removeprefix(prefix).split(": ") for line in lines)
+    return {name: int(value) for name, value in counters if value.isdigit()}
 
 
 class Envoy:
@@ -200,6 +237,7 @@ NATIVE_RUNTIME = {"envoy.reloadable_features.dynamic_modules_strip_custom_stat_p
 def _bootstrap(listeners, upstream, clusters, wasm):
     layers = [{"name": "native", "static_layer": NATIVE_RUNTIME}] if IS_NATIVE else []
     return {
+        "node": {"id": "tests", "cluster": "tests"},  # Envoy asks for both where a configuration is discovered
         "layered_runtime": {"layers": layers},
         "admin": {"address": _address(0)},
         "static_resources": {
@@ -259,7 +297,7 @@ def _listener(name, listen, wasm):
         "codec_type": "AUTO",
         "max_request_headers_kb": 96,
         "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": listen.routes}]},
-        "http_filters": [] if listen.plugin is None else [_filter(listen.plugin, wasm, listen.switched_off)],
+        "http_filters": _own_filters(listen, wasm),
         **listen.manager,
     }
     router = {"@type": _type("envoy.extensions.filters.http.router.v3.Router")}
@@ -267,6 +305,14 @@ def _listener(name, listen, wasm):
     manager["http_filters"].append({"name": "envoy.filters.http.router", "typed_config": router})
     chain = {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
     return {"name": name, "address": _address(0), "filter_chains": [chain]}
+
+
+def _own_filters(listen, wasm):
+    if listen.plugin is None:
+        return []
+    if isinstance(listen.plugin, Discovered):
+        return [listen.plugin.filter()]
+    return [_filter(listen.plugin, wasm, listen.switched_off)]
 
 
 def _filter(plugin, wasm, switched_off):
@@ -288,6 +334,7 @@ def _filter(plugin, wasm, switched_off):
                 "vm_config": {
                     "runtime": "envoy.wasm.runtime.v8",
                     "code": {"local": {"filename": str(MODULE)}},
+                    **wasm.get("vm_config", {}),
                 },
             },
         },

@@ -53,6 +53,11 @@ class KeyServer:
             self._answers[path].gate.clear()
             return self._answers[path].gate
 
+    def release(self, path):
+        """Answers the requests that wait."""
+        with self._changing:
+            self._answers[path].gate.set()
+
     def count(self, path):
         return len(self.arrivals.get(path, []))
 

@@ -18,18 +18,20 @@ HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n"
 
 
 class Upstream:
-    """Both services; `requests` counts what reached either of them, and `last` is what came last."""
+    """Both services, on any ports or on those that are given; `requests` counts what reached either of them, and `last` is what
+    came last.
+    """
 
-    def __init__(self):
+    def __init__(self, port=0, grpc_port=0):
         self.requests = 0
         self.last = None
         self._counting = threading.Lock()
-        self._http = _HttpServer((LOOPBACK, 0), _HttpHandler)
+        self._http = _HttpServer((LOOPBACK, port), _HttpHandler)
         self._http.upstream = self
         self.port = self._http.server_address[1]
         self._grpc = grpc.server(ThreadPoolExecutor(4))
         self._grpc.add_generic_rpc_handlers([_GrpcEcho(self)])
-        self.grpc_port = self._grpc.add_insecure_port(f"{LOOPBACK}:0")
+        self.grpc_port = self._grpc.add_insecure_port(f"{LOOPBACK}:{grpc_port}")
 
     def __enter__(self):
         threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True).start()
