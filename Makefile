@@ -18,7 +18,7 @@ VENV_PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
 # Each step keeps all cores busy by itself, and its closing lines should stand together.
 .NOTPARALLEL:
-.PHONY: help build native portable install image run demo-oauth token test test-unit test-native test-envoy test-envoys lint audit doc msrv bench bench-features bench-forged clean rust venv
+.PHONY: help build native portable install image run demo-oauth token test test-unit test-native test-envoy test-envoys lint audit doc msrv soak bench bench-features bench-forged clean rust venv
 
 help: ## List the targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -94,6 +94,9 @@ doc: rust ## Build the documentation of the code, with warnings denied: target/d
 
 msrv: rust ## Compile it with the oldest Rust that Cargo.toml declares, if that toolchain is installed
 	@sh scripts/check-msrv.sh
+
+soak: $(if $(filter native,$(EDITION)),native,build) venv ## Run it under load while all around it goes wrong, and report [MINUTES=2 EDITION=native]
+	@EDITION=$(EDITION) MINUTES=$(MINUTES) $(VENV_PYTHON) tests/soak/soak.py
 
 bench: build native venv ## Measure what a request costs, beside Envoy's own jwt_authn [QUICK=1: within two minutes, and rough]
 	@sh benches/ensure-wrk.sh
