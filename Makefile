@@ -6,6 +6,9 @@ PREFIX ?= /usr/local
 JOBS ?= 3
 # wasm, for every host; or native, a dynamic module for Envoy on this kind of machine.
 EDITION ?= wasm
+# What the native edition is built for: x86_64 or aarch64.
+HOST_ARCH := $(shell uname -m)
+ARCH ?= $(HOST_ARCH)
 export PYTHON
 
 # A `$` inside CLAIMS='{…}' is the user's own, not a reference to a make variable.
@@ -13,6 +16,9 @@ override export CLAIMS := $(value CLAIMS)
 
 WASM_TARGET := wasm32-wasip1
 MODULE := dist/jwt-auth.wasm
+# Empty for this kind of machine.
+OTHER_ARCH := $(filter-out $(HOST_ARCH),$(ARCH))
+NATIVE_MODULE := dist/$(addsuffix /,$(OTHER_ARCH))libjwt_auth.so
 VENV_PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
@@ -30,11 +36,10 @@ build: rust ## Build the module, dist/jwt-auth.wasm
 	@install -m 644 target/$(WASM_TARGET)/release/jwt_auth_filter.wasm $(MODULE)
 	@echo "$(MODULE): $$(wc -c < $(MODULE) | tr -d ' ') bytes"
 
-native: rust ## Build the native edition, dist/libjwt_auth.so, for Envoy 1.38 or newer on this kind of machine
-	cargo build --locked --profile native --package jwt-auth-native --target-dir target
-	@mkdir -p dist
-	@install -m 755 target/native/libjwt_auth.so dist/libjwt_auth.so
-	@sh scripts/describe_native.sh dist/libjwt_auth.so
+native: rust ## Build the native edition, dist/libjwt_auth.so, for Envoy 1.38 or newer [ARCH=aarch64: dist/aarch64/libjwt_auth.so]
+	@sh scripts/native_cargo.sh $(ARCH) build --profile native --package jwt-auth-native
+	@install -D -m 755 target/$(addsuffix -unknown-linux-gnu/,$(OTHER_ARCH))native/libjwt_auth.so $(NATIVE_MODULE)
+	@sh scripts/describe_native.sh $(NATIVE_MODULE)
 
 portable: rust ## Build it for hosts that call every callback without looking, dist/jwt-auth-portable.wasm
 	cargo rustc --locked --release --package jwt-auth-filter --lib --crate-type cdylib --target $(WASM_TARGET) \
@@ -47,7 +52,7 @@ install: rust ## Install the program jwt-auth, with manual pages and completions
 	cargo build --locked --release --package jwt-auth
 	@sh scripts/install.sh target/release/jwt-auth "$(DESTDIR)$(PREFIX)"
 
-image: build ## Write the module as an OCI image for Istio and Envoy Gateway [IMAGE_TAG, IMAGE_PLATFORM=linux/arm64]
+image: build $(if $(filter Linux,$(shell uname -s)),native) ## Write both editions as OCI images [IMAGE_TAG, IMAGE_PLATFORM=linux/arm64 of the Wasm module's]
 	@$(PYTHON) scripts/oci_image.py
 
 run: $(if $(filter native,$(EDITION)),native,build) venv ## Run it in Envoy on 127.0.0.1:8080 [EDITION=native UPSTREAM=host:port PORT=8080 ADMIN_PORT=9901 ENVOY=path]

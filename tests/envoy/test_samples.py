@@ -21,7 +21,8 @@ from tokens import Key, in_seconds
 ISTIO = "istio/wasmplugin.yaml"
 ENVOY_GATEWAY = "envoy-gateway/extension-policy.yaml"
 KUBERNETES = "kubernetes/jwt-auth.yaml"
-COMPOSE = "docker-compose.yaml"
+ENVOY_GATEWAY_NATIVE = "envoy-gateway/native.yaml"
+COMPOSE = {"wasm": "docker-compose.yaml", "native": "docker-compose.native.yaml"}
 KUBERNETES_VERSION = "1.37"
 # Those with the filter as Envoy configures it; Istio and Envoy Gateway configure the VM by themselves.
 OF_ENVOY = ["minimal.yaml", "ecds/jwt-auth.yaml", "oauth.yaml", KUBERNETES, "envoy.yaml", "operators.yaml"]
@@ -36,6 +37,11 @@ def istio_plugin():
 
 def envoy_gateway_plugin():
     return samples.document(ENVOY_GATEWAY)["spec"]["wasm"][0]["config"]
+
+
+def envoy_gateway_native_plugin():
+    _, policy = samples.documents(ENVOY_GATEWAY_NATIVE)
+    return policy["spec"]["dynamicModule"][0]["config"]
 
 
 def kubernetes(kind):
@@ -62,12 +68,14 @@ def envoy_plugins(name):
 FILLED_IN = {
     "istio": json.dumps(samples.with_key(istio_plugin())),
     "envoy-gateway": json.dumps(samples.with_key(envoy_gateway_plugin())),
+    "envoy-gateway, native": json.dumps(samples.with_key(envoy_gateway_native_plugin())),
     "minimal, Struct": samples.with_key(envoy_plugins("minimal.yaml")[0]),
     "minimal, text": json.dumps(samples.with_key(envoy_plugins("minimal.yaml")[1])),
 }
 AS_THEY_STAND = {
     "istio, as it stands": json.dumps(istio_plugin()),
     "envoy-gateway, as it stands": json.dumps(envoy_gateway_plugin()),
+    "envoy-gateway, native, as it stands": json.dumps(envoy_gateway_native_plugin()),
     "kubernetes, as it stands": kubernetes_plugin(),
     "minimal, Struct, as it stands": envoy_plugins("minimal.yaml")[0],
     "minimal, text, as it stands": json.dumps(envoy_plugins("minimal.yaml")[1]),
@@ -154,12 +162,18 @@ def test_the_kubelet_reaches_readiness_and_nothing_else_of_the_admin_interface(u
 
 # What the sample uses of gateway.envoyproxy.io/v1alpha1, as its custom resource definition has it: no package that
 # can be installed publishes that. A dict has exactly these members; a set is a choice; a type is any value of it.
-EXTENSION_POLICY = {
-    "apiVersion": {"gateway.envoyproxy.io/v1alpha1"},
-    "kind": {"EnvoyExtensionPolicy"},
-    "metadata": {"name": str, "namespace": str},
-    "spec": {
-        "targetRefs": [{"group": {"gateway.networking.k8s.io"}, "kind": {"Gateway", "HTTPRoute", "GRPCRoute"}, "name": str}],
+TARGETS = [{"group": {"gateway.networking.k8s.io"}, "kind": {"Gateway", "HTTPRoute", "GRPCRoute"}, "name": str}]
+
+
+def of_envoy_gateway(kind, spec):
+    metadata = {"name": str, "namespace": str}
+    return {"apiVersion": {"gateway.envoyproxy.io/v1alpha1"}, "kind": {kind}, "metadata": metadata, "spec": spec}
+
+
+EXTENSION_POLICY = of_envoy_gateway(
+    "EnvoyExtensionPolicy",
+    {
+        "targetRefs": TARGETS,
         "wasm": [
             {
                 "name": str,
@@ -170,7 +184,28 @@ EXTENSION_POLICY = {
             }
         ],
     },
-}
+)
+ENVOY_PROXY = of_envoy_gateway(
+    "EnvoyProxy",
+    {
+        "provider": {
+            "type": {"Kubernetes"},
+            "kubernetes": {
+                "envoyDeployment": {
+                    "container": {"image": str, "volumeMounts": [{"name": str, "mountPath": str, "readOnly": {True}}]},
+                    "pod": {"volumes": [{"name": str, "image": {"reference": str, "pullPolicy": {"IfNotPresent"}}}]},
+                }
+            },
+        },
+        "dynamicModules": [
+            {"name": str, "source": {"type": {"Local"}, "local": {"path": str}}, "doNotClose": {True}},
+        ],
+    },
+)
+NATIVE_POLICY = of_envoy_gateway(
+    "EnvoyExtensionPolicy",
+    {"targetRefs": TARGETS, "dynamicModule": [{"name": str, "filterName": {"jwt_auth"}, "config": dict}]},
+)
 
 
 def assert_shape(value, shape, path=""):
@@ -193,14 +228,61 @@ def test_envoy_gateway_s_policy_has_the_fields_of_its_definition():
     assert "://" not in samples.document(ENVOY_GATEWAY)["spec"]["wasm"][0]["code"]["image"]["url"]
 
 
-def test_docker_compose_takes_the_sample():
-    compose_spec.PyCompose.from_yaml(samples.text(COMPOSE)).validate()
+def test_envoy_gateway_s_resources_for_the_native_edition_have_the_fields_of_their_definitions():
+    proxy, policy = samples.documents(ENVOY_GATEWAY_NATIVE)
+    assert_shape(proxy, ENVOY_PROXY)
+    assert_shape(policy, NATIVE_POLICY)
+
+
+def test_envoy_gateway_s_resources_for_the_native_edition_fit_together():
+    proxy, policy = samples.documents(ENVOY_GATEWAY_NATIVE)
+    assert proxy["metadata"]["namespace"] == policy["metadata"]["namespace"]
+    [allowed] = proxy["spec"]["dynamicModules"]
+    [used] = policy["spec"]["dynamicModule"]
+    assert used["name"] == allowed["name"]
+    deployment = proxy["spec"]["provider"]["kubernetes"]["envoyDeployment"]
+    [mount] = deployment["container"]["volumeMounts"]
+    [volume] = deployment["pod"]["volumes"]
+    assert mount["name"] == volume["name"]
+    assert allowed["source"]["local"]["path"] == f"{mount['mountPath']}/{harness.NATIVE_MODULE.name}"
+
+
+@pytest.mark.skipif(not harness.NATIVE_MODULE.is_file(), reason="make native makes the module")
+def test_the_native_edition_runs_as_envoy_gateway_configures_it(upstream, tmp_path, monkeypatch):
+    monkeypatch.setattr(harness, "LOGGER", "dynamic_modules")
+    name = "envoy.filters.http.dynamic_modules/envoyextensionpolicy/default/jwt-auth/dynamic-module/0"
+    plugin = json.dumps(samples.with_key(envoy_gateway_native_plugin()))
+    # What it writes of the two resources: the module by its path, and the filter off but on the routes of the policy.
+    its = {
+        "name": name,
+        "disabled": True,
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter",
+            "dynamic_module_config": {
+                "module": {"local": {"filename": str(harness.NATIVE_MODULE)}},
+                "do_not_close": True,
+            },
+            "filter_name": "jwt_auth",
+            "filter_config": {"@type": "type.googleapis.com/google.protobuf.StringValue", "value": plugin},
+        },
+    }
+    on = {name: {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "config": {}}}
+    route = {"match": {"prefix": "/"}, "route": {"cluster": "http1"}, "typed_per_filter_config": on}
+    with harness.Envoy({"gateway": harness.Listen(None, [route], behind=[its])}, upstream, tmp_path) as envoy:
+        passed(envoy["gateway"].bearer(RS256.token(exp=in_seconds(60))), CLIENT_APP)
+        unauthorized(envoy["gateway"].send())
+
+
+@pytest.mark.parametrize("name", COMPOSE.values())
+def test_docker_compose_takes_the_sample(name):
+    compose_spec.PyCompose.from_yaml(samples.text(name)).validate()
     with pytest.raises(ValueError):
-        compose_spec.PyCompose.from_yaml(samples.text(COMPOSE).replace("depends_on:", "depends_upon:"))
+        compose_spec.PyCompose.from_yaml(samples.text(name).replace("depends_on:", "depends_upon:"))
 
 
-def test_docker_compose_s_addresses_replace_the_sample_s(tmp_path):
-    command = samples.document(COMPOSE)["services"]["envoy"]["command"]
+@pytest.mark.parametrize("name", COMPOSE.values())
+def test_docker_compose_s_addresses_replace_the_sample_s(name):
+    command = samples.document(name)["services"]["envoy"]["command"]
     assert command[:2] == ["sh", "-c"]
     derive, separator, _ = command[2].partition(" > /tmp/envoy.yaml")
     assert separator and derive.startswith("sed ") and re.search(r"&& exec envoy -c /tmp/envoy.yaml ", command[2])
@@ -211,10 +293,22 @@ def test_docker_compose_s_addresses_replace_the_sample_s(tmp_path):
     assert service == {"address": "upstream", "port_value": 8081}
 
 
-def test_docker_compose_mounts_what_is_there():
-    for service in samples.document(COMPOSE)["services"].values():
-        for volume in service["volumes"]:
+@pytest.mark.parametrize("edition", COMPOSE)
+def test_docker_compose_mounts_what_is_there(edition):
+    if edition == "native" and not harness.NATIVE_MODULE.is_file():
+        pytest.skip("make native makes the module")
+    for service in samples.document(COMPOSE[edition])["services"].values():
+        for volume in service.get("volumes", []):
             assert (samples.SAMPLES / volume["source"]).is_file(), volume["source"]
+
+
+def test_docker_compose_loads_the_native_edition_from_where_it_is_mounted():
+    envoy = samples.document(COMPOSE["native"])["services"]["envoy"]
+    [(_, module)] = [(it["source"], it["target"]) for it in envoy["volumes"] if it["source"].endswith(".so")]
+    assert module == f"{envoy['environment']['ENVOY_DYNAMIC_MODULES_SEARCH_PATH']}/{harness.NATIVE_MODULE.name}"
+    upstream = samples.document(COMPOSE["native"])["services"]["upstream"]
+    assert upstream == {"extends": {"file": COMPOSE["wasm"], "service": "upstream"}}
+    assert "upstream" in samples.document(COMPOSE["wasm"])["services"]
 
 
 def schema_of_editors(name):
@@ -230,7 +324,7 @@ def schema_of_editors(name):
 
 WITH_SCHEMA = [
     *["envoy.yaml", "native.yaml", "jwt-auth.yaml", "oauth.yaml", "operators.yaml", "minimal.yaml"],
-    *["ecds/jwt-auth.yaml", ISTIO, ENVOY_GATEWAY],
+    *["ecds/jwt-auth.yaml", ISTIO, ENVOY_GATEWAY, ENVOY_GATEWAY_NATIVE],
 ]
 
 
