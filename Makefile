@@ -24,7 +24,7 @@ VENV_PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
 # Each step keeps all cores busy by itself, and its closing lines should stand together.
 .NOTPARALLEL:
-.PHONY: help build native portable install image run demo-oauth token test test-unit test-native test-envoy test-envoys lint audit doc msrv soak bench bench-features bench-forged clean rust venv
+.PHONY: help build native portable install image run demo-oauth token test test-unit test-native test-memory test-envoy test-envoys lint audit doc msrv soak bench bench-features bench-forged clean rust venv
 
 help: ## List the targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -75,6 +75,9 @@ test-native: native venv ## Run the tests of the contract through a real Envoy w
 	cargo test --locked --package jwt-auth-aws-lc --package jwt-auth-native
 	EDITION=native $(VENV_PYTHON) -m pytest -rs -n $(JOBS) --dist loadscope tests/envoy \
 		$(addprefix --ignore tests/envoy/test_,$(addsuffix .py,ecds host_crypto image readme samples))
+
+test-memory: native venv ## Look for memory errors of the native edition, with AddressSanitizer and in an Envoy in Valgrind [TESTS="test_a.py …"]
+	@sh scripts/test_memory.sh
 
 # The tests run the program too: as test-unit has built it, since `cargo build` would compile every dependency again.
 test-envoy: build venv ## Run the tests that go through a real Envoy, and those in another host [JOBS=3]; those with an authorization server need Node 20

@@ -45,9 +45,13 @@ CRASH = re.compile(r"panicked|Function: proxy_on|Proxy-Wasm|Uncaught RuntimeErro
 PREFLIGHT = [("origin", "https://app.example.com"), ("access-control-request-method", "GET")]
 
 
+# How many times as long as usual anything may take, such as in an Envoy that runs in a debugger.
+PATIENCE = float(os.environ.get("PATIENCE", 1))
+
+
 def until(condition, what, seconds=20):
     """Polls until the condition gives something true, and gives that."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * PATIENCE
     while not (result := condition()):
         assert time.monotonic() < deadline, f"waited {seconds} s in vain for {what}"
         time.sleep(0.01)
@@ -156,14 +160,14 @@ class Envoy:
         """Starts an Envoy that is expected to end by itself, and gives its exit code."""
         self._launch()
         try:
-            return self._process.wait(timeout=20)
+            return self._process.wait(timeout=20 * PATIENCE)
         finally:
             self.__exit__()
 
     def validates(self):
         """Whether Envoy takes the configuration, without running with it."""
         self._launch("--mode", "validate")
-        return self._process.wait(timeout=20) == 0
+        return self._process.wait(timeout=20 * PATIENCE) == 0
 
     def _launch(self, *options):
         with self._log_path.open("wb") as log:  # Envoy's own log file would lag seconds behind
@@ -186,7 +190,7 @@ class Envoy:
 
     def admin(self, path):
         """GETs a page of Envoy's administration interface."""
-        with urllib.request.urlopen(f"http://{self._admin_path.read_text()}{path}", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://{self._admin_path.read_text()}{path}", timeout=5 * PATIENCE) as answer:
             return answer.read().decode()
 
     def log(self):

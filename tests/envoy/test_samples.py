@@ -192,7 +192,7 @@ ENVOY_PROXY = of_envoy_gateway(
             "type": {"Kubernetes"},
             "kubernetes": {
                 "envoyDeployment": {
-                    "container": {"image": str, "volumeMounts": [{"name": str, "mountPath": str, "readOnly": {True}}]},
+                    "container": {"volumeMounts": [{"name": str, "mountPath": str, "readOnly": {True}}]},
                     "pod": {"volumes": [{"name": str, "image": {"reference": str, "pullPolicy": {"IfNotPresent"}}}]},
                 }
             },
