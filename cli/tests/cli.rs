@@ -1160,7 +1160,8 @@ fn what_is_demanded_beside_the_time_is_explained_in_the_filter_s_order() {
     }
     let nowhere = config(json!({"header_names": []}));
     let (_, explanation) = explain("nowhere.json", &nowhere, &["--token", "x"], "");
-    let empty = "token: the filter looks for none: header_names, raw_header_names, uri_param_names and cookie_names are all empty";
+    let empty = "token: the filter looks for none: header_names, token_headers, websocket_protocols, uri_param_names, \
+                 cookie_names and split_cookies are all empty";
     assert_eq!(failed(&explanation), empty);
 }
 
@@ -1869,6 +1870,71 @@ fn a_key_set_is_taken_from_a_file_and_never_fetched() {
     assert_eq!(explain("remote.json", &remote, &["--token", &sign("1"), "--jwks", &set], "").0, 0);
     let (_, lines) = check("remote.json", remote.to_string());
     assert!(lines[0].contains("warning: consumers[0].jwt_secrets[0].remote_jwks.uri: over plain HTTP"), "{lines:?}");
+}
+
+#[test]
+fn a_token_is_looked_for_in_every_place_that_is_configured() {
+    let token = token(&[]);
+    let fields = json!({
+        "header_names": [],
+        "token_headers": [{"name": "x-token", "prefix": "JWT"}],
+        "websocket_protocols": [{"name": "bearer"}, {"prefix": "jwt.", "base64url": true}],
+        "cookie_names": ["session"],
+        "split_cookies": [{"name": "session"}],
+    });
+    let (start, end) = token.split_at(20);
+    for (header, place) in [
+        (format!("X-Token: JWT {token}"), "in the header x-token"),
+        (format!("Sec-WebSocket-Protocol: bearer, {token}"), "in the WebSocket subprotocol after bearer"),
+        (format!("Cookie: session.1={end}; session.0={start}"), "in the cookies session.0, session.1, …"),
+    ] {
+        let (code, explanation) = explain("places.json", &config(fields.clone()), &[], &header);
+        assert_eq!((code, explanation["checks"][0]["detail"].as_str()), (0, Some(place)), "{explanation:#}");
+    }
+    let (code, explanation) = explain("places.json", &config(fields.clone()), &[], "GET /\n");
+    let none = "token: none in the header x-token, the WebSocket subprotocol after bearer, a WebSocket subprotocol jwt.…, the \
+                cookie session, the cookies session.0, session.1, …";
+    assert_eq!((code, failed(&explanation).as_str()), (1, none));
+    // A token alone is put into the first place of the configuration.
+    for removed in ["", "token_headers", "websocket_protocols", "cookie_names"] {
+        let mut fields = fields.clone();
+        let places = ["token_headers", "websocket_protocols", "cookie_names"];
+        let until = places.iter().position(|name| *name == removed).map_or(0, |at| at + 1);
+        places[..until].iter().for_each(|name| fields[*name] = json!([]));
+        assert_eq!(explain("places.json", &config(fields), &["--token", &token], "").0, 0, "without {removed}");
+    }
+}
+
+#[test]
+fn of_several_tokens_the_one_that_counts_is_explained() {
+    let (good, forged) = (token(&[]), format!("{}AAAA", &token(&[])[..token(&[]).len() - 4]));
+    let fields = config(json!({"first_valid": true, "cookie_names": ["session"]}));
+    let request =
+        |header: &str, cookie: &str| format!("Authorization: Bearer {header}\nCookie: a=1; session={cookie}\n");
+    let (code, explanation) = explain("several.json", &fields, &[], &request(&forged, &good));
+    assert_eq!(code, 0, "{explanation:#}");
+    assert_eq!(explanation["checks"][0]["detail"], "in the cookie session: number 2 of 2 different ones");
+    assert_eq!(explanation["verdict"]["upstream"]["removed"], json!(["Authorization"]));
+    assert_eq!(explanation["verdict"]["upstream"]["shortened"], json!([]));
+    let (code, explanation) = explain("several.json", &fields, &[], &request(&forged, "x.y.z"));
+    assert_eq!(
+        (code, explanation["checks"][0]["detail"].as_str()),
+        (1, Some("in the header authorization: number 1 of 2 different ones"))
+    );
+    assert!(failed(&explanation).starts_with("signature: "), "{explanation:#}");
+}
+
+#[test]
+fn a_subprotocol_that_may_be_sent_back_is_warned_of() {
+    let warned = |fields: Value| {
+        let (_, lines) = check("websocket.json", config(fields).to_string());
+        lines.iter().filter(|line| line.contains("websocket_protocols")).count()
+    };
+    let protocols = json!([{"name": "bearer"}]);
+    assert_eq!(warned(json!({"websocket_protocols": protocols})), 1);
+    assert_eq!(warned(json!({"websocket_protocols": protocols, "hide_credentials": true})), 0);
+    let rules = json!([{"routes": ["a"], "hide_credentials": false}, {"routes": ["b"]}]);
+    assert_eq!(warned(json!({"websocket_protocols": protocols, "hide_credentials": true, "rules": rules})), 1);
 }
 
 #[test]

@@ -44,6 +44,7 @@ const COMPARED_ELSEWHERE: &[(&str, &str, &str)] = &[
     ("docs/migrating-from-kong.md", "jwt-auth convert", "cli/tests/convert.rs"),
     ("docs/migrating-from-kong.md", "              routes:", "cli/tests/convert.rs"),
     ("docs/operations.md", "denied: ", "tests/envoy/test_operators.py"),
+    ("docs/token-places.md", "response_headers_to_add:", "tests/envoy/test_more_token_places.py"),
 ];
 
 fn read(path: &str) -> String {

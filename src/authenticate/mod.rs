@@ -11,7 +11,7 @@ use std::{
     sync::Arc,
 };
 
-use self::search::{Invalid, Search};
+use self::search::Search;
 pub use self::{
     cache::TokenCache,
     checks::Check,
@@ -28,7 +28,7 @@ use crate::{
     },
     jwks::VerificationKey,
     policy::{Consumer, Credential, Policy},
-    request::{Carriers, Request},
+    request::{Carriers, FoundToken, Request},
     sender::Binding,
     token::{self, Compact, JwsError, Part, Times, Timestamp},
 };
@@ -63,6 +63,8 @@ struct VerifiedToken {
     binding: Binding,
     /// What its credential depended on, [`Policy::lookup`]: elsewhere another may be its.
     lookup: usize,
+    /// Whether its parts end with padding, which a token may have in some places only.
+    is_padded: bool,
     /// All its claims, a JSON object, where any policy uses them.
     payload: Option<Arc<str>>,
 }
@@ -121,24 +123,26 @@ impl<V: Verifier> Authenticator<V> {
     /// Decides about a request that is not to wait any longer. Nothing is verified: what the request has come to is known.
     pub fn give_up(&self, request: &impl Request, now: Timestamp, pending: Pending) -> Decision<'_> {
         let policy = self.config.policy_for(request);
-        self.decision(policy, without_token(policy, pending.denial_at_last(now)))
+        self.decision(policy, pending.search.token, without_token(policy, pending.denial_at_last(now)))
     }
 
-    fn decision<'c>(&'c self, policy: &'c Policy, outcome: Outcome<'c>) -> Decision<'c> {
-        Decision { policy, claim_headers: &self.config.claim_headers, outcome }
+    fn decision<'c>(&'c self, policy: &'c Policy, token: usize, outcome: Outcome<'c>) -> Decision<'c> {
+        Decision { policy, claim_headers: &self.config.claim_headers, token, outcome }
     }
 
     fn weigh(&self, request: &impl Request, now: Timestamp, search: Option<Search>) -> Result<Decision<'_>, Pending> {
         let policy = self.config.policy_for(request);
         if let Some(outcome) = self.without_authentication(policy, request) {
-            return Ok(self.decision(policy, outcome));
+            return Ok(self.decision(policy, 0, outcome));
         }
-        match self.check(policy, request, now, search) {
-            Ok(authenticated) => Ok(self.decision(policy, Outcome::Authenticated(authenticated))),
-            Err(Invalid { denial, search: Some(search) }) => {
-                Err(Pending { denial, search, arrival: Arrival { at: now.saturating_mul(1000), body: 0 } })
+        let mut search = search.unwrap_or_default();
+        match self.check(policy, request, now, &mut search) {
+            Ok(authenticated) => Ok(self.decision(policy, search.token, Outcome::Authenticated(authenticated))),
+            Err(denial) if !search.awaited.is_empty() => {
+                let arrival = Arrival { at: now.saturating_mul(1000), body: 0 };
+                Err(Pending { denial, search: Box::new(search), arrival })
             }
-            Err(Invalid { denial, search: None }) => Ok(self.decision(policy, without_token(policy, denial))),
+            Err(denial) => Ok(self.decision(policy, search.token, without_token(policy, denial))),
         }
     }
 
@@ -166,17 +170,58 @@ impl<V: Verifier> Authenticator<V> {
         Ok(())
     }
 
-    /// Finds the request's token and checks it. What is in the cache is checked against the time all the same.
+    /// Finds the request's token and checks it.
     fn check(
         &self,
         policy: &Policy,
         request: &impl Request,
         now: Timestamp,
-        search: Option<Search>,
-    ) -> Result<Authenticated, Invalid> {
+        search: &mut Search,
+    ) -> Result<Authenticated, Denial> {
         let carriers = Carriers::fetch(request, &policy.token_places);
-        let token = carriers.token(&policy.token_places)?;
-        let VerifiedToken { credential, times, binding, payload, .. } = self.verified(policy, &token, now, search)?;
+        if policy.token_places.first_valid {
+            return self.check_each(policy, request, &carriers.distinct_tokens()?, now, search);
+        }
+        self.check_token(policy, request, &carriers.token()?, now, search)
+    }
+
+    /// Checks one token after the other until one is valid, all within the budget of one request. If none is, the refusal is
+    /// that of the first, or rather of one that a key set may still make valid.
+    fn check_each(
+        &self,
+        policy: &Policy,
+        request: &impl Request,
+        tokens: &[FoundToken],
+        now: Timestamp,
+        search: &mut Search,
+    ) -> Result<Authenticated, Denial> {
+        let mut refused: Option<(usize, Denial)> = None;
+        for (number, token) in tokens.iter().enumerate() {
+            let is_decided = search.awaited.is_empty();
+            search.begin(number);
+            let denial = match self.check_token(policy, request, token, now, search) {
+                Err(denial) if !denial.reason.is_of_known_caller() => denial,
+                of_known_caller => return of_known_caller,
+            };
+            if refused.is_none() || (is_decided && !search.awaited.is_empty()) {
+                refused = Some((number, denial));
+            }
+        }
+        let (number, denial) = refused.ok_or(Reason::NoToken)?;
+        search.token = number;
+        Err(denial)
+    }
+
+    /// Checks a token. What is in the cache is checked against the time all the same.
+    fn check_token(
+        &self,
+        policy: &Policy,
+        request: &impl Request,
+        token: &FoundToken,
+        now: Timestamp,
+        search: &mut Search,
+    ) -> Result<Authenticated, Denial> {
+        let VerifiedToken { credential, times, binding, payload, .. } = self.verified(policy, token, now, search)?;
 
         let deny = |reason| Denial::of_consumer(&credential, reason);
         times.check(policy.time_checks, now).map_err(|faults| deny(Reason::Claims(faults)))?;
@@ -197,23 +242,27 @@ impl<V: Verifier> Authenticator<V> {
     fn verified(
         &self,
         policy: &Policy,
-        token: &[u8],
+        token: &FoundToken,
         now: Timestamp,
-        search: Option<Search>,
-    ) -> Result<VerifiedToken, Invalid> {
-        let stands = |known: &&VerifiedToken| known.lookup == policy.lookup && !known.key.is_removed();
-        let known = self.cache.borrow_mut().get(token).filter(stands).cloned();
+        search: &mut Search,
+    ) -> Result<VerifiedToken, Denial> {
+        let stands = |known: &&VerifiedToken| {
+            known.lookup == policy.lookup
+                && !known.key.is_removed()
+                && (!known.is_padded || token.place.may_be_padded())
+        };
+        let known = self.cache.borrow_mut().get(&token.octets).filter(stands).cloned();
         let CacheUse { hits, misses } = self.cache_use.get();
         if let Some(verified) = known {
             self.cache_use.set(CacheUse { hits: hits.saturating_add(1), misses });
             return Ok(verified);
         }
         // A request that has waited was counted before.
-        let new_miss = u64::from(search.is_none());
+        let new_miss = u64::from(!search.is_again);
         self.cache_use.set(CacheUse { hits, misses: misses.saturating_add(new_miss) });
-        let verified = self.verify(policy, token, now, search.unwrap_or_default())?;
+        let verified = self.verify(policy, token, now, search)?;
         let beside = verified.payload.as_ref().map_or(0, |payload| payload.len());
-        self.cache.borrow_mut().insert(token, verified.clone(), beside);
+        self.cache.borrow_mut().insert(&token.octets, verified.clone(), beside);
         Ok(verified)
     }
 
@@ -221,11 +270,11 @@ impl<V: Verifier> Authenticator<V> {
     fn verify(
         &self,
         policy: &Policy,
-        token: &[u8],
+        token: &FoundToken,
         now: Timestamp,
-        mut search: Search,
-    ) -> Result<VerifiedToken, Invalid> {
-        let compact = Compact::decode(token)?;
+        search: &mut Search,
+    ) -> Result<VerifiedToken, Denial> {
+        let compact = Compact::decode(&token.octets, token.place.may_be_padded())?;
         let jws = compact.parse()?;
         let algorithm = jws.algorithm().ok_or(Reason::UnsupportedAlgorithm)?;
         if let Some(name) = jws.unsupported_header() {
@@ -254,6 +303,7 @@ impl<V: Verifier> Authenticator<V> {
                     times: Times::of(&jws.claims),
                     binding: Binding::of(&jws.claims),
                     lookup: policy.lookup,
+                    is_padded: token.octets.contains(&b'='),
                     payload: self.config.uses_claims().then(|| jws.payload.into()),
                 });
             }

@@ -19,6 +19,8 @@ pub struct Decision<'c> {
     pub policy: &'c Policy,
     /// The headers that any policy fills with claims: those that do not apply must not come from the client either.
     pub claim_headers: &'c [Arc<str>],
+    /// Which of the request's different tokens it is about, counted from 0: the first, unless the first valid one counts.
+    pub token: usize,
     /// What is to be done with it.
     pub outcome: Outcome<'c>,
 }

@@ -15,11 +15,12 @@ use crate::{
 /// so takes no more of the reserve of fetches than comes back, and leaves it to the keys that were rotated.
 const SETTLED: Millis = 10_000;
 
-/// A request whose token no key has signed that is there, while a key set may still bring one that has.
+/// A request of which no token is valid, one of them because no key has signed it that is there: a key set may still bring
+/// one that has.
 #[derive(Debug)]
 pub struct Pending {
     pub(super) denial: Denial,
-    pub(super) search: Search,
+    pub(super) search: Box<Search>,
     pub(super) arrival: Arrival,
 }
 
@@ -41,7 +42,7 @@ impl Pending {
     /// Why the request is refused if it waits no longer. That a key set has not the token's `kid` can only be said of a set
     /// that was fetched after the request arrived: the key may have been published since.
     pub(super) fn denial_at_last(self, now: Timestamp) -> Denial {
-        let mut sets = self.search.sets.iter().filter(|set| set.lacks_kid).map(|set| &set.keys);
+        let mut sets = self.search.awaited.iter().filter(|set| set.lacks_kid).map(|set| &set.keys);
         let old = sets.find(|keys| keys.need() == Need::Kid && keys.fetched_at() < self.arrival.at);
         match (&self.denial.reason, old) {
             (Reason::InvalidSignature | Reason::AlgorithmMismatch, Some(keys)) => {
@@ -58,7 +59,7 @@ impl Pending {
             let age = if set.lacks_kid { 0 } else { SETTLED };
             set.keys.need() == Need::Set || set.keys.fetched_at().saturating_add(age) < self.arrival.at
         };
-        let sets = self.search.sets.iter().filter(may_change).map(|set| Arc::clone(&set.keys));
+        let sets = self.search.awaited.iter().filter(may_change).map(|set| Arc::clone(&set.keys));
         Wait { sets: sets.collect(), body: self.arrival.body }
     }
 }

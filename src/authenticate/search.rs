@@ -16,31 +16,25 @@ use crate::{
 /// [`Key::verification_cost`]: crate::crypto::Key::verification_cost
 pub const VERIFICATION_BUDGET: u32 = 100;
 
-/// Why a token is not valid, and what might make it so.
-pub(super) struct Invalid {
-    pub(super) denial: Denial,
-    pub(super) search: Option<Search>,
-}
-
-impl<D: Into<Denial>> From<D> for Invalid {
-    fn from(denial: D) -> Self {
-        Self { denial: denial.into(), search: None }
-    }
-}
-
-/// The search for the key of a token, over the credentials that it may be of.
+/// The search for the keys of a request's tokens, each over the credentials that it may be of.
 #[derive(Debug, Default)]
 pub(super) struct Search {
+    /// The number of the token that it is about.
+    pub(super) token: usize,
     /// Whether any key serves the token's algorithm.
     pub(super) fits: bool,
-    /// The keys that have not signed the token. It may be compared with a set that replaces theirs.
-    tried: Vec<Arc<VerificationKey>>,
+    /// The keys that have not signed the token of a number. It may be compared with a set that replaces theirs.
+    tried: Vec<(usize, Arc<VerificationKey>)>,
     /// What trying them has cost.
     spent: u32,
     /// Whether a key was left that the budget did not suffice for.
     is_exhausted: bool,
-    /// Sets that a newer one may take the place of, which has the key.
-    pub(super) sets: Vec<Awaited>,
+    /// The sets of the token that a newer one may take the place of.
+    sets: Vec<Awaited>,
+    /// Those of all tokens that no key has signed: a newer one may have the key.
+    pub(super) awaited: Vec<Awaited>,
+    /// Whether the request has waited.
+    pub(super) is_again: bool,
 }
 
 /// A set of which a newer one may have the key of a token.
@@ -53,6 +47,12 @@ pub(super) struct Awaited {
 }
 
 impl Search {
+    /// Goes on to another token. What the others have cost counts.
+    pub(super) fn begin(&mut self, token: usize) {
+        (self.token, self.fits, self.is_exhausted) = (token, false, false);
+        self.sets.clear();
+    }
+
     /// The keys of a credential, if they are there. Nothing is expected of a set for a token that names a revoked key.
     pub(super) fn keys(&mut self, credential: &Credential, kid: Option<&str>) -> Option<Arc<KeySet>> {
         let keys = credential.keys().current();
@@ -73,7 +73,7 @@ impl Search {
         verifies: impl Fn(&VerificationKey) -> bool,
     ) -> Option<Arc<VerificationKey>> {
         for key in keys {
-            if self.tried.iter().any(|tried| Arc::ptr_eq(tried, key)) {
+            if self.tried.iter().any(|(token, tried)| *token == self.token && Arc::ptr_eq(tried, key)) {
                 continue;
             }
             if !self.affords(key) {
@@ -82,14 +82,14 @@ impl Search {
             if verifies(key) {
                 return Some(Arc::clone(key));
             }
-            self.tried.push(Arc::clone(key));
+            self.tried.push((self.token, Arc::clone(key)));
         }
         None
     }
 
     /// The search anew, with what it has tried so far.
     pub(super) fn again(self) -> Self {
-        Self { tried: self.tried, spent: self.spent, ..Self::default() }
+        Self { tried: self.tried, spent: self.spent, is_again: true, ..Self::default() }
     }
 
     /// Whether one more key may be tried. The first always may.
@@ -105,16 +105,16 @@ impl Search {
     }
 
     /// What it means that no key has verified the token.
-    pub(super) fn in_vain(self, first: &Credential, now: Timestamp) -> Invalid {
+    pub(super) fn in_vain(&mut self, first: &Credential, now: Timestamp) -> Denial {
         if self.is_exhausted {
-            return Denial::of_consumer(first, Reason::VerificationBudget).into();
+            return Denial::of_consumer(first, Reason::VerificationBudget);
         }
         let reason = match self.sets.iter().map(|set| &set.keys).find(|keys| keys.need() == Need::Set) {
             Some(keys) => Reason::KeySetUnavailable(keys.retry_after(now)),
             None if self.fits => Reason::InvalidSignature,
             None => Reason::AlgorithmMismatch,
         };
-        let search = (!self.sets.is_empty()).then_some(self);
-        Invalid { denial: Denial::of_consumer(first, reason), search }
+        self.awaited.append(&mut self.sets);
+        Denial::of_consumer(first, reason)
     }
 }

@@ -225,10 +225,7 @@ impl Config {
 
     /// The headers, in lower case, that hold tokens which some policy hides from the upstream.
     pub fn hidden_headers(&self) -> impl Iterator<Item = &str> {
-        self.policies().filter(|policy| policy.forwarding.hide_credentials).flat_map(|policy| {
-            let cookie = (!policy.token_places.cookie_names.is_empty()).then_some("cookie");
-            policy.token_places.headers().chain(cookie)
-        })
+        self.policies().filter(|policy| policy.hides_tokens()).flat_map(|policy| policy.token_places.headers())
     }
 
     /// Whether any policy needs more of a token's claims than the time.
@@ -289,15 +286,14 @@ fn header_name(value: Value) -> Result<String, Problem> {
     token(value, "the name of a header").map(|name| name.to_ascii_lowercase())
 }
 
-fn cookie_name(value: Value) -> Result<String, Problem> {
-    token(value, "the name of a cookie")
-}
-
 /// Reads a token in the sense of RFC 9110 §5.6.2, the form of names of headers and cookies.
 fn token(value: Value, expected: &str) -> Result<String, Problem> {
+    let text = text(value)?;
+    if is_token(&text) { Ok(text.into_owned()) } else { Err(Problem::new(in_words(&Value::String(text)), expected)) }
+}
+
+fn is_token(text: &str) -> bool {
     const SYMBOLS: &[u8] = b"!#$%&'*+-.^_`|~";
 
-    let text = text(value)?;
-    let is_token = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || SYMBOLS.contains(&byte));
-    if is_token { Ok(text.into_owned()) } else { Err(Problem::new(in_words(&Value::String(text)), expected)) }
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || SYMBOLS.contains(&byte))
 }

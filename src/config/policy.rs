@@ -5,7 +5,7 @@ use super::{
     fault::{Faults, Place, Problem, Reported},
     fields::{Fields, flag, name, printable},
     header_text, required_claims, response,
-    schema::{Field, Shape},
+    schema::{Field, Shape, joined},
     sender, time_checks, token_places, upstream_fields,
 };
 use crate::{
@@ -14,35 +14,11 @@ use crate::{
 };
 
 /// The fields of a policy, in the order in which they are documented.
-pub(super) const FIELDS: &[Field] = &[
-    Field::with_default(
-        "header_names",
-        Shape::List(&Shape::Token),
-        "Request headers that are searched for `Bearer <token>`.",
-        r#"["authorization"]"#,
-        r#"["authorization", "x-token"]"#,
-    ),
-    Field::with_default(
-        "raw_header_names",
-        Shape::List(&Shape::Token),
-        "Request headers whose whole value is a token, without `Bearer`.",
-        "[]",
-        r#"["cf-access-jwt-assertion"]"#,
-    ),
-    Field::with_default(
-        "uri_param_names",
-        Shape::List(&Shape::Name),
-        "Query parameters that are searched for a token.",
-        r#"["jwt"]"#,
-        r#"["access_token"]"#,
-    ),
-    Field::with_default(
-        "cookie_names",
-        Shape::List(&Shape::Token),
-        "Cookies that are searched for a token.",
-        "[]",
-        r#"["session"]"#,
-    ),
+pub(super) const FIELDS: &[Field] =
+    &joined::<{ token_places::FIELDS.len() + OWN_FIELDS.len() }>(token_places::FIELDS, OWN_FIELDS);
+
+/// Those behind the places of a token.
+const OWN_FIELDS: &[Field] = &[
     Field::with_default(
         "key_claim_name",
         Shape::Name,

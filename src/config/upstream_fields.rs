@@ -76,7 +76,7 @@ pub(super) fn check_names(fields: &Fields, policy: &Policy) -> Result<(), Report
     if let Some(name) = written.iter().find(|name| policy.token_places.headers().any(|own| own == name.as_ref())) {
         let field = if payload_header.as_ref() == Some(*name) { "forward_payload_header" } else { "claims_to_headers" };
         let found = format!("{}, a header that may hold the token", printable(name));
-        return at(field, Problem::new(found, "a header that is not in header_names or raw_header_names"));
+        return at(field, Problem::new(found, "a header that is not searched for a token"));
     }
     if let Some(name) = repeated(written.iter().map(|name| name.as_ref())) {
         let field = if claims_to_headers.is_empty() { "forward_payload_header" } else { "claims_to_headers" };

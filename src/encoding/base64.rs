@@ -15,8 +15,9 @@ pub fn decode_url(text: impl AsRef<[u8]>) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text).ok()
 }
 
-/// Decodes base64url as some issuers write the numbers of their keys: with its padding, or without.
-pub fn decode_url_or_padded(text: &str) -> Option<Vec<u8>> {
+/// Decodes base64url as some issuers write the numbers of their keys, and some proxies their tokens: with its padding, or
+/// without.
+pub fn decode_url_or_padded(text: impl AsRef<[u8]>) -> Option<Vec<u8>> {
     const EITHER_PADDING: GeneralPurpose = GeneralPurpose::new(
         &URL_SAFE,
         GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
@@ -37,7 +38,7 @@ pub fn encode_url(bytes: impl AsRef<[u8]>) -> String {
 
 /// Decodes a secret as the gateway does: either alphabet, with or without padding.
 pub fn decode_lenient(text: &str) -> Option<Vec<u8>> {
-    decode_url_or_padded(&text.trim().replace('+', "-").replace('/', "_"))
+    decode_url_or_padded(text.trim().replace('+', "-").replace('/', "_"))
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@ use super::{Throttle, TokenNames};
 use crate::{
     authenticate::{Decision, Denial, Outcome},
     encoding::UntrustedText,
-    policy::Policy,
     request::Request,
     token::Timestamp,
 };
@@ -44,7 +43,7 @@ impl DecisionLog {
             Outcome::Preflight => debug!("preflight: passed without a token"),
             Outcome::Disabled => debug!("disabled: passed without a token"),
             Outcome::Denied(denial) if self.denials.admits(now()) => {
-                let circumstances = circumstances(denial, decision.policy, request, client());
+                let circumstances = circumstances(denial, decision, request, client());
                 info!("denied: {}; reason {}{circumstances}", denial.reason, denial.reason.name());
             }
             Outcome::Denied(_) => {}
@@ -60,9 +59,9 @@ impl DecisionLog {
 }
 
 /// Whose request it was, where it was going and where it came from, as far as each is known.
-fn circumstances(denial: &Denial, policy: &Policy, request: &impl Request, client: Option<Vec<u8>>) -> String {
+fn circumstances(denial: &Denial, decision: &Decision, request: &impl Request, client: Option<Vec<u8>>) -> String {
     let consumer = denial.consumer.as_ref().map(|consumer| format!(", consumer {consumer}"));
-    let token = TokenNames::of(request, &policy.token_places);
+    let token = TokenNames::of(request, &decision.policy.token_places, decision.token);
     let route = described("route", request.route_name());
     let client = described("client", client);
     format!("{}{route}{token}{client}", consumer.unwrap_or_default())

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{
     encoding::{UntrustedText, json::Raw},
-    request::{Carriers, Request, TokenPlaces},
+    request::{Carriers, FoundToken, Request, TokenPlaces},
     token::Compact,
 };
 
@@ -18,15 +18,15 @@ pub struct TokenNames {
 }
 
 impl TokenNames {
-    /// Reads the names of the one token that a request carries.
-    pub fn of(request: &impl Request, places: &TokenPlaces) -> Self {
+    /// Reads the names of the token that a decision is about, by its number.
+    pub fn of(request: &impl Request, places: &TokenPlaces, token: usize) -> Self {
         let carriers = Carriers::fetch(request, places);
-        carriers.token(places).ok().and_then(|token| Self::read(&token)).unwrap_or_default()
+        carriers.numbered(token).and_then(|token| Self::read(&token)).unwrap_or_default()
     }
 
-    fn read(token: &[u8]) -> Option<Self> {
+    fn read(token: &FoundToken) -> Option<Self> {
         let text = |name: Option<Raw>| name?.string().map(|name| UntrustedText::new(&name));
-        let compact = Compact::decode(token).ok()?;
+        let compact = Compact::decode(&token.octets, token.place.may_be_padded()).ok()?;
         let jws = compact.parse().ok()?;
         Some(Self { kid: text(jws.header.get("kid")), jti: text(jws.claims.get("jti")) })
     }

@@ -26,7 +26,7 @@ pub const IDENTITY_HEADERS: [&str; 6] = [
 pub struct Policy {
     /// Requests pass without a token, and no setting beside this one matters.
     pub disabled: bool,
-    /// `header_names`, `uri_param_names`, `cookie_names`: where a token may stand.
+    /// `header_names` to `first_valid`: where a token may stand.
     pub token_places: TokenPlaces,
     /// The claim that names the credential.
     pub key_claim_name: String,
@@ -63,6 +63,11 @@ impl Policy {
     /// Whether it needs more of a token's claims than the time.
     pub fn uses_claims(&self) -> bool {
         !self.audiences.is_empty() || !self.required_claims.is_empty() || self.forwarding.uses_claims()
+    }
+
+    /// Whether tokens may be taken out of a request: all of them, or those beside the valid one.
+    pub fn hides_tokens(&self) -> bool {
+        self.forwarding.hide_credentials || self.token_places.first_valid
     }
 }
 

@@ -94,10 +94,13 @@ fn needs_of_envoy(config: &Config) -> Vec<String> {
     if !config.rules.is_empty() {
         needs.push("rules require Envoy: this host exposes no route name".to_owned());
     }
-    if config.policies().any(|policy| policy.forwarding.hide_credentials) {
-        needs.push(
-            "hide_credentials requires Envoy: this host may keep a header that the filter has removed".to_owned(),
-        );
+    for (field, is_set) in [
+        ("hide_credentials", config.policies().any(|policy| policy.forwarding.hide_credentials)),
+        ("first_valid", config.policies().any(|policy| policy.token_places.first_valid)),
+    ] {
+        if is_set {
+            needs.push(format!("{field} requires Envoy: this host may keep a header that the filter has removed"));
+        }
     }
     needs
 }

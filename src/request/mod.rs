@@ -2,12 +2,18 @@
 
 mod body;
 mod carriers;
+mod places;
 mod ports;
+mod split_cookies;
 mod stripping;
+mod subprotocols;
 
 pub use self::{
     body::expected_body,
-    carriers::{Carriers, NotOneToken, TokenPlaces},
+    carriers::{Carriers, FoundToken, MAX_TOKENS, NotOneToken},
+    places::{Place, TokenHeader, TokenPlaces},
     ports::{NotChanged, Request, RequestHeaders},
+    split_cookies::SplitCookie,
     stripping::{keep_end_to_end, take_out_tokens},
+    subprotocols::TokenProtocol,
 };

@@ -6,29 +6,43 @@
 use std::borrow::Cow;
 
 use super::{
-    NotChanged, RequestHeaders, TokenPlaces,
-    carriers::{bearer_token, cookie_value, query_value},
+    NotChanged, Place, RequestHeaders, SplitCookie, TokenPlaces, TokenProtocol,
+    carriers::{cookie_pair, header_token, query_value},
+    subprotocols::protocols,
 };
 
-/// Takes the tokens out of every place where one may stand.
+/// Takes the tokens out of every place where one may stand, but for the one that is `kept`.
 ///
 /// # Errors
 /// The host did not change what it was to change.
-pub fn take_out_tokens(places: &TokenPlaces, request: &mut impl RequestHeaders) -> Result<(), NotChanged> {
+pub fn take_out_tokens(
+    places: &TokenPlaces,
+    kept: Option<&[u8]>,
+    request: &mut impl RequestHeaders,
+) -> Result<(), NotChanged> {
+    let goes = |token: &[u8]| !token.is_empty() && kept != Some(token);
+
     if !places.uri_param_names.is_empty()
-        && let Some(path) = request.path().and_then(|path| path_without(&path, &places.uri_param_names))
+        && let Some(path) = request.path().and_then(|path| path_without(&path, &places.uri_param_names, goes))
         && !request.set_path(&path)
     {
         return Err(NotChanged::new(":path"));
     }
-    for name in &places.header_names {
-        edit(request, name, header_without)?;
+    for place in places.header_places() {
+        if let Place::Header(name, prefix, _) = place {
+            edit(request, name, |value| header_without(value, prefix, goes))?;
+        }
     }
-    for name in &places.raw_header_names {
-        edit(request, name, |_| Some(Vec::new()))?;
+    if !places.websocket_protocols.is_empty() {
+        edit_list(request, TokenPlaces::WEBSOCKET_HEADER, |list| {
+            protocols_without(list, &places.websocket_protocols, goes)
+        })?;
     }
-    if !places.cookie_names.is_empty() {
-        edit(request, "cookie", |value| cookies_without(value, &places.cookie_names))?;
+    if places.uses_cookies() {
+        let cookies = request.cookies().unwrap_or_default();
+        let split = places.split_cookies.iter().filter(|it| it.token(&cookies).is_some_and(|token| goes(&token)));
+        let split: Vec<&SplitCookie> = split.collect();
+        edit(request, "cookie", |value| cookies_without(value, &places.cookie_names, &split, goes))?;
     }
     Ok(())
 }
@@ -69,23 +83,62 @@ fn edit(
     if is_edited { Ok(()) } else { Err(NotChanged::new(name)) }
 }
 
+/// Edits a list that may stand in several headers of one name, as [`edit`] does, and leaves it in one.
+fn edit_list(
+    request: &mut impl RequestHeaders,
+    name: &str,
+    without: impl Fn(&[u8]) -> Option<Vec<u8>>,
+) -> Result<(), NotChanged> {
+    let list = request.header_values(name).join(b",".as_slice());
+    let Some(left) = without(&list) else { return Ok(()) };
+    let is_edited = request.remove_header(name) && (left.is_empty() || request.add_header(name, &left));
+    if is_edited { Ok(()) } else { Err(NotChanged::new(name)) }
+}
+
 /// A path without the parameters that hold tokens, and without the question mark when no parameter is left.
-fn path_without(path: &[u8], names: &[String]) -> Option<Vec<u8>> {
+fn path_without(path: &[u8], names: &[String], goes: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
     let at = path.iter().position(|byte| *byte == b'?')?;
     let (before, query) = (path.get(..at)?, path.get(at.saturating_add(1)..)?);
-    let query = list_without(query, b'&', |pair| query_value(pair, names).is_some_and(|value| !value.is_empty()))?;
+    let query = list_without(query, b'&', |pair| query_value(pair, names).is_some_and(|(_, value)| goes(&value)))?;
     Some(if query.is_empty() { before.to_vec() } else { [before, b"?", &query].concat() })
 }
 
-fn cookies_without(cookies: &[u8], names: &[String]) -> Option<Vec<u8>> {
-    let holds_token =
-        |cookie: &[u8]| names.iter().any(|name| cookie_value(cookie, name).is_some_and(|value| !value.is_empty()));
-    value_without(cookies, b';', holds_token)
+/// The cookies without those that hold a token, and without those that hold a part of one of `split`.
+fn cookies_without(
+    cookies: &[u8],
+    names: &[String],
+    split: &[&SplitCookie],
+    goes: impl Fn(&[u8]) -> bool,
+) -> Option<Vec<u8>> {
+    let holds_token = |name: &[u8], value: &[u8]| goes(value) && names.iter().any(|own| own.as_bytes() == name);
+    let is_part = |name: &[u8]| split.iter().any(|it| it.number(name).is_some());
+    value_without(cookies, b';', |cookie| {
+        cookie_pair(cookie).is_some_and(|(name, value)| holds_token(name, value) || is_part(name))
+    })
 }
 
-/// Whatever a token stands behind: another scheme, an empty element, or an element of a list within quotes.
-fn header_without(value: &[u8]) -> Option<Vec<u8>> {
-    value_without(value, b',', |element| bearer_token(element).is_some())
+/// Whatever a token stands behind: another scheme, an empty element, or an element of a list within quotes. Without a prefix
+/// the value is a token, or nothing.
+fn header_without(value: &[u8], prefix: &str, goes: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
+    let holds_token = |element: &[u8]| header_token(element, prefix).is_some_and(&goes);
+    if prefix.is_empty() { holds_token(value).then(Vec::new) } else { value_without(value, b',', holds_token) }
+}
+
+/// The subprotocols without those that are tokens. Names that a token stands behind go to the end, so that the service can
+/// choose one, and takes nothing else that the client has offered for its token.
+fn protocols_without(list: &[u8], tokens: &[TokenProtocol], goes: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
+    let token = |before, protocol| tokens.iter().find_map(|it| it.token(before, protocol));
+    if !protocols(list).any(|(before, protocol)| token(before, protocol).is_some_and(|token| goes(&token))) {
+        return None;
+    }
+    let is_name = |protocol: &[u8]| {
+        tokens.iter().any(|it| matches!(it, TokenProtocol::After(name) if name.as_bytes() == protocol))
+    };
+    let stays = |before, protocol| token(before, protocol).is_none_or(|token| !goes(&token));
+    let left = protocols(list).filter(|(before, protocol)| stays(*before, protocol));
+    let (named, others): (Vec<_>, Vec<_>) =
+        left.partition(|(before, protocol)| is_name(protocol) || before.is_some_and(is_name));
+    Some(others.into_iter().chain(named).map(|(_, protocol)| protocol).collect::<Vec<_>>().join(b", ".as_slice()))
 }
 
 /// The list in a header's value without some of its elements, and without the space that stood behind a first one.
@@ -103,6 +156,10 @@ fn list_without(list: &[u8], separator: u8, goes: impl Fn(&[u8]) -> bool) -> Opt
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn is_any(token: &[u8]) -> bool {
+        !token.is_empty()
+    }
 
     fn text(left: Option<Vec<u8>>) -> Option<String> {
         left.map(|left| String::from_utf8(left).unwrap())
@@ -122,10 +179,10 @@ mod tests {
             ("/p?x=?jwt=T&jwt=T", "/p?x=?jwt=T"),
             ("/jwt=T?jwt=%54", "/jwt=T"),
         ] {
-            assert_eq!(text(path_without(path.as_bytes(), &names)).as_deref(), Some(expected), "{path}");
+            assert_eq!(text(path_without(path.as_bytes(), &names, is_any)).as_deref(), Some(expected), "{path}");
         }
         for path in ["/p", "/p?", "/p?x=jwt=T", "/p?jwt=", "/jwt=T", "/p?jwts=T", ""] {
-            assert_eq!(path_without(path.as_bytes(), &names), None, "{path}");
+            assert_eq!(path_without(path.as_bytes(), &names, is_any), None, "{path}");
         }
     }
 
@@ -139,10 +196,14 @@ mod tests {
             ("a=1;t=T;  b=2;t=U", "a=1;  b=2"),
             ("a=1; t =T; t\t= U", "a=1"),
         ] {
-            assert_eq!(text(cookies_without(cookies.as_bytes(), &names)).as_deref(), Some(expected), "{cookies}");
+            assert_eq!(
+                text(cookies_without(cookies.as_bytes(), &names, &[], is_any)).as_deref(),
+                Some(expected),
+                "{cookies}"
+            );
         }
         for cookies in ["", "a=1", "T=T", "tt=T", "t=", "t", "t =", "t x=T"] {
-            assert_eq!(cookies_without(cookies.as_bytes(), &names), None, "{cookies}");
+            assert_eq!(cookies_without(cookies.as_bytes(), &names, &[], is_any), None, "{cookies}");
         }
     }
 
@@ -158,10 +219,47 @@ mod tests {
             (",,Bearer T,", ",,"),
             ("Digest a=\"b, Bearer T\"", "Digest a=\"b"),
         ] {
-            assert_eq!(text(header_without(value.as_bytes())).as_deref(), Some(expected), "{value}");
+            assert_eq!(text(header_without(value.as_bytes(), "Bearer", is_any)).as_deref(), Some(expected), "{value}");
         }
         for value in ["", "Bearer", "Bearer ", "Basic dTpw", "BearerT", "Digest a=\"b, c\""] {
-            assert_eq!(header_without(value.as_bytes()), None, "{value}");
+            assert_eq!(header_without(value.as_bytes(), "Bearer", is_any), None, "{value}");
         }
+    }
+
+    #[test]
+    fn the_parts_of_a_token_go_and_one_that_is_kept_stays() {
+        let split = SplitCookie { name: "s".to_owned(), separator: ".".to_owned(), first: 0 };
+        let without = |cookies: &str| text(cookies_without(cookies.as_bytes(), &["t".to_owned()], &[&split], is_any));
+        assert_eq!(without("a=1; s.0=T; b=2; s.1=U; s.77=V; s.x=W").as_deref(), Some("a=1; b=2; s.x=W"));
+        let other = |token: &[u8]| token != b"T";
+        assert_eq!(text(cookies_without(b"t=U; t=T", &["t".to_owned()], &[], other)).as_deref(), Some("t=T"));
+        assert_eq!(text(header_without(b"Bearer T", "Bearer", other)), None);
+        assert_eq!(text(header_without(b"U", "", other)).as_deref(), Some(""));
+    }
+
+    #[test]
+    fn no_subprotocol_takes_the_place_of_a_token() {
+        let tokens = [
+            TokenProtocol::After("bearer".to_owned()),
+            TokenProtocol::Prefixed { prefix: "jwt.".to_owned(), base64url: false },
+        ];
+        for (list, expected) in [
+            ("bearer, T", "bearer"),
+            ("bearer,T,chat", "chat, bearer"),
+            ("chat, bearer, T, evil", "chat, evil, bearer"),
+            ("bearer, bearer, T, evil", "evil, bearer"),
+            ("bearer, T, bearer, U, v2", "v2, bearer, bearer"),
+            ("jwt.T, chat", "chat"),
+            ("jwt.T", ""),
+            ("bearer, jwt.T, evil", "evil, bearer"),
+        ] {
+            assert_eq!(text(protocols_without(list.as_bytes(), &tokens, is_any)).as_deref(), Some(expected), "{list}");
+        }
+        for list in ["", "chat", "T, bearer", "chat, jwt."] {
+            assert_eq!(protocols_without(list.as_bytes(), &tokens, is_any), None, "{list}");
+        }
+        let other = |token: &[u8]| token != b"T";
+        let kept = protocols_without(b"bearer, U, bearer, T, chat", &tokens, other);
+        assert_eq!(text(kept).as_deref(), Some("chat, bearer, bearer, T"));
     }
 }

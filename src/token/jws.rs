@@ -7,7 +7,7 @@ use thiserror::Error;
 use crate::{
     crypto::Algorithm,
     encoding::{
-        base64::decode_url,
+        base64::{decode_url, decode_url_or_padded},
         json::{Members, Raw},
     },
 };
@@ -54,8 +54,9 @@ pub struct Compact<'t> {
 }
 
 impl<'t> Compact<'t> {
-    /// Splits and decodes a token.
-    pub fn decode(token: &'t [u8]) -> Result<Self, JwsError> {
+    /// Splits and decodes a token. A JWS has no padding (RFC 7515 §2), but some signers write it, and sign what they write: its
+    /// parts may end with it if it `may_be_padded`.
+    pub fn decode(token: &'t [u8], may_be_padded: bool) -> Result<Self, JwsError> {
         let mut dots = token.iter().enumerate().filter(|(_, byte)| **byte == b'.').map(|(at, _)| at);
         let (Some(first), Some(second), None) = (dots.next(), dots.next(), dots.next()) else {
             return Err(JwsError::NotThreeParts);
@@ -63,7 +64,10 @@ impl<'t> Compact<'t> {
         let split = |at| token.split_at_checked(at).ok_or(JwsError::NotThreeParts);
         let (header, _) = split(first)?;
         let (signing_input, signature) = split(second)?;
-        let decode = |text: &[u8], part| decode_url(text).ok_or(JwsError::NotBase64Url(part));
+        let decode = |text: &[u8], part| {
+            let decoded = if may_be_padded { decode_url_or_padded(text) } else { decode_url(text) };
+            decoded.ok_or(JwsError::NotBase64Url(part))
+        };
         Ok(Self {
             signing_input,
             header: decode(header, Part::Header)?,
@@ -141,13 +145,13 @@ mod tests {
     const EMPTY: &str = "e30";
 
     fn error(token: &str) -> JwsError {
-        Compact::decode(token.as_bytes()).and_then(|compact| compact.parse().map(drop)).err().unwrap()
+        Compact::decode(token.as_bytes(), false).and_then(|compact| compact.parse().map(drop)).err().unwrap()
     }
 
     #[test]
     fn a_token_is_split_into_its_parts() {
         let token = format!("{HEADER}.{EMPTY}.AQAB");
-        let compact = Compact::decode(token.as_bytes()).unwrap();
+        let compact = Compact::decode(token.as_bytes(), false).unwrap();
         let jws = compact.parse().unwrap();
         assert_eq!(jws.signing_input, format!("{HEADER}.{EMPTY}").as_bytes());
         assert_eq!(jws.signature, [1, 0, 1]);
@@ -169,7 +173,7 @@ mod tests {
             (r#"{"kid":""}"#, None),
         ] {
             let token = format!("{}.{EMPTY}.AQAB", crate::encoding::base64::encode_url(header));
-            let compact = Compact::decode(token.as_bytes()).unwrap();
+            let compact = Compact::decode(token.as_bytes(), false).unwrap();
             assert_eq!(compact.parse().unwrap().unsupported_header(), expected, "{header}");
         }
     }
@@ -193,6 +197,21 @@ mod tests {
             (format!("{HEADER}.{EMPTY}.A\u{f6}A"), Part::Signature),
         ] {
             assert_eq!(error(&token), JwsError::NotBase64Url(part), "{token}");
+        }
+    }
+
+    #[test]
+    fn padding_is_taken_where_it_is_allowed() {
+        let padded = format!("{HEADER}.e30=.AQ==");
+        assert_eq!(error(&padded), JwsError::NotBase64Url(Part::Payload));
+        let compact = Compact::decode(padded.as_bytes(), true).unwrap();
+        let jws = compact.parse().unwrap();
+        assert_eq!((jws.signing_input, jws.signature), (format!("{HEADER}.e30=").as_bytes(), [1].as_slice()));
+        for token in [format!("{HEADER}.e30.AQ"), format!("{HEADER}.e30=.AQ")] {
+            assert!(Compact::decode(token.as_bytes(), true).is_ok(), "{token}");
+        }
+        for token in [format!("{HEADER}.e30==.AQ=="), format!("{HEADER}.e30=.AR=="), format!("{HEADER}=.e30=.AQ==")] {
+            assert!(Compact::decode(token.as_bytes(), true).is_err(), "{token}");
         }
     }
 

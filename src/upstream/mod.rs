@@ -4,8 +4,8 @@ pub mod identity;
 
 use crate::{
     authenticate::{Decision, Outcome},
-    policy::IDENTITY_HEADERS,
-    request::{self, NotChanged, RequestHeaders},
+    policy::{IDENTITY_HEADERS, Policy},
+    request::{self, Carriers, NotChanged, RequestHeaders},
 };
 
 /// Makes a request that passes into what the upstream is to get.
@@ -24,8 +24,19 @@ pub fn prepare(decision: &Decision, request: &mut impl RequestHeaders) -> Result
     }
     let written = IDENTITY_HEADERS.into_iter().chain(decision.claim_headers.iter().map(|name| &**name));
     request::keep_end_to_end(written, request)?;
-    if decision.policy.forwarding.hide_credentials && !matches!(decision.outcome, Outcome::Disabled) {
-        request::take_out_tokens(&decision.policy.token_places, request)?;
+    hide_tokens(decision, request)
+}
+
+/// Takes out the tokens that the upstream is not to get. Beside one that was verified, it never gets another that was not.
+fn hide_tokens(decision: &Decision, request: &mut impl RequestHeaders) -> Result<(), NotChanged> {
+    let Policy { token_places: places, forwarding, .. } = decision.policy;
+    match &decision.outcome {
+        Outcome::Disabled => Ok(()),
+        _ if forwarding.hide_credentials => request::take_out_tokens(places, None, request),
+        Outcome::Authenticated(_) if places.first_valid => {
+            let valid = Carriers::fetch(request, places).numbered(decision.token).map(|it| it.octets.into_owned());
+            request::take_out_tokens(places, valid.as_deref(), request)
+        }
+        _ => Ok(()),
     }
-    Ok(())
 }

@@ -478,42 +478,10 @@ fn every_reason_has_a_name_of_the_fixed_set_and_a_check_in_their_order() {
 fn a_token_is_named_by_kid_and_jti_and_by_nothing_else() {
     let authenticator = authenticator(json!({}));
     let names =
-        |request: &FakeRequest| TokenNames::of(request, &authenticator.config().policy.token_places).to_string();
+        |request: &FakeRequest| TokenNames::of(request, &authenticator.config().policy.token_places, 0).to_string();
     assert_eq!(names(&bearing(&token(&json!({"jti": "a\nb"})))), r#", kid "k1", jti "a\nb""#);
     assert_eq!(names(&bearing(&token(&json!({"jti": 5})))), r#", kid "k1""#);
     for request in [FakeRequest::get("/"), bearing("x"), FakeRequest::get("/?jwt=a&jwt=b")] {
         assert_eq!(names(&request), "");
     }
-}
-
-/// A header of a service that checks tokens before the proxy does, such as Cloudflare Access, and its token.
-#[test]
-fn a_raw_header_holds_the_token_alone() {
-    const NAME: &str = "cf-access-jwt-assertion";
-    let mut config: Json = serde_json::from_str(include_str!("places/18-raw-header/plugin.json")).unwrap();
-    config["hide_credentials"] = json!(true);
-    let token = include_str!("places/18-raw-header/token.txt").trim();
-    let read = |config: &Json| Authenticator::new(Config::parse(config.to_string().as_bytes()).unwrap(), BuiltIn);
-    let authenticator = read(&config);
-    let now = 1_796_000_000;
-    let status =
-        |request: &FakeRequest| answer(&authenticator, request, now).map_or_else(|reply| reply.status, |_| 200);
-    let with = |value: &str| FakeRequest::get("/").with(NAME, value);
-
-    let sent = answer(&authenticator, &with(&format!(" {token} ")), now).unwrap();
-    assert_eq!(sent.text(NAME), None, "hidden");
-    assert_eq!(status(&with(token).with("authorization", format!("Bearer {token}"))), 200);
-    for value in [format!("Bearer {token}"), format!("{token},{token}"), format!("{token} x"), "x".to_owned()] {
-        assert_eq!(status(&with(&value)), 401, "{value}");
-    }
-    let several = with(token).with("authorization", "Bearer a.b.c");
-    assert_eq!(answer(&authenticator, &several, now).unwrap_err().body, r#"{"message":"Multiple tokens provided"}"#);
-    let empty = with("").with("authorization", format!("Bearer {token}"));
-    assert_eq!((status(&empty), status(&with(""))), (200, 401));
-
-    config["header_names"] = json!([NAME]);
-    let faults = Config::parse(config.to_string().as_bytes()).unwrap_err();
-    let expected = "raw_header_names: cf-access-jwt-assertion, which is in header_names too; expected headers that hold a \
-                    token in one way";
-    assert_eq!(faults[0].to_string(), expected);
 }

@@ -84,6 +84,11 @@ fn every_object() -> Vec<Json> {
             "response": {"unauthorized": {}, "forbidden": {}, "unavailable": {}},
             "consumers": consumers(json!({"secret": "secret"})),
         }),
+        json!({
+            "token_headers": [{"name": "x-t"}],
+            "websocket_protocols": [{"prefix": "jwt."}],
+            "split_cookies": [{"name": "s"}],
+        }),
         json!({"consumers": consumers(json!({"remote_jwks": source}))}),
         json!({"consumers": consumers(json!({"discovery": source}))}),
     ]
@@ -284,8 +289,8 @@ fn all_faults_are_reported_at_once_each_at_its_path() {
                       Ed25519, Ed448, ML-DSA-44, ML-DSA-65, ML-DSA-87";
     let header_text = "a text without control characters and without space at its ends";
     let mut expected = vec![
-        "header_name: an unknown field; expected one of header_names, raw_header_names, uri_param_names, cookie_names, \
-         key_claim_name, secret_is_base64, claims_to_verify, maximum_expiration, clock_skew_seconds, sender_constraint, \
+        "header_name: an unknown field; expected one of header_names, token_headers, websocket_protocols, uri_param_names, \
+         cookie_names, split_cookies, first_valid, key_claim_name, secret_is_base64, claims_to_verify, maximum_expiration, clock_skew_seconds, sender_constraint, \
          client_certificate_from, audiences, required_claims, allow, deny, anonymous, run_on_preflight, realm, claims_to_headers, forward_payload_header, \
          hide_credentials, clear_route_cache, response, filter_state, rules, host_crypto, token_cache_size, \
          token_cache_bytes, max_waiting_requests, max_waiting_body_bytes, measure_verification, consumers"
@@ -495,7 +500,8 @@ fn a_rule_inherits_what_it_leaves_out_and_null_is_the_default() {
 /// Every field of a policy, with a value that is not its default.
 fn every_policy_field() -> Json {
     json!({
-        "header_names": ["x-t"], "raw_header_names": ["x-r"], "uri_param_names": ["t"], "cookie_names": ["t"], "key_claim_name": "kid",
+        "header_names": ["x-t"], "token_headers": [{"name": "x-r", "padded": true}], "uri_param_names": ["t"], "cookie_names": ["t"],
+        "websocket_protocols": [{"name": "bearer"}], "split_cookies": [{"name": "s"}], "first_valid": true, "key_claim_name": "kid",
         "secret_is_base64": true, "claims_to_verify": ["exp"], "maximum_expiration": 60, "clock_skew_seconds": 5,
         "sender_constraint": "required", "client_certificate_from": "client-cert",
         "audiences": ["x"], "required_claims": [{"claim": "a", "present": true}], "allow": ["a"], "deny": ["a"],

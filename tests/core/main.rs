@@ -21,6 +21,7 @@ mod rfc_vectors;
 mod sender;
 mod support;
 mod token_cache;
+mod token_places;
 mod verification_budget;
 mod wycheproof;
 

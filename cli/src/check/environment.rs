@@ -63,13 +63,13 @@ fn chosen_by_changes<'r>(route: &'r ListedRoute, config: &'r Config) -> impl Ite
 
 /// Whether the filter may change what a route depends on.
 fn is_changed(dependency: &Dependency, config: &Config) -> bool {
-    let mut hiding = config.policies().filter(|policy| policy.forwarding.hide_credentials);
+    let mut hiding = config.policies().filter(|policy| policy.hides_tokens());
     match dependency {
         Dependency::Header(name) => {
             config.own_headers().chain(config.hidden_headers()).any(|own| own.eq_ignore_ascii_case(name))
         }
         Dependency::QueryParameter(name) => hiding.any(|policy| policy.token_places.uri_param_names.contains(name)),
-        Dependency::Cookie(name) => hiding.any(|policy| policy.token_places.cookie_names.contains(name)),
+        Dependency::Cookie(name) => hiding.any(|policy| policy.token_places.uses_cookie(name)),
         Dependency::FilterState(key) => {
             key.starts_with("wasm.jwt_auth.") && config.policies().any(|policy| policy.filter_state)
         }

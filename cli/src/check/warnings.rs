@@ -48,6 +48,14 @@ pub(super) fn of(configuration: &Configuration, config: &Config) -> Vec<Diagnost
             let text = "whoever reaches this listener past the proxy that sets the header can write it, and show any certificate";
             warnings.push(warn(field("client_certificate_from"), text));
         }
+        if !policy.token_places.websocket_protocols.is_empty()
+            && !policy.forwarding.hide_credentials
+            && (sets("websocket_protocols") || sets("hide_credentials"))
+        {
+            let text =
+                "without hide_credentials the service may choose the token as its subprotocol, and so send it back";
+            warnings.push(warn(field("websocket_protocols"), text));
+        }
     }
     for credential in configuration.credentials() {
         if let Some(text) = weak_secret(&credential, config) {

@@ -4,11 +4,12 @@
 use std::{borrow::Cow, sync::Arc};
 
 use jwt_auth_filter::{
+    authenticate::Decision,
     config::Config,
     crypto::Algorithm,
     encoding::json::Raw,
     policy::{Credential, Keys, Policy},
-    request::{Carriers, NotOneToken, TokenPlaces},
+    request::Carriers,
     sender::{Binding, CertificateSource, SenderConstraint, SenderFault},
     token::Jws,
 };
@@ -21,8 +22,9 @@ pub(super) struct Facts<'a> {
     pub configuration: &'a Configuration,
     pub policy: &'a Policy,
     pub request: &'a GivenRequest,
-    /// The token, if there is one.
+    /// The token, if there is one, and its number among the different ones.
     pub token: &'a [u8],
+    pub number: usize,
     /// The same, if it can be read.
     pub jws: Option<&'a Jws<'a>>,
     /// The value of its key claim.
@@ -35,15 +37,16 @@ impl<'a> Facts<'a> {
     pub(super) fn of(
         config: &'a Config,
         configuration: &'a Configuration,
-        policy: &'a Policy,
+        decision: &Decision<'a>,
         request: &'a GivenRequest,
         token: &'a [u8],
         jws: Option<&'a Jws<'a>>,
     ) -> Self {
+        let (policy, number) = (decision.policy, decision.token);
         let claim = jws.and_then(|jws| jws.claim_or_header(&policy.key_claim_name)?.string());
         let identifier = claim.map(Cow::into_owned).unwrap_or_default();
         let credentials = config.credentials_for(policy).identified_by(&identifier);
-        Self { configuration, policy, request, token, jws, identifier, credentials }
+        Self { configuration, policy, request, token, number, jws, identifier, credentials }
     }
 
     /// A claim.
@@ -66,21 +69,35 @@ impl<'a> Facts<'a> {
 
     /// That no place of the configuration holds a token.
     pub(super) fn no_place(&self) -> String {
-        let names: Vec<String> = each_place(&self.policy.token_places).into_iter().map(|(name, _)| name).collect();
+        let names: Vec<String> = self.policy.token_places.each().map(|place| place.to_string()).collect();
         if names.is_empty() {
-            return "the filter looks for none: header_names, raw_header_names, uri_param_names and cookie_names are all empty"
+            return "the filter looks for none: header_names, token_headers, websocket_protocols, uri_param_names, \
+                    cookie_names and split_cookies are all empty"
                 .to_owned();
         }
         format!("none in {}", names.join(", "))
     }
 
-    /// The places that hold a token: each is asked for by itself.
+    /// The places that hold a token.
     pub(super) fn places(&self) -> String {
-        let holds =
-            |place: &TokenPlaces| !matches!(Carriers::fetch(self.request, place).token(place), Err(NotOneToken::None));
-        let all = each_place(&self.policy.token_places).into_iter();
-        let names: Vec<String> = all.filter(|(_, place)| holds(place)).map(|(name, _)| name).collect();
+        let carriers = Carriers::fetch(self.request, &self.policy.token_places);
+        let mut names: Vec<String> = carriers.tokens().map(|token| token.place.to_string()).collect();
+        names.dedup();
         names.join(" and ")
+    }
+
+    /// Where the token stands that is looked at: one of several, where the first valid one counts.
+    pub(super) fn place(&self) -> String {
+        let places = &self.policy.token_places;
+        let carriers = Carriers::fetch(self.request, places);
+        match carriers.distinct_tokens() {
+            Ok(tokens) if places.first_valid && tokens.len() > 1 => {
+                let place = tokens.get(self.number).map(|token| token.place.to_string()).unwrap_or_default();
+                let (number, count) = (self.number.saturating_add(1), tokens.len());
+                format!("in {place}: number {number} of {count} different ones")
+            }
+            _ => format!("in {}", self.places()),
+        }
     }
 
     /// Whose the credentials are, and in which lines they stand.
@@ -175,25 +192,6 @@ impl<'a> Facts<'a> {
         let own = credentials.into_iter().filter(|it| it.identifier() == Some(&self.identifier));
         own.filter_map(|it| it.node.get("secret")?.text()).collect()
     }
-}
-
-fn each_place(places: &TokenPlaces) -> Vec<(String, TokenPlaces)> {
-    let one = |name: &String| vec![name.clone()];
-    let headers = places
-        .header_names
-        .iter()
-        .map(|name| (format!("the header {name}"), TokenPlaces { header_names: one(name), ..TokenPlaces::default() }));
-    let parameters = places.uri_param_names.iter().map(|name| {
-        (format!("the query parameter {name}"), TokenPlaces { uri_param_names: one(name), ..TokenPlaces::default() })
-    });
-    let cookies = places
-        .cookie_names
-        .iter()
-        .map(|name| (format!("the cookie {name}"), TokenPlaces { cookie_names: one(name), ..TokenPlaces::default() }));
-    let raw_headers = places.raw_header_names.iter().map(|name| {
-        (format!("the header {name}"), TokenPlaces { raw_header_names: one(name), ..TokenPlaces::default() })
-    });
-    headers.chain(raw_headers).chain(parameters).chain(cookies).collect()
 }
 
 /// A part of a token as a terminal may show it: whoever made the token may have put anything in it.

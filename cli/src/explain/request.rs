@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use jwt_auth_filter::request::{Request, RequestHeaders, TokenPlaces};
+use jwt_auth_filter::request::{Place, Request, RequestHeaders, TokenPlaces};
 
 /// A request as the filter sees it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,18 +23,20 @@ pub struct GivenRequest {
 }
 
 impl GivenRequest {
-    /// The request that carries a token at the first place of the configuration: a header, else the query, else a cookie.
+    /// The request that carries a token at the first place of the configuration.
     pub(super) fn with_token(token: &str, places: &TokenPlaces) -> Self {
         let mut request = Self { method: "GET".to_owned(), target: "/".to_owned(), ..Self::default() };
-        if let Some(name) = places.header_names.first() {
-            request.headers.push((name.clone(), format!("Bearer {token}")));
-        } else if let Some(name) = places.raw_header_names.first() {
-            request.headers.push((name.clone(), token.to_owned()));
-        } else if let Some(name) = places.uri_param_names.first() {
-            let mut query = form_urlencoded::Serializer::new(String::new());
-            request.target = format!("/?{}", query.append_pair(name, token).finish());
-        } else if let Some(name) = places.cookie_names.first() {
-            request.headers.push(("cookie".to_owned(), format!("{name}={token}")));
+        let mut add = |name: &str, value: String| request.headers.push((name.to_owned(), value));
+        match places.each().next() {
+            Some(Place::Header(name, prefix, _)) => add(name, format!("{prefix} {token}").trim_start().to_owned()),
+            Some(Place::Subprotocol(protocol)) => add(TokenPlaces::WEBSOCKET_HEADER, protocol.with(token)),
+            Some(Place::QueryParameter(name)) => {
+                let mut query = form_urlencoded::Serializer::new(String::new());
+                request.target = format!("/?{}", query.append_pair(name, token).finish());
+            }
+            Some(Place::Cookie(name)) => add("cookie", format!("{name}={token}")),
+            Some(Place::SplitCookie(split)) => add("cookie", split.with(token)),
+            None => {}
         }
         request
     }

@@ -100,10 +100,12 @@ fn checked(
 ) -> (Option<TokenView>, Vec<ShownCheck>) {
     let policy = decision.policy;
     let carriers = Carriers::fetch(request, &policy.token_places);
-    let token = carriers.token(&policy.token_places).unwrap_or_default();
-    let compact = Compact::decode(&token).ok();
+    let found = carriers.numbered(decision.token);
+    let token = found.as_ref().map(|found| found.octets.as_ref()).unwrap_or_default();
+    let may_be_padded = found.as_ref().is_some_and(|found| found.place.may_be_padded());
+    let compact = Compact::decode(token, may_be_padded).ok();
     let jws = compact.as_ref().and_then(|compact| compact.parse().ok());
-    let facts = Facts::of(config, configuration, policy, request, &token, jws.as_ref());
+    let facts = Facts::of(config, configuration, decision, request, token, jws.as_ref());
     let view = |members| self::members(members, at);
     let token = jws.as_ref().map(|jws| TokenView { header: view(&jws.header), claims: view(&jws.claims) });
     (token, Checks { facts, at }.of(&decision.outcome))
@@ -131,7 +133,7 @@ impl Checks<'_> {
         let restricts_access = policy.access.allow.is_some() || !policy.access.deny.is_empty();
         let detail = match check {
             Check::Headers | Check::Extensions | Check::Budget | Check::KeySet => None,
-            Check::Token => Some(format!("in {}", facts.places())),
+            Check::Token => Some(facts.place()),
             Check::Form => Some("header, claims and signature, all well-formed".to_owned()),
             Check::KnownAlgorithm => Some(facts.algorithm_name().to_owned()),
             Check::KeyClaim => Some(format!("{} is {:?}", policy.key_claim_name, facts.identifier)),
