@@ -225,6 +225,7 @@ fn samples() -> Vec<String> {
 fn every_sample_passes_the_check_as_it_stands() {
     let without_filter = [
         ("envoy/docker-compose.yaml", "no configuration of the filter; expected"),
+        ("envoy/docker-compose.native.yaml", "no configuration of the filter; expected"),
         ("envoy/gateway/kong.yaml", "no configuration of the filter, but Kong's, which `jwt-auth convert`"),
     ];
     for sample in samples() {

@@ -150,6 +150,10 @@ impl jwt_auth_filter::request::Request for Sent<'_> {
     fn cluster_name(&self) -> Option<Vec<u8>> {
         None
     }
+
+    fn peer_certificate_digest(&self) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 /// The tokens of all consumers, each well signed, and with another's secret.
