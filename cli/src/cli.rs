@@ -114,8 +114,8 @@ pub(crate) struct CheckArguments {
 /// What `convert` is asked for.
 #[derive(Debug, Args)]
 pub(crate) struct ConvertArguments {
-    /// Kong's declarative configuration (formats 1.1, 2.1, 3.0), the output of `deck`, or answers of the Admin API; several
-    /// files count as one, `-` is standard input
+    /// Kong's declarative configuration (formats 1.1, 2.1, 3.0), the output of `deck`, answers of the Admin API, or manifests
+    /// for Kubernetes; several files count as one, `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
 
@@ -134,6 +134,10 @@ pub(crate) struct ConvertArguments {
     /// Where Envoy finds the Wasm module; by default, dist/jwt-auth.wasm
     #[arg(long, value_name = "FILE")]
     pub module: Option<String>,
+
+    /// The ingress class that is Kong's, in manifests for Kubernetes
+    #[arg(long, value_name = "NAME", default_value = "kong")]
+    pub ingress_class: String,
 
     /// Convert nothing if any setting has no counterpart
     #[arg(long)]

@@ -6,19 +6,16 @@ mod envoy;
 mod envoy_cors;
 mod envoy_routes;
 mod gateway;
+mod manifests;
 mod read;
 mod report;
 mod route_policy;
+mod sources;
 #[cfg(test)]
 mod tests;
 mod yaml_output;
 
-use std::{
-    fmt::Write,
-    io::{self, IsTerminal},
-    process::ExitCode,
-    slice,
-};
+use std::{fmt::Write, process::ExitCode};
 
 use jwt_auth_filter::config::{Config, Step};
 
@@ -27,28 +24,27 @@ use self::{
     gateway::Gateway,
     report::Report,
     route_policy::Policies,
+    sources::Sources,
     yaml_output::Yaml,
 };
 use crate::{
     cli::{ConvertArguments, Edition},
-    diagnostics::{Diagnostic, Excerpts, SourceFile},
-    document::{self, Dialect, Node, NodeContent, NodeMember},
-    input::Input,
+    diagnostics::{Diagnostic, SourceFile},
     output,
     position::Position,
 };
 
 /// Prints the Envoy configuration, and at its end what could not be converted.
 pub(crate) fn run(arguments: &ConvertArguments) -> ExitCode {
-    let read = setup(arguments).and_then(|setup| Ok((setup, read_files(arguments)?)));
-    let (setup, (sources, trees)) = match read {
+    let read = setup(arguments).and_then(|setup| Ok((setup, Sources::read(&arguments.files)?)));
+    let (setup, sources) = match read {
         Ok(read) => read,
         Err(problem) => return output::fail(&problem),
     };
     let mut report = Report::default();
-    let converted = convert(&trees, &setup, &mut report);
+    let converted = convert(&sources, &setup, &mut report);
     let report = report.sorted();
-    let lines = |all: &[Diagnostic]| all.iter().map(|diagnostic| diagnostic.line(&sources)).collect::<Vec<_>>();
+    let lines = |all: &[Diagnostic]| all.iter().map(|diagnostic| diagnostic.line(&sources.files)).collect::<Vec<_>>();
     let (notes, faults) = (lines(&report.notes), lines(&report.faults));
     if !faults.is_empty() {
         return refuse(&faults, "not converted: Kong or the filter would refuse it");
@@ -61,7 +57,7 @@ pub(crate) fn run(arguments: &ConvertArguments) -> ExitCode {
         1 => eprintln!("1 setting has no counterpart; it is listed at the end of the output"),
         several => eprintln!("{several} settings have no counterpart; they are listed at the end of the output"),
     }
-    output::print(&text(&converted, &sources, &notes))
+    output::print(&text(&converted, &sources.files, &notes))
 }
 
 /// What Envoy is told beside the gateway's configuration.
@@ -73,11 +69,20 @@ fn setup(arguments: &ConvertArguments) -> Result<EnvoySetup, String> {
         (Edition::Native, None) => FilterModule::Native,
         (Edition::Native, Some(_)) => return Err(NO_FILE.to_owned()),
     };
-    Ok(EnvoySetup { listen: arguments.listen, admin: arguments.admin, module })
+    Ok(EnvoySetup {
+        listen: arguments.listen,
+        admin: arguments.admin,
+        module,
+        ingress_class: arguments.ingress_class.clone(),
+    })
 }
 
-fn convert(files: &[Node], setup: &EnvoySetup, report: &mut Report) -> Yaml {
-    let gateway = read::read(files, report);
+fn convert(sources: &Sources, setup: &EnvoySetup, report: &mut Report) -> Yaml {
+    let manifested = manifests::translate(&sources.manifests, &setup.ingress_class, report);
+    let gateway = read::read(&sources.trees, &manifested, report);
+    if gateway.routes.is_empty() {
+        report.note(Position::START, "routes", "none in these files: every request gets 404");
+    }
     let no_route = unused_name(&gateway);
     let policies = Policies::of(&gateway, &no_route, report);
     refuse_faulty(&policies.plugin, &gateway, report);
@@ -105,52 +110,6 @@ fn refuse_faulty(plugin: &Yaml, gateway: &Gateway, report: &mut Report) {
         let diagnostic = Diagnostic::fault(at, fault.found).about(fault.path.to_string()).expecting(fault.expected);
         report.faults.push(diagnostic);
     }
-}
-
-/// The files, and what stands in each.
-fn read_files(arguments: &ConvertArguments) -> Result<(Vec<SourceFile>, Vec<Node>), String> {
-    let mut sources = Vec::new();
-    let mut trees = Vec::new();
-    for (file, path) in arguments.files.iter().enumerate() {
-        let input = Input::new(path);
-        let source = SourceFile { name: input.to_string(), text: input.read()? };
-        trees.push(tree(&source)?.in_file(file));
-        sources.push(source);
-    }
-    Ok((sources, trees))
-}
-
-fn tree(source: &SourceFile) -> Result<Node, String> {
-    let name = &source.name;
-    let sources = slice::from_ref(source);
-    let documents = document::read(&source.text, Dialect::Go).map_err(|unreadable| {
-        let excerpts = Excerpts::of(io::stderr().is_terminal(), &io::stderr());
-        unreadable.text(sources, excerpts)
-    })?;
-    if documents.iter().any(is_manifest) {
-        let expected =
-            "expected the gateway's own configuration, from `deck gateway dump` or `GET /config` of its Admin API";
-        return Err(format!("{name}: manifests for Kubernetes, which are not read; {expected}"));
-    }
-    let [document] = <[_; 1]>::try_from(documents)
-        .map_err(|documents| format!("{name}: {} documents; expected one", documents.len()))?;
-    // `GET /config` of the Admin API: a text, and in it the configuration.
-    match document.members() {
-        [NodeMember { name: member, value: Node { content: NodeContent::Text(config), .. }, .. }]
-            if member == "config" =>
-        {
-            let documents = document::read(&config.text, Dialect::Go).map_err(|unreadable| unreadable.line(sources))?;
-            let [document] = <[_; 1]>::try_from(documents)
-                .map_err(|documents| format!("{name}: {} documents in config; expected one", documents.len()))?;
-            Ok(document)
-        }
-        _ => Ok(document),
-    }
-}
-
-/// Whether it is an object of the Kubernetes API, such as a `KongPlugin`.
-fn is_manifest(document: &Node) -> bool {
-    ["apiVersion", "kind"].iter().all(|name| document.given(name).is_some())
 }
 
 fn refuse(lines: &[String], why: &str) -> ExitCode {

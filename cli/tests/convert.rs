@@ -9,75 +9,16 @@
     reason = "a test is meant to panic"
 )]
 
-use std::{
-    env, fs,
-    io::Write,
-    path::PathBuf,
-    process::{Command, Stdio},
-};
+#[path = "convert/manifests.rs"]
+mod manifests;
+#[path = "convert/run.rs"]
+mod run;
+
+use std::fs;
+
+use run::{convert, files, run};
 
 const SAMPLE: &str = "envoy/gateway/kong.yaml";
-
-/// How a run ended.
-struct Run {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-impl Run {
-    /// What the output says after its first line, which names the files.
-    fn converted(&self) -> &str {
-        assert_eq!((self.code, self.err.as_str()), (0, ""));
-        self.out.split_once('\n').unwrap().1
-    }
-
-    /// The list at the end of the output.
-    fn notes(&self) -> Vec<&str> {
-        assert_eq!(self.code, 0, "{}", self.err);
-        let (_, list) = self.out.split_once("# What has no counterpart, and where it stands:\n").unwrap_or_default();
-        list.lines().map(|line| line.strip_prefix("# <stdin>:").unwrap()).collect()
-    }
-
-    /// What was complained about, without the last line.
-    fn faults(&self) -> Vec<&str> {
-        assert_eq!((self.code, self.out.as_str()), (1, ""), "{}", self.err);
-        let mut lines: Vec<&str> = self.err.lines().collect();
-        assert_eq!(lines.pop(), Some("not converted: Kong or the filter would refuse it"));
-        lines.into_iter().map(|line| line.strip_prefix("<stdin>:").unwrap()).collect()
-    }
-}
-
-fn run(arguments: &[&str], input: &str) -> Run {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_jwt-auth"))
-        .arg("convert")
-        .args(arguments)
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    _ = child.stdin.take().unwrap().write_all(input.as_bytes()); // a wrong usage does not read it
-    let output = child.wait_with_output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    Run { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
-}
-
-fn convert(input: &str) -> Run {
-    run(&["-"], input)
-}
-
-/// Files of one test, in a directory of their own.
-fn files<const N: usize>(test: &str, files: [(&str, &str); N]) -> [String; N] {
-    let directory: PathBuf = [env!("CARGO_TARGET_TMPDIR"), test].iter().collect();
-    fs::create_dir_all(&directory).unwrap();
-    files.map(|(name, text)| {
-        let path = directory.join(name);
-        fs::write(&path, text).unwrap();
-        path.to_str().unwrap().to_owned()
-    })
-}
 
 const NESTED: &str = r#"
 _format_version: "3.0"
@@ -923,12 +864,12 @@ fn a_header_is_matched_under_the_name_and_among_the_values_that_the_gateway_take
 #[test]
 fn a_port_is_the_one_that_the_gateway_takes() {
     for (service, port) in [
-        ("url: https://a.example.com", 443),
-        ("url: http://a.example.com", 80),
-        ("{host: a.example.com, protocol: https}", 80),
-        ("{host: a.example.com, protocol: https, port: 443}", 443),
+        ("{name: s, url: https://a.example.com}", 443),
+        ("{name: s, url: http://a.example.com}", 80),
+        ("{name: s, host: a.example.com, protocol: https}", 80),
+        ("{name: s, host: a.example.com, protocol: https, port: 443}", 443),
     ] {
-        let run = convert(&format!("services:\n- {service}\n"));
+        let run = convert(&format!("services:\n- {service}\nroutes: [{{name: r, service: s}}]\n"));
         assert!(run.converted().contains(&format!("port_value: {port}\n")), "{}", run.out);
     }
     for (host, regex) in [("a:443", "a(?::443)?"), ("a:80", "a(?::80)?"), ("a:8000", "a:8000")] {
@@ -989,11 +930,14 @@ fn what_an_answer_holds_is_told_apart() {
         r#"{"username": "a", "password": "x", "consumer": {"id": "c"}}"#,
         r#"{"name": "env", "prefix": "my-env", "config": {"prefix": "A_"}}"#,
     ] {
-        let run = convert(&format!("{{\"data\": [{item}]}}"));
-        assert_eq!(run.notes(), ["1:11: data[0]: has no counterpart"]);
+        let run = convert(&format!("{{\"data\": [{item}, {{\"username\": \"a\"}}]}}"));
+        assert_eq!(
+            run.notes(),
+            ["1:1: routes: none in these files: every request gets 404", "1:11: data[0]: has no counterpart"]
+        );
     }
     let chain = r#"{"data": [{"filters": [{"name": "f"}], "enabled": true}]}"#;
-    assert_eq!(convert(chain).notes(), ["1:11: data[0]: the filter chain has no counterpart"]);
+    assert!(convert(chain).notes().contains(&"1:11: data[0]: the filter chain has no counterpart"));
     let old = r#"{"data": [{"paths": ["/a/(.*)"], "name": "r"}, {"name": "jwt", "config": {}}]}"#;
     assert!(convert(old).notes()[0].contains("paths: is taken as a prefix; a regular expression for Kong before 3.0"));
 }
@@ -1128,26 +1072,21 @@ fn a_secret_that_stands_elsewhere_is_left_out() {
 
 #[test]
 fn a_file_without_anything_of_the_gateway_is_a_fault() {
-    for source in ["a: 1", "_services: []", "{}", "name: jwt\nconfig: {}"] {
-        let expected =
-            "the file: nothing of the gateway's configuration; expected services, routes, plugins or consumers";
+    for source in [
+        "a: 1",
+        "_services: []",
+        "{}",
+        "name: jwt\nconfig: {}",
+        "_format_version: '3.0'",
+        "_format_version: '3.0'\n_services: [{name: a}]",
+        "_format_version: '3.0'\nservices: []\nroutes: null\nplugins: {}",
+        r#"{"data": [], "next": null}"#,
+    ] {
+        let expected = "nothing of the gateway's configuration; expected services, routes, plugins or consumers";
         assert!(convert(source).faults()[0].ends_with(expected), "{source}");
     }
-    assert_eq!(convert("_format_version: '3.0'").code, 0);
-}
-
-/// Somebody's manifests.
-#[test]
-fn manifests_for_kubernetes_are_said_to_be_such() {
-    let manifests = include_str!("convert/kubernetes.yaml");
-    let (single, _) = manifests.split_once("---\n").unwrap();
-    for source in [manifests, single] {
-        let run = convert(source);
-        assert_eq!((run.code, run.out.as_str()), (2, ""));
-        let expected = "error: <stdin>: manifests for Kubernetes, which are not read; expected the gateway's own \
-                        configuration, from `deck gateway dump` or `GET /config` of its Admin API\n";
-        assert_eq!(run.err, expected);
-    }
+    let run = convert("consumers: [{username: a}]");
+    assert_eq!(run.notes(), ["1:1: routes: none in these files: every request gets 404"]);
 }
 
 #[test]

@@ -1,8 +1,11 @@
 //! The things in the gateway's configuration, wherever they stand: nested in what they belong to, in lists of their own
 //! at the top, or in the answers of the Admin API.
 
-use super::report::Report;
-use crate::document::{Node, NodeContent, NodeMember};
+use super::{manifests::Manifested, report::Report};
+use crate::{
+    document::{Node, NodeContent, NodeMember},
+    position::Position,
+};
 
 /// A kind of thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -97,7 +100,8 @@ const NAMES: [&str; 3] = ["id", "name", "username"];
 
 impl Entity<'_> {
     fn is_named(&self, name: &str) -> bool {
-        NAMES.iter().any(|field| self.node.given(field).and_then(Node::text) == Some(name))
+        // What a manifest stands for is named as it is called.
+        self.path == name || NAMES.iter().any(|field| self.node.given(field).and_then(Node::text) == Some(name))
     }
 }
 
@@ -114,12 +118,19 @@ pub(super) struct Entities<'s> {
 const ABOUT: [&str; 7] = ["_format_version", "_transform", "_comment", "_workspace", "_konnect", "_info", "next"];
 
 impl<'s> Entities<'s> {
-    pub(super) fn collect(files: &'s [Node], report: &mut Report) -> Self {
+    pub(super) fn collect(files: &'s [Node], manifested: &'s [Manifested], report: &mut Report) -> Self {
         let mut entities = Self::default();
         for file in files {
             entities.file(file, report);
         }
+        for Manifested { kind, path, node } in manifested {
+            entities.add(*kind, path.clone(), node, None, true, report);
+        }
         entities.look_for_pages(files, report);
+        if entities.all.is_empty() && report.faults.is_empty() {
+            let message = "nothing of the gateway's configuration; expected services, routes, plugins or consumers";
+            report.fault(Position::START, "the files", message);
+        }
         entities
     }
 

@@ -10,11 +10,13 @@ use super::{
     yaml_output::{Yaml, map, some, texts},
 };
 
-/// Where Envoy listens, and which module it loads.
+/// What is known beside the gateway's configuration: where Envoy listens, and which module it loads.
 pub(super) struct EnvoySetup {
     pub listen: SocketAddr,
     pub admin: SocketAddr,
     pub module: FilterModule,
+    /// Which Ingresses are for the gateway.
+    pub ingress_class: String,
 }
 
 /// The longest body of an answer of its own that Envoy takes unless it is told otherwise, in bytes.

@@ -18,13 +18,14 @@ use super::{
     entities::{Entities, Entity, EntityKind, is_list},
     entity_fields::EntityFields,
     gateway::Gateway,
+    manifests::Manifested,
     report::Report,
 };
 use crate::document::Node;
 
 /// What the files say together.
-pub(super) fn read(files: &[Node], report: &mut Report) -> Gateway {
-    let entities = Entities::collect(files, report);
+pub(super) fn read(files: &[Node], manifested: &[Manifested], report: &mut Report) -> Gateway {
+    let entities = Entities::collect(files, manifested, report);
     let mut reader = KongReader {
         entities: &entities,
         index: HashMap::new(),

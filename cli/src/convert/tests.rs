@@ -21,17 +21,21 @@ use super::{
     convert,
     envoy::{EnvoySetup, FilterModule},
     report::Report,
+    sources::Sources,
 };
-use crate::document::{self, Dialect, Node};
+use crate::diagnostics::SourceFile;
 
 /// Asks the gateway and Envoy about every caller on every route; gives what became of them.
 fn agree(file: &File) -> Result<BTreeSet<Fate>, TestCaseError> {
-    let trees: Vec<Node> =
-        file.texts().iter().map(|text| document::read(text, Dialect::Go).unwrap().remove(0)).collect();
+    let mut sources = Sources::default();
+    for text in file.texts() {
+        sources.add(SourceFile { name: "drawn".to_owned(), text }).unwrap();
+    }
     let address = "127.0.0.1:0".parse().unwrap();
-    let setup = EnvoySetup { listen: address, admin: address, module: FilterModule::Native };
+    let setup =
+        EnvoySetup { listen: address, admin: address, module: FilterModule::Native, ingress_class: "kong".to_owned() };
     let mut report = Report::default();
-    let converted = convert(&trees, &setup, &mut report);
+    let converted = convert(&sources, &setup, &mut report);
     prop_assert!(report.faults.is_empty(), "{:?}", report.faults);
 
     let envoy = Envoy::of(&converted.to_json());

@@ -25,7 +25,8 @@ impl<'s> KongReader<'s, '_> {
             lacks.extend(node.map(|node| fields.remark(name, node.at, "has no counterpart")));
             node.is_some()
         };
-        let foreign_conditions = ["snis", "sources", "destinations"].into_iter().filter(|name| is_there(name)).count();
+        let foreign_conditions =
+            ["snis", "sources", "destinations", "query parameters"].into_iter().filter(|name| is_there(name)).count();
         let by_expression = is_there("expression");
         let methods = fields.texts("methods");
         let hosts = fields.texts("hosts").iter().map(|host| host.to_ascii_lowercase()).collect();

@@ -74,18 +74,29 @@ fn plugins() -> impl Strategy<Value = Vec<Plugin>> {
 pub(super) fn file() -> impl Strategy<Value = File> {
     let consumer = (bool::weighted(0.9), groups(&GROUPS[..3], 0))
         .prop_map(|(has_credential, groups)| Consumer { has_credential, groups });
-    let form = sample::select(vec![Form::Nested, Form::Nested, Form::Flat, Form::Answers]);
+    let form = sample::select(vec![Form::Nested, Form::Flat, Form::Answers, Form::Manifests]);
     let written = (form, sample::select(vec!["1.1", "2.1", "3.0"]), any::<bool>());
     let services = [bool::weighted(0.9), bool::weighted(0.9)];
     (written, collection::vec(consumer, 3), services, bool::weighted(0.2), plugins()).prop_map(
-        |((form, version, is_yaml), consumers, services, has_sni, plugins)| File {
-            form,
-            version,
-            is_yaml,
-            consumers,
-            services,
-            has_sni,
-            plugins,
+        |((form, version, is_yaml), consumers, services, has_sni, plugins)| {
+            let file = File { form, version, is_yaml, consumers, services, has_sni, plugins };
+            if form == Form::Manifests { in_kubernetes(file) } else { file }
         },
     )
+}
+
+/// Where no service is switched off, consumers have no ids, and a plugin that a route and a service name is for each of them.
+fn in_kubernetes(mut file: File) -> File {
+    file.services = [true, true];
+    for plugin in &mut file.plugins {
+        if plugin.scope.route.is_some() {
+            plugin.scope.service = None;
+        }
+        if let Kind::Jwt { anonymous: Some(anonymous), .. } = &mut plugin.kind {
+            *anonymous = Reference::Name;
+        }
+    }
+    let mut seen = HashSet::new();
+    file.plugins.retain(|plugin| seen.insert((plugin.kind.name(), plugin.scope)));
+    file
 }

@@ -27,6 +27,8 @@ pub(super) enum Form {
     Flat,
     /// Answers of the Admin API, a file for each kind.
     Answers,
+    /// Objects of Kubernetes.
+    Manifests,
 }
 
 #[derive(Debug, Clone)]
@@ -150,6 +152,7 @@ impl File {
                 ("consumer_groups", vec![self.group()]),
                 ("plugins", self.plugins_in(|home, _| home == Home::Top)),
             ],
+            Form::Manifests => return vec![self.manifests()],
             Form::Flat | Form::Answers => vec![
                 ("plugins", self.plugins_in(|_, _| true)),
                 ("acls", self.credentials().flat_map(|(_, acls)| acls).collect()),
@@ -279,5 +282,101 @@ impl Plugin {
             plugin[member] = value;
         }
         plugin
+    }
+}
+
+/// The same as objects of Kubernetes, in which plugins do not say what they are for, but are named.
+impl File {
+    fn manifests(&self) -> String {
+        let mut objects = Vec::new();
+        for (number, plugin) in self.plugins.iter().enumerate() {
+            objects.push(plugin.manifest(number));
+        }
+        for service in 0..2 {
+            objects.push(json!({
+                "apiVersion": "v1",
+                "kind": "Service",
+                "metadata": self.metadata(&format!("s{service}"), |scope| scope.service == Some(service)),
+            }));
+            for route in 0..2 {
+                objects.push(self.ingress((service, route)));
+            }
+        }
+        for number in 0..CONSUMERS.len() {
+            objects.extend(self.consumer_manifests(number));
+        }
+        let kong = "configuration.konghq.com/v1beta1";
+        let metadata = self.metadata("gold", |scope| scope.is_of_group);
+        objects.push(json!({ "apiVersion": kong, "kind": "KongConsumerGroup", "metadata": metadata }));
+        objects.iter().map(|object| format!("---\n{object}\n")).collect()
+    }
+
+    /// The metadata of an object that names the plugins that are for it.
+    fn metadata(&self, name: &str, is_for: impl Fn(&Scope) -> bool) -> Value {
+        let plugins = self.plugins.iter().enumerate().filter(|(_, plugin)| is_for(&plugin.scope));
+        let names: Vec<String> = plugins.map(|(number, _)| format!("p{number}")).collect();
+        json!({
+            "name": name,
+            "annotations": { "kubernetes.io/ingress.class": "kong", "konghq.com/plugins": names.join(", ") },
+        })
+    }
+
+    fn ingress(&self, (service, number): (usize, usize)) -> Value {
+        let path = if number == 0 { format!("/{service}") } else { format!("/{service}/1") };
+        let backend = json!({ "service": { "name": format!("s{service}"), "port": { "number": 80 } } });
+        let path = json!({ "path": path, "pathType": "ImplementationSpecific", "backend": backend });
+        let mut metadata =
+            self.metadata(&format!("r{service}{number}"), |scope| scope.route == Some((service, number)));
+        if self.has_sni && (service, number) == (0, 1) {
+            metadata["annotations"]["konghq.com/snis"] = json!("a.example.com");
+        }
+        json!({
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "Ingress",
+            "metadata": metadata,
+            "spec": { "rules": [{ "http": { "paths": [path] } }] },
+        })
+    }
+
+    fn consumer_manifests(&self, number: usize) -> Vec<Value> {
+        let name = CONSUMERS[number];
+        let (secret, acls) = self.credential(number);
+        let typed = secret.iter().map(|it| ("jwt", it)).chain(acls.iter().map(|it| ("acl", it)));
+        let secrets: Vec<Value> = typed
+            .enumerate()
+            .map(|(at, (kind, credential))| {
+                let mut credential = credential.clone();
+                credential.as_object_mut().unwrap().remove("consumer");
+                json!({
+                    "apiVersion": "v1",
+                    "kind": "Secret",
+                    "metadata": { "name": format!("{name}-{at}"), "labels": { "konghq.com/credential": kind } },
+                    "stringData": credential,
+                })
+            })
+            .collect();
+        let consumer = json!({
+            "apiVersion": "configuration.konghq.com/v1",
+            "kind": "KongConsumer",
+            "metadata": self.metadata(&format!("k-{name}"), |scope| scope.consumer == Some(number)),
+            "username": name,
+            "credentials": secrets.iter().map(|secret| secret["metadata"]["name"].clone()).collect::<Value>(),
+        });
+        [consumer].into_iter().chain(secrets).collect()
+    }
+}
+
+impl Plugin {
+    fn manifest(&self, number: usize) -> Value {
+        let Scope { service, route, consumer, is_of_group } = self.scope;
+        let is_global = (service, route, consumer, is_of_group) == (None, None, None, false);
+        json!({
+            "apiVersion": "configuration.konghq.com/v1",
+            "kind": if is_global || self.has_instance_name { "KongClusterPlugin" } else { "KongPlugin" },
+            "metadata": { "name": format!("p{number}"), "labels": { "global": is_global.to_string() } },
+            "plugin": self.kind.name(),
+            "disabled": !self.is_enabled,
+            "config": self.kind.config(),
+        })
     }
 }
