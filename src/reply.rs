@@ -8,7 +8,7 @@ use crate::{
     authenticate::Reason,
     encoding::HeaderText,
     policy::{Policy, ReplyFormat, Template},
-    token::RequiredClaim,
+    token::Requirement,
 };
 
 /// An answer that the filter gives itself.
@@ -40,7 +40,8 @@ enum Kind {
 impl Kind {
     fn of(reason: &Reason) -> Self {
         match reason {
-            Reason::NotAllowed | Reason::InsufficientClaims(_) | Reason::ForbiddenHeader(_) => Self::Forbidden,
+            Reason::ForbiddenHeader(_) => Self::Forbidden,
+            reason if reason.is_of_known_caller() => Self::Forbidden,
             // A client whose token may well be good did nothing wrong.
             Reason::KeySetUnavailable(_) => Self::Unavailable,
             _ => Self::Unauthorized,
@@ -82,8 +83,8 @@ impl Reply {
         let format = &policy.response;
         let told = format.detail.then_some(reason);
         let challenge = challenge(kind, told, policy.realm.as_ref());
-        let content =
-            told.map_or_else(|| Content::Message(kind.message().into()), |it| content(it, &policy.key_claim_name));
+        let content = told
+            .map_or_else(|| Content::Message(kind.message().into()), |it| content(it, policy.key_claim_name.name()));
         let reply = Self::of(kind, kind.template(format), challenge, content);
         match reason {
             Reason::KeySetUnavailable(seconds) => Self { retry_after: Some(*seconds), ..reply },
@@ -135,7 +136,7 @@ fn challenge(kind: Kind, told: Option<&Reason>, realm: Option<&HeaderText>) -> O
 }
 
 /// The error of RFC 6750 §3.1 for a token that lacks a scope, with the scopes that it lacks as far as they can be said.
-fn insufficient_scope(required: &RequiredClaim) -> Option<Vec<String>> {
+fn insufficient_scope(required: &Requirement) -> Option<Vec<String>> {
     let is_scope_token =
         |scope: &str| !scope.is_empty() && scope.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e));
     let scopes = required.scopes()?;
@@ -153,7 +154,7 @@ fn quoted(text: &str) -> String {
 enum Content {
     Message(Cow<'static, str>),
     /// The claims at fault, each with its fault.
-    Claims(Vec<(&'static str, String)>),
+    Claims(Vec<(Cow<'static, str>, String)>),
 }
 
 impl Content {
@@ -161,7 +162,7 @@ impl Content {
         match self {
             Self::Message(message) => json!({ "message": message }).to_string(),
             Self::Claims(faults) => {
-                let members = faults.iter().map(|(name, fault)| ((*name).to_owned(), fault.as_str().into()));
+                let members = faults.iter().map(|(name, fault)| (name.to_string(), fault.as_str().into()));
                 Value::Object(members.collect::<Map<_, _>>()).to_string()
             }
         }
@@ -197,10 +198,13 @@ fn content(reason: &Reason, key_claim: &str) -> Content {
         Reason::KeySetUnavailable(_) => "Key set unavailable".into(),
         Reason::InvalidSignature | Reason::VerificationBudget => "Invalid signature".into(),
         Reason::Claims(faults) => {
-            return Content::Claims(faults.iter().map(|(name, fault)| (name, fault.to_string())).collect());
+            return Content::Claims(faults.iter().map(|(name, fault)| (name.into(), fault.to_string())).collect());
         }
         Reason::Sender(fault) => fault.to_string().into(),
-        Reason::Audience => return Content::Claims(vec![("aud", "not allowed".to_owned())]),
+        Reason::TokenType => "Invalid token type".into(),
+        Reason::MissingClaim(claim) => return Content::Claims(vec![(claim.to_string().into(), "missing".to_owned())]),
+        Reason::Audience => return Content::Claims(vec![("aud".into(), "not allowed".to_owned())]),
+        Reason::Subject => return Content::Claims(vec![("sub".into(), "not allowed".to_owned())]),
         Reason::NotAllowed => "You cannot consume this service".into(),
         Reason::InsufficientClaims(_) => "Insufficient claims".into(),
     })

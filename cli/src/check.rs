@@ -2,6 +2,7 @@
 
 #[cfg(feature = "program")]
 pub(crate) mod command;
+mod demands;
 mod environment;
 mod warnings;
 

@@ -67,6 +67,12 @@ fn shape(shape: Shape) -> Value {
         }
         Shape::Uri => json!({ "type": "string", "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://[^#@]+$" }),
         Shape::KeySet => json!({ "type": ["object", "string"] }),
+        Shape::TextPattern => {
+            let text = json!({ "type": "string", "minLength": 1 });
+            json!({ "type": ["string", "object"], "minLength": 1, "minProperties": 1, "maxProperties": 1,
+                "additionalProperties": false, "properties": { "prefix": text, "suffix": text, "glob": text } })
+        }
+        Shape::RequiredClaim => json!({ "$ref": "#/properties/required_claims/items" }),
         Shape::ErrorStatus => json!({ "type": "integer", "minimum": 400, "maximum": 599 }),
         Shape::Scalar => json!({ "type": ["string", "number", "boolean"] }),
     }

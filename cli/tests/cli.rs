@@ -1119,6 +1119,46 @@ fn what_a_refusal_often_comes_from_is_said_with_it() {
 }
 
 #[test]
+fn demands_that_seldom_mean_what_they_look_like_are_warned_of() {
+    let warned = |fields: Value| {
+        let (code, mut lines) = check("demands-warned.json", config(fields).to_string());
+        assert_eq!((code, lines.pop().is_some()), (0, true), "{lines:?}");
+        lines.iter().map(|line| line.split_once("warning: ").unwrap().1.to_owned()).collect::<Vec<_>>()
+    };
+    let in_claims = |item: Value| warned(json!({"required_claims": [item]}));
+    assert_eq!(
+        warned(json!({"token_types": ["at+jwt", "application/JWT"]})),
+        ["token_types: JWT is the type of any token, ID tokens included; it tells no kinds apart"]
+    );
+    assert_eq!(
+        warned(json!({"subjects": ["a", {"glob": "repo:octo-org*x.example"}, {"prefix": "team-"}, {"glob": "*-x-*"}]})),
+        [
+            "subjects[1].glob: \"repo:octo-org\" also begins longer names, such as \"repo:octo-org2\"; end it with what separates them",
+            "subjects[1].glob: \"x.example\" also ends longer names, such as \"xx.example\"; begin it with what separates them",
+        ]
+    );
+    assert_eq!(
+        in_claims(json!({"any": [{"claim": "a", "suffix": "example.com"}, {"claim": "a", "suffix": "@example.com"}]})),
+        [
+            "required_claims[0].any[0].suffix: \"example.com\" also ends longer names, such as \"xexample.com\"; begin it with what separates them"
+        ]
+    );
+    let not = json!({"not": {"claim": "groups", "any_of": ["suspended"]}});
+    let expected = "a token without groups meets this; name groups in require, if it must be there";
+    assert_eq!(in_claims(not.clone()), [format!("required_claims[0].not: {expected}")]);
+    assert_eq!(warned(json!({"required_claims": [not.clone()], "require": ["groups"]})), [""; 0]);
+    assert_eq!(in_claims(json!({"not": {"claim": "act", "present": true}})), [""; 0]);
+    let credential = json!({"key": "k", "secret": SECRET, "required_claims": [not], "token_types": ["jwt"]});
+    assert_eq!(
+        warned(json!({"consumers": [{"username": "joe", "jwt_secrets": [credential]}]})),
+        [
+            format!("consumers[0].jwt_secrets[0].required_claims[0].not: {expected}"),
+            "consumers[0].jwt_secrets[0].token_types: JWT is the type of any token, ID tokens included; it tells no kinds apart".to_owned(),
+        ]
+    );
+}
+
+#[test]
 fn what_is_demanded_beside_the_time_is_explained_in_the_filter_s_order() {
     let demands = json!({
         "audiences": ["api", "web"],
@@ -1155,6 +1195,24 @@ fn what_is_demanded_beside_the_time_is_explained_in_the_filter_s_order() {
             "claims: claim \"scope\", all_of: not met",
         ),
         (&of_nobody, token(&[]), "access: the consumer is not allowed"),
+        (
+            &json!({"token_types": ["at+jwt", "application/x+jwt"]}),
+            token(&[]),
+            "type: typ is \"JWT\"; expected at+jwt, x+jwt",
+        ),
+        (&json!({"require": ["a.b"]}), token(&[]), "present: a.b is not there"),
+        (
+            &json!({"subjects": ["s"]}),
+            token(&["--claim", "sub=t"]),
+            "subject: sub is \"t\", which is none of the subjects",
+        ),
+        (&json!({"max_token_age": 60}), token(&["--claim", "iat=no"]), "iat: must be a number (not a number)"),
+        (
+            &json!({"consumers": [{"username": "joe", "jwt_secrets": [{"key": "k", "secret": SECRET, "audiences": ["own"]}]}],
+                    "audiences": ["api"]}),
+            token(&["--claim", "aud=api"]),
+            "audience: aud is \"api\"; expected one of own",
+        ),
     ] {
         let (code, explanation) = explain("demands.json", &config(fields.clone()), &["--token", &token], "");
         assert_eq!((code, failed(&explanation).as_str()), (1, failure));
@@ -1752,7 +1810,8 @@ fn credential_with(name: &str, example: Value) -> Value {
         "algorithm" => json!({"key": "k", "rsa_public_key": pem}),
         "rsa_public_key" => json!({"key": "k", "algorithm": "RS256"}),
         "issuer" => json!({"key": "k", "discovery": {"uri": "https://auth.example.com/metadata", "cluster": "auth"}}),
-        _ => json!({"key": "https://auth.example.com"}),
+        "jwks" | "remote_jwks" | "discovery" => json!({"key": "https://auth.example.com"}),
+        _ => json!({"key": "k", "secret": SECRET}),
     };
     credential[name] = example;
     // What is cut short in the example.

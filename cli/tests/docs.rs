@@ -25,6 +25,7 @@ use jwt_auth_filter::{
         schema::{Field, Shape},
     },
     reply::Reply,
+    token::ClaimPath,
 };
 use serde_json::json;
 
@@ -254,7 +255,10 @@ fn every_reason_has_its_response_in_the_documentation() {
         Reason::AlgorithmMismatch,
         Reason::InvalidSignature,
         Reason::VerificationBudget,
+        Reason::TokenType,
+        Reason::MissingClaim(ClaimPath::parse("jti").unwrap().into()),
         Reason::Audience,
+        Reason::Subject,
         Reason::NotAllowed,
         Reason::KeySetUnavailable(1),
     ] {
@@ -335,6 +339,8 @@ fn value(shape: Shape, heading_of: &dyn Fn(&'static [Field]) -> String) -> Strin
         Shape::Token => "name".to_owned(),
         Shape::Flag => "`true`, `false`".to_owned(),
         Shape::Number { maximum } => format!("0 to {maximum}"),
+        Shape::TextPattern => "text, or an object with `prefix`, `suffix` or `glob`".to_owned(),
+        Shape::RequiredClaim => "[object](#required_claims)".to_owned(),
         Shape::ErrorStatus => "400 to 599".to_owned(),
         Shape::Scalar => "text, number, `true`, `false`".to_owned(),
         Shape::OneOf(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),

@@ -28,23 +28,29 @@ pub enum Check {
     Algorithm,
     /// A key of the credential has signed the token.
     Signature,
-    /// `exp` and `nbf` allow the token now.
+    /// `exp`, `nbf` and `iat` allow the token now.
     Times,
     /// `exp` is not too far off.
     MaximumExpiration,
     /// The token comes from whom it is bound to.
     Sender,
+    /// The token's type is one of those that are wanted.
+    TokenType,
+    /// The claims are there that must be.
+    Presence,
     /// The token is meant for this audience.
     Audience,
     /// `allow` and `deny` let the consumer through.
     Access,
+    /// The token is of one of the subjects that are wanted.
+    Subject,
     /// The claims hold what is required.
     RequiredClaims,
 }
 
 impl Check {
     /// All checks, in their order.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 20] = [
         Self::Headers,
         Self::Token,
         Self::Form,
@@ -59,8 +65,11 @@ impl Check {
         Self::Times,
         Self::MaximumExpiration,
         Self::Sender,
+        Self::TokenType,
+        Self::Presence,
         Self::Audience,
         Self::Access,
+        Self::Subject,
         Self::RequiredClaims,
     ];
 
@@ -81,8 +90,11 @@ impl Check {
             Self::Times => "times",
             Self::MaximumExpiration => "maximum",
             Self::Sender => "sender",
+            Self::TokenType => "type",
+            Self::Presence => "present",
             Self::Audience => "audience",
             Self::Access => "access",
+            Self::Subject => "subject",
             Self::RequiredClaims => "claims",
         }
     }

@@ -8,6 +8,7 @@ mod search;
 
 use std::{
     cell::{Cell, RefCell},
+    iter,
     sync::Arc,
 };
 
@@ -27,10 +28,10 @@ use crate::{
         json::{Members, Raw},
     },
     jwks::VerificationKey,
-    policy::{Consumer, Credential, Policy},
+    policy::{Consumer, Credential, Demands, Header, Policy},
     request::{Carriers, FoundToken, Request},
     sender::Binding,
-    token::{self, Compact, JwsError, Part, Times, Timestamp},
+    token::{Compact, JwsError, Part, Times, Timestamp, TokenType},
 };
 
 /// Decides about requests by one configuration. Remembers the tokens that it has verified.
@@ -39,6 +40,14 @@ pub struct Authenticator<V> {
     verifier: V,
     cache: RefCell<TokenCache<VerifiedToken>>,
     cache_use: Cell<CacheUse>,
+    keeps: Keeps,
+}
+
+/// What is kept of a verified token beside its time claims.
+#[derive(Debug, Clone, Copy)]
+struct Keeps {
+    claims: bool,
+    token_type: bool,
 }
 
 /// How often the cache was asked.
@@ -65,8 +74,18 @@ struct VerifiedToken {
     lookup: usize,
     /// Whether its parts end with padding, which a token may have in some places only.
     is_padded: bool,
-    /// All its claims, a JSON object, where any policy uses them.
+    /// Its type, where any policy or credential looks at it.
+    token_type: Option<TokenType>,
+    /// All its claims, a JSON object, where any policy or credential uses them.
     payload: Option<Arc<str>>,
+}
+
+impl VerifiedToken {
+    /// How many bytes it keeps alive elsewhere.
+    fn size_beside(&self) -> usize {
+        let token_type = self.token_type.as_ref().map_or(0, |it| it.as_str().len());
+        self.payload.as_ref().map_or(0, |payload| payload.len()).saturating_add(token_type)
+    }
 }
 
 impl<V: Verifier> Authenticator<V> {
@@ -74,7 +93,8 @@ impl<V: Verifier> Authenticator<V> {
     pub fn new(config: impl Into<Arc<Config>>, verifier: V) -> Self {
         let config = config.into();
         let cache = RefCell::new(TokenCache::new(config.token_cache));
-        Self { config, verifier, cache, cache_use: Cell::default() }
+        let keeps = Keeps { claims: config.uses_claims(), token_type: config.uses_token_types() };
+        Self { config, verifier, cache, cache_use: Cell::default(), keeps }
     }
 
     /// What it decides by.
@@ -140,7 +160,7 @@ impl<V: Verifier> Authenticator<V> {
             Ok(authenticated) => Ok(self.decision(policy, search.token, Outcome::Authenticated(authenticated))),
             Err(denial) if !search.awaited.is_empty() => {
                 let arrival = Arrival { at: now.saturating_mul(1000), body: 0 };
-                Err(Pending { denial, search: Box::new(search), arrival })
+                Err(Pending { denial: denial.into(), search: Box::new(search), arrival })
             }
             Err(denial) => Ok(self.decision(policy, search.token, without_token(policy, denial))),
         }
@@ -221,21 +241,11 @@ impl<V: Verifier> Authenticator<V> {
         now: Timestamp,
         search: &mut Search,
     ) -> Result<Authenticated, Denial> {
-        let VerifiedToken { credential, times, binding, payload, .. } = self.verified(policy, token, now, search)?;
-
-        let deny = |reason| Denial::of_consumer(&credential, reason);
-        times.check(policy.time_checks, now).map_err(|faults| deny(Reason::Claims(faults)))?;
-        policy.sender.check(&binding, request).map_err(|fault| deny(Reason::Sender(fault)))?;
-        let claim_headers = if policy.uses_claims() {
-            let payload = payload.as_deref().unwrap_or_default();
-            let claims = Members::parse(payload).map_err(|_| deny(JwsError::NotAnObject(Part::Payload).into()))?;
-            check_claims(policy, credential.consumer(), &claims).map_err(deny)?;
-            policy.forwarding.headers(payload, &claims)
-        } else {
-            check_access(policy, credential.consumer()).map_err(deny)?;
-            Vec::new()
-        };
-        Ok(Authenticated::new(credential, claim_headers))
+        let verified = self.verified(policy, token, now, search)?;
+        match admit(policy, &verified, request, now) {
+            Ok(claim_headers) => Ok(Authenticated::new(verified.credential, claim_headers)),
+            Err(reason) => Err(Denial::of_token(&verified.credential, reason)),
+        }
     }
 
     /// A token that is verified, but for the time: now, or when it came before, for as long as its key is not removed.
@@ -261,7 +271,7 @@ impl<V: Verifier> Authenticator<V> {
         let new_miss = u64::from(!search.is_again);
         self.cache_use.set(CacheUse { hits, misses: misses.saturating_add(new_miss) });
         let verified = self.verify(policy, token, now, search)?;
-        let beside = verified.payload.as_ref().map_or(0, |payload| payload.len());
+        let beside = verified.size_beside();
         self.cache.borrow_mut().insert(&token.octets, verified.clone(), beside);
         Ok(verified)
     }
@@ -281,7 +291,7 @@ impl<V: Verifier> Authenticator<V> {
             return Err(Reason::UnsupportedHeader(name).into());
         }
 
-        let claim = jws.claim_or_header(&policy.key_claim_name).ok_or(Reason::NoKeyClaim)?;
+        let claim = policy.key_claim_name.find(&jws).ok_or(Reason::NoKeyClaim)?;
         let identifier = claim.string().filter(|text| !text.is_empty()).ok_or(Reason::InvalidKeyClaim)?;
         let credentials = self.config.credentials_for(policy).identified_by(&identifier);
         let mut credentials = credentials.iter().filter(|credential| credential.expects(&jws.claims)).peekable();
@@ -304,7 +314,8 @@ impl<V: Verifier> Authenticator<V> {
                     binding: Binding::of(&jws.claims),
                     lookup: policy.lookup,
                     is_padded: token.octets.contains(&b'='),
-                    payload: self.config.uses_claims().then(|| jws.payload.into()),
+                    token_type: if self.keeps.token_type { jws.token_type() } else { None },
+                    payload: self.keeps.claims.then(|| jws.payload.into()),
                 });
             }
         }
@@ -328,6 +339,7 @@ fn without_token(policy: &Policy, denial: Denial) -> Outcome<'_> {
             Err(reason) => Outcome::Denied(Denial {
                 reason,
                 consumer: Some(Arc::clone(consumer)),
+                credential: denial.credential,
                 before_anonymous: Some(Box::new(denial.reason)),
             }),
         },
@@ -335,16 +347,41 @@ fn without_token(policy: &Policy, denial: Denial) -> Outcome<'_> {
     }
 }
 
-/// Checks what a policy demands of the claims, and of the consumer, in the order of [`Check`].
-fn check_claims(policy: &Policy, consumer: &Consumer, claims: &Members) -> Result<(), Reason> {
-    if !policy.audiences.is_empty() && !token::is_for_audience(claims, &policy.audiences) {
+/// Checks what policy and credential demand of a verified token, and of its consumer, in the order of [`Check`]; gives the
+/// headers that the policy makes of its claims.
+fn admit(
+    policy: &Policy,
+    token: &VerifiedToken,
+    request: &impl Request,
+    now: Timestamp,
+) -> Result<Vec<Header>, Reason> {
+    let VerifiedToken { credential, times, binding, token_type, payload, .. } = token;
+    times.check(credential.time_checks(policy.time_checks), now).map_err(Reason::Claims)?;
+    policy.sender.check(binding, request).map_err(Reason::Sender)?;
+
+    let demands = || iter::once(&policy.demands).chain(credential.demands());
+    if !demands().all(|it| it.admit_type(token_type.as_ref())) {
+        return Err(Reason::TokenType);
+    }
+    if !policy.forwarding.uses_claims() && !demands().any(Demands::use_claims) {
+        return check_access(policy, credential.consumer()).map(|()| Vec::new());
+    }
+    let payload = payload.as_deref().unwrap_or_default();
+    let claims = Members::parse(payload).map_err(|_| JwsError::NotAnObject(Part::Payload))?;
+    if let Some(missing) = demands().find_map(|it| it.missing_claim(&claims)) {
+        return Err(Reason::MissingClaim(Arc::clone(missing)));
+    }
+    if !demands().all(|it| it.admit_audience(&claims)) {
         return Err(Reason::Audience);
     }
-    check_access(policy, consumer)?;
-    match policy.required_claims.iter().find(|required| !required.is_met_by(claims)) {
-        Some(required) => Err(Reason::InsufficientClaims(Arc::clone(required))),
-        None => Ok(()),
+    check_access(policy, credential.consumer())?;
+    if !demands().all(|it| it.admit_subject(&claims)) {
+        return Err(Reason::Subject);
     }
+    if let Some(unmet) = demands().find_map(|it| it.unmet(&claims)) {
+        return Err(Reason::InsufficientClaims(Arc::clone(unmet)));
+    }
+    Ok(policy.forwarding.headers(payload, &claims))
 }
 
 fn check_access(policy: &Policy, consumer: &Consumer) -> Result<(), Reason> {

@@ -8,7 +8,7 @@ use crate::{
     policy::{Consumer, Credential, Header, Policy},
     request::NotOneToken,
     sender::SenderFault,
-    token::{ClaimFault, ClaimFaults, JwsError, RequiredClaim},
+    token::{ClaimFault, ClaimFaults, ClaimPath, JwsError, Requirement},
 };
 
 /// A request decided: what is to be done with it, and by which policy. All that follows, for the upstream, the client and
@@ -68,6 +68,15 @@ impl Outcome<'_> {
         }
     }
 
+    /// The credential whose signature the request's token has, if that was found out.
+    pub fn credential(&self) -> Option<&Credential> {
+        match self {
+            Self::Authenticated(authenticated) => Some(authenticated.credential()),
+            Self::Denied(denial) | Self::Anonymous { denial, .. } => denial.credential.as_deref(),
+            Self::Preflight | Self::Disabled => None,
+        }
+    }
+
     /// Why authentication or what follows it failed: the checks before [`Reason::check`] have passed.
     pub fn failure(&self) -> Option<&Reason> {
         match self {
@@ -103,12 +112,14 @@ impl Authenticated {
 }
 
 /// A refusal: the reason and, where the token named one, whose credential it was.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Denial {
     /// Why.
     pub reason: Reason,
     /// The consumer that the token named; not proven to be the caller unless [`Reason::is_of_known_caller`].
     pub consumer: Option<Arc<Consumer>>,
+    /// The credential whose signature the token has, if that was found out.
+    pub credential: Option<Arc<Credential>>,
     /// Why authentication failed before, if it is the anonymous consumer that is refused.
     pub before_anonymous: Option<Box<Reason>>,
 }
@@ -146,17 +157,23 @@ pub enum Reason {
     Claims(ClaimFaults),
     /// It is not known that the token comes from whom it is bound to.
     Sender(SenderFault),
+    /// The token's type is none of those that are wanted.
+    TokenType,
+    /// A claim is not there that must be.
+    MissingClaim(Arc<ClaimPath>),
     /// The token is meant for another audience.
     Audience,
     /// `allow` and `deny` do not let the consumer through.
     NotAllowed,
+    /// The token's subject is none of those that are wanted.
+    Subject,
     /// The claims do not hold what is required.
-    InsufficientClaims(Arc<RequiredClaim>),
+    InsufficientClaims(Arc<Requirement>),
 }
 
 impl Reason {
     /// The names of all reasons, in the order of the variants.
-    pub const NAMES: [&str; 25] = [
+    pub const NAMES: [&str; 29] = [
         "forbidden_header",
         "no_token",
         "multiple_tokens",
@@ -173,14 +190,18 @@ impl Reason {
         "invalid_time_claim",
         "expired",
         "not_valid_yet",
+        "too_old",
         "lifetime_too_long",
         "unbound_token",
         "unusable_confirmation",
         "no_certificate",
         "wrong_certificate",
         "wrong_scheme",
+        "token_type",
+        "missing_claim",
         "audience",
         "not_allowed",
+        "subject",
         "insufficient_claims",
     ];
 
@@ -204,12 +225,16 @@ impl Reason {
             Self::Claims(faults) => match faults.iter().next() {
                 Some((_, ClaimFault::Expired)) => "expired",
                 Some((_, ClaimFault::NotValidYet)) => "not_valid_yet",
+                Some((_, ClaimFault::TooOld)) => "too_old",
                 Some((_, ClaimFault::TooFarOff)) => "lifetime_too_long",
                 Some((_, ClaimFault::NotANumber)) | None => "invalid_time_claim",
             },
             Self::Sender(fault) => fault.name(),
+            Self::TokenType => "token_type",
+            Self::MissingClaim(_) => "missing_claim",
             Self::Audience => "audience",
             Self::NotAllowed => "not_allowed",
+            Self::Subject => "subject",
             Self::InsufficientClaims(_) => "insufficient_claims",
         }
     }
@@ -231,15 +256,18 @@ impl Reason {
             Self::Claims(ClaimFaults { exp: Some(ClaimFault::TooFarOff), .. }) => Check::MaximumExpiration,
             Self::Claims(_) => Check::Times,
             Self::Sender(_) => Check::Sender,
+            Self::TokenType => Check::TokenType,
+            Self::MissingClaim(_) => Check::Presence,
             Self::Audience => Check::Audience,
             Self::NotAllowed => Check::Access,
+            Self::Subject => Check::Subject,
             Self::InsufficientClaims(_) => Check::RequiredClaims,
         }
     }
 
     /// Whether it is known who calls, and it is that caller who may not.
     pub fn is_of_known_caller(&self) -> bool {
-        matches!(self, Self::NotAllowed | Self::InsufficientClaims(_))
+        matches!(self, Self::NotAllowed | Self::Subject | Self::InsufficientClaims(_))
     }
 }
 
@@ -261,7 +289,10 @@ impl fmt::Display for Reason {
             Self::InvalidSignature => formatter.write_str("Invalid signature"),
             Self::Claims(faults) => faults.fmt(formatter),
             Self::Sender(fault) => fault.fmt(formatter),
+            Self::TokenType => formatter.write_str("typ: not allowed"),
+            Self::MissingClaim(claim) => write!(formatter, "{claim}: missing"),
             Self::Audience => formatter.write_str("aud: not allowed"),
+            Self::Subject => formatter.write_str("sub: not allowed"),
             Self::NotAllowed => formatter.write_str("the consumer is not allowed"),
             Self::InsufficientClaims(required) => write!(formatter, "Insufficient claims: {required}"),
         }
@@ -273,11 +304,16 @@ impl Denial {
     pub(crate) fn of_consumer(credential: &Credential, reason: Reason) -> Self {
         Self { consumer: Some(Arc::clone(credential.consumer())), ..reason.into() }
     }
+
+    /// The denial of a token that a credential's key has signed.
+    pub(crate) fn of_token(credential: &Arc<Credential>, reason: Reason) -> Self {
+        Self { credential: Some(Arc::clone(credential)), ..Self::of_consumer(credential, reason) }
+    }
 }
 
 impl From<Reason> for Denial {
     fn from(reason: Reason) -> Self {
-        Self { reason, consumer: None, before_anonymous: None }
+        Self { reason, consumer: None, credential: None, before_anonymous: None }
     }
 }
 

@@ -19,7 +19,7 @@ const SETTLED: Millis = 10_000;
 /// one that has.
 #[derive(Debug)]
 pub struct Pending {
-    pub(super) denial: Denial,
+    pub(super) denial: Box<Denial>,
     pub(super) search: Box<Search>,
     pub(super) arrival: Arrival,
 }
@@ -46,9 +46,9 @@ impl Pending {
         let old = sets.find(|keys| keys.need() == Need::Kid && keys.fetched_at() < self.arrival.at);
         match (&self.denial.reason, old) {
             (Reason::InvalidSignature | Reason::AlgorithmMismatch, Some(keys)) => {
-                Denial { reason: Reason::KeySetUnavailable(keys.retry_after(now)), ..self.denial }
+                Denial { reason: Reason::KeySetUnavailable(keys.retry_after(now)), ..*self.denial }
             }
-            _ => self.denial,
+            _ => *self.denial,
         }
     }
 

@@ -6,10 +6,12 @@ use std::{
 };
 
 use super::{
+    demands,
     fault::{Faults, Place, Problem, Reported},
     fields::{Fields, in_words, name, text},
     header_text, key_set_source,
     schema::{Field, Shape},
+    time_checks,
 };
 use crate::{
     crypto::{Algorithm, Key, KeyError},
@@ -86,6 +88,12 @@ const CREDENTIAL_FIELDS: &[Field] = &[
     key_set_source::REMOTE_JWKS,
     key_set_source::DISCOVERY,
     key_set_source::ISSUER,
+    time_checks::CLAIMS_TO_VERIFY,
+    demands::TOKEN_TYPES,
+    demands::REQUIRE,
+    demands::AUDIENCES,
+    demands::SUBJECTS,
+    demands::REQUIRED_CLAIMS,
 ];
 
 /// What `consumers` gives.
@@ -195,6 +203,8 @@ impl Consumers {
         let given = fields.optional("algorithm", algorithm)?;
         let way = key_set_source::way(&fields)?;
         let issuer = key_set_source::issuer(&mut fields, way)?;
+        let demands = demands::read(&mut fields, None);
+        let time_checks = time_checks::verified(&mut fields, time_checks::CLAIMS_TO_VERIFY.name);
         let (algorithm, keys) = match way {
             Some(way) => {
                 let key = identifier.as_ref().ok().map(HeaderText::as_str);
@@ -209,10 +219,10 @@ impl Consumers {
                 (Some(algorithm), only_key(&mut fields, algorithm, forms))
             }
         };
-        let (consumer, identifier) = (consumer?, identifier?);
+        let (consumer, identifier, demands, time_checks) = (consumer?, identifier?, demands?, time_checks?);
         let credential = |keys| {
             let credential = Credential::new(Arc::clone(consumer), identifier.clone(), algorithm, keys);
-            Arc::new(credential.of_issuer(issuer.clone()))
+            Arc::new(credential.of_issuer(issuer.clone()).demanding(demands.clone(), time_checks))
         };
         let credentials: Vec<Arc<Credential>> = keys?.into_iter().map(credential).collect();
         // What is no secret is the same in both forms.

@@ -49,6 +49,11 @@ impl<'a, 'p> Fields<'a, 'p> {
         self.faults.report(Place::Field(&self.place, name), problem)
     }
 
+    /// Reports a fault of the object as a whole.
+    pub(super) fn report_here(&self, problem: Problem) -> Reported {
+        self.faults.report(self.place, problem)
+    }
+
     /// Whether the field is there.
     pub(super) fn has(&self, name: &str) -> bool {
         self.members.iter().any(|(key, value)| key == name && *value != Value::Null)
@@ -247,7 +252,7 @@ pub(super) fn number_within(minimum: u32, maximum: u32) -> impl Fn(Value) -> Res
 
 /// Reads the path of a claim.
 pub(super) fn claim_path(value: Value) -> Result<ClaimPath, Problem> {
-    let expected = r"names with a dot between them, a dot within a name written \.";
+    let expected = r"names with a dot between them, a dot within a name written \., and [] only behind a name";
     let text = text(value)?;
     ClaimPath::parse(&text).ok_or_else(|| Problem::new(in_words(&Value::String(text)), expected))
 }

@@ -3,6 +3,7 @@
 //! Reading never stops at the first fault: the log shows all of them at once, each at the path of its field.
 
 mod consumers;
+mod demands;
 mod fault;
 mod fields;
 mod key_set_source;
@@ -30,7 +31,7 @@ use self::{
 use crate::{
     encoding::{HeaderText, json::Value},
     jwks::WaitingLimits,
-    policy::{Credentials, IDENTITY_HEADERS, Policy, Rule},
+    policy::{Credentials, Demands, IDENTITY_HEADERS, Policy, Rule},
     request::Request,
 };
 
@@ -228,9 +229,20 @@ impl Config {
         self.policies().filter(|policy| policy.hides_tokens()).flat_map(|policy| policy.token_places.headers())
     }
 
-    /// Whether any policy needs more of a token's claims than the time.
+    /// Whether any policy or credential needs more of a token's claims than the time.
     pub fn uses_claims(&self) -> bool {
-        self.policies().any(Policy::uses_claims)
+        self.policies().any(|policy| policy.forwarding.uses_claims()) || self.demands().any(Demands::use_claims)
+    }
+
+    /// Whether any policy or credential looks at a token's type.
+    pub fn uses_token_types(&self) -> bool {
+        self.demands().any(|demands| !demands.token_types.is_empty())
+    }
+
+    /// What policies and credentials demand of tokens.
+    fn demands(&self) -> impl Iterator<Item = &Demands> {
+        let of_credentials = self.credentials.all().chain(self.other_credentials.all());
+        self.policies().map(|policy| &policy.demands).chain(of_credentials.filter_map(|it| it.demands()))
     }
 
     /// What is demanded of a request that no rule matches, and what each rule demands.

@@ -2,15 +2,17 @@
 
 use super::{
     consumers::ConsumerList,
-    fault::{Faults, Place, Problem, Reported},
+    demands,
+    fault::{Problem, Reported},
     fields::{Fields, flag, name, printable},
-    header_text, required_claims, response,
+    header_text, response,
     schema::{Field, Shape, joined},
     sender, time_checks, token_places, upstream_fields,
 };
 use crate::{
     encoding::{HeaderText, json::Value},
     policy::{Access, Policy},
+    token::KeyClaim,
 };
 
 /// The fields of a policy, in the order in which they are documented.
@@ -22,7 +24,8 @@ const OWN_FIELDS: &[Field] = &[
     Field::with_default(
         "key_claim_name",
         Shape::Name,
-        "The claim that names the credential. It is looked for in the claims, then in the token's header.",
+        "The claim that names the credential. It is looked for in the claims, then in the token's header, then as the path of \
+         a nested claim.",
         r#""iss""#,
         r#""kid""#,
     ),
@@ -33,13 +36,7 @@ const OWN_FIELDS: &[Field] = &[
         "false",
         "true",
     ),
-    Field::with_default(
-        "claims_to_verify",
-        Shape::List(&Shape::OneOf(&["exp", "nbf"])),
-        "The time claims that must be numbers and are checked against the clock.",
-        "[]",
-        r#"["exp"]"#,
-    ),
+    time_checks::CLAIMS_TO_VERIFY,
     Field::with_default(
         "maximum_expiration",
         Shape::Number { maximum: time_checks::MAXIMUM_EXPIRATION },
@@ -48,26 +45,27 @@ const OWN_FIELDS: &[Field] = &[
         "3600",
     ),
     Field::with_default(
+        "max_token_age",
+        Shape::Number { maximum: time_checks::MAXIMUM_EXPIRATION },
+        "How many seconds ago the token may have been issued (`iat`); 0 for any time. Above 0 a token needs an `iat` that is \
+         not in the future.",
+        "0",
+        "3600",
+    ),
+    Field::with_default(
         "clock_skew_seconds",
         Shape::Number { maximum: time_checks::MAX_CLOCK_SKEW },
-        "How many seconds the clocks of signer and filter may differ when `exp` and `nbf` are checked.",
+        "How many seconds the clocks of signer and filter may differ when `exp`, `nbf` and `iat` are checked.",
         "0",
         "30",
     ),
     sender::CONSTRAINT,
     sender::CERTIFICATE_FROM,
-    Field::optional(
-        "audiences",
-        Shape::List(&Shape::Name),
-        "The token's `aud` must name one of these audiences; without the field `aud` is not checked.",
-        r#"["https://api.example.com"]"#,
-    ),
-    Field::optional(
-        "required_claims",
-        Shape::List(&Shape::Object(required_claims::FIELDS)),
-        "What the claims must hold; each item has a claim and one condition.",
-        r#"[{"claim": "scope", "all_of": ["orders:read"]}]"#,
-    ),
+    demands::TOKEN_TYPES,
+    demands::REQUIRE,
+    demands::AUDIENCES,
+    demands::SUBJECTS,
+    demands::REQUIRED_CLAIMS,
     Field::optional(
         "allow",
         Shape::List(&Shape::HeaderText),
@@ -151,22 +149,13 @@ impl<'c> PolicyReader<'c> {
         let token_places = token_places::read(fields, parent.map(|it| &it.token_places));
         let key_claim_name =
             fields.inherited("key_claim_name", parent.map(|it| &it.key_claim_name), |fields, field| {
-                fields.or_default(field, name, "iss".to_owned())
+                Ok(fields.optional(field, key_claim)?.unwrap_or(KeyClaim::iss()))
             });
         let secret_is_base64 =
             fields.inherited("secret_is_base64", parent.map(|it| &it.secret_is_base64), Fields::flag_or_false);
         let time_checks = time_checks::read(fields, parent.map(|it| it.time_checks));
         let sender = sender::read(fields, parent.map(|it| &it.sender));
-        let audiences = fields.inherited("audiences", parent.map(|it| &it.audiences), |fields, field| {
-            let read = |item: Value, place: Place, faults: &Faults| {
-                name(item).map_err(|problem| faults.report(place, problem))
-            };
-            Ok(fields.filled_list(field, read)?.unwrap_or_default())
-        });
-        let required_claims =
-            fields.inherited("required_claims", parent.map(|it| &it.required_claims), |fields, field| {
-                Ok(fields.list(field, required_claims::read)?.unwrap_or_default())
-            });
+        let demands = demands::read(fields, parent.map(|it| &it.demands));
         let access = self.access(fields, parent);
         let anonymous = fields.inherited("anonymous", parent.map(|it| &it.anonymous), |fields, field| {
             fields.optional(field, |value| {
@@ -195,8 +184,7 @@ impl<'c> PolicyReader<'c> {
             lookup: 0,
             time_checks: time_checks?,
             sender: sender?,
-            audiences: audiences?,
-            required_claims: required_claims?,
+            demands: demands?,
             access: access?,
             anonymous: anonymous?,
             run_on_preflight: run_on_preflight?,
@@ -230,4 +218,9 @@ impl<'c> PolicyReader<'c> {
         let found = format!("\"{}\", which names neither a consumer nor a group", printable(name.as_str()));
         Err(Problem::new(found, "a username, an id or a group of one of the consumers"))
     }
+}
+
+fn key_claim(value: Value) -> Result<KeyClaim, Problem> {
+    let expected = "a name, or the path of a single claim";
+    KeyClaim::parse(&name(value)?).ok_or_else(|| Problem::new("a path through a list", expected))
 }

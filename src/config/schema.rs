@@ -94,6 +94,10 @@ pub enum Shape {
     ErrorStatus,
     /// A string, a number, `true` or `false`.
     Scalar,
+    /// A text, or an object with `prefix`, `suffix` or `glob`.
+    TextPattern,
+    /// An object like the items of `required_claims`, in one of which it stands.
+    RequiredClaim,
     /// One of some words.
     OneOf(&'static [&'static str]),
     /// The name of an [`Algorithm`](crate::crypto::Algorithm).

@@ -18,7 +18,8 @@ pub(super) const CLAIM_FIELDS: &[Field] = &[
     Field::required(
         "claim",
         Shape::Name,
-        "The claim: a name, or names of nested objects with dots between them. A dot within a name is written `\\.`.",
+        "The claim: a name, or names of nested objects with dots between them; `[]` behind a name goes into each item of a \
+         list. A dot or a bracket within a name is written `\\.`, `\\[`, `\\]`.",
         r#""realm_access.roles""#,
     ),
     Field::required("header", Shape::Token, "The header that the upstream gets it in.", r#""x-roles""#),

@@ -9,11 +9,12 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use super::Consumer;
+use super::{Consumer, Demands};
 use crate::{
     crypto::Algorithm,
     encoding::{HeaderText, json::Members},
     jwks::{Issuer, KeySet, RemoteKeys, Source},
+    token::TimeChecks,
 };
 
 /// The keys of a credential.
@@ -43,6 +44,8 @@ pub struct Credential {
     algorithm: Option<Algorithm>,
     keys: Keys,
     issuer: Option<Issuer>,
+    /// Few credentials have any.
+    demands: Option<Box<(Demands, TimeChecks)>>,
     described: OnceLock<Box<str>>,
 }
 
@@ -50,12 +53,29 @@ impl Credential {
     /// Binds keys to a consumer; `algorithm` is the only one that its tokens may be signed with, `None` for every one that
     /// a key serves.
     pub fn new(consumer: Arc<Consumer>, identifier: HeaderText, algorithm: Option<Algorithm>, keys: Keys) -> Self {
-        Self { consumer, identifier, algorithm, keys, issuer: None, described: OnceLock::new() }
+        Self { consumer, identifier, algorithm, keys, issuer: None, demands: None, described: OnceLock::new() }
     }
 
     /// The same for tokens of one issuer only, whatever their key claim is; `None` for those of any.
     pub fn of_issuer(self, issuer: Option<Issuer>) -> Self {
         Self { issuer, ..self }
+    }
+
+    /// The same with demands of its own, which hold beside those of the policy, and time claims that must be verified too.
+    pub fn demanding(self, demands: Demands, time_checks: TimeChecks) -> Self {
+        let demands_any =
+            !demands.token_types.is_empty() || demands.use_claims() || time_checks != TimeChecks::default();
+        Self { demands: demands_any.then(|| Box::new((demands, time_checks))), ..self }
+    }
+
+    /// What it demands of its tokens beside what the policy does.
+    pub fn demands(&self) -> Option<&Demands> {
+        self.demands.as_deref().map(|(demands, _)| demands)
+    }
+
+    /// The time checks of a policy, and its own.
+    pub fn time_checks(&self, policy: TimeChecks) -> TimeChecks {
+        self.demands.as_deref().map_or(policy, |(_, own)| policy.with(*own))
     }
 
     /// Whether the credential is one for a token with these claims. It need not have signed it.
@@ -132,6 +152,11 @@ impl Credentials {
     /// Whether there is no credential at all.
     pub fn is_empty(&self) -> bool {
         self.by_identifier.is_empty()
+    }
+
+    /// All credentials.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Credential>> {
+        self.by_identifier.values().flatten()
     }
 
     /// The key set of a source, the same for all who ask.

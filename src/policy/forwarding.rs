@@ -66,12 +66,12 @@ impl ClaimHeader {
     /// so no two texts give the same value, and decoding it gives the text.
     fn value(&self, claims: &Members) -> Option<String> {
         let claim = self.claim.find(claims)?;
-        let value = match claim.items() {
-            Some(items) => {
-                let items: Vec<String> = items.iter().filter_map(|item| self.item(*item)).collect();
+        let value = match claim.one().and_then(Raw::scalar) {
+            Some(text) => encoded_unless(text, HeaderText::fits),
+            None => {
+                let items: Vec<String> = claim.items()?.into_iter().filter_map(|item| self.item(item)).collect();
                 items.join(&self.separator)
             }
-            None => encoded_unless(claim.scalar()?, HeaderText::fits),
         };
         (!value.is_empty()).then_some(value)
     }

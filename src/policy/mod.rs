@@ -3,6 +3,7 @@
 mod access;
 mod consumer;
 mod credential;
+mod demands;
 mod forwarding;
 mod reply_format;
 mod settings;
@@ -11,6 +12,7 @@ pub use self::{
     access::Access,
     consumer::{Consumer, Groups},
     credential::{Credential, Credentials, IdentifierTaken, Keys},
+    demands::Demands,
     forwarding::{ClaimHeader, Forwarding, Header},
     reply_format::{ReplyFormat, Template},
     settings::{IDENTITY_HEADERS, Policy, Rule},

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Access, Consumer, Forwarding, ReplyFormat};
+use super::{Access, Consumer, Demands, Forwarding, ReplyFormat};
 use crate::{
     encoding::HeaderText,
     request::TokenPlaces,
     sender::SenderPolicy,
-    token::{RequiredClaim, TimeChecks},
+    token::{KeyClaim, TimeChecks},
 };
 
 /// The names of the identity headers, in lower case.
@@ -29,20 +29,18 @@ pub struct Policy {
     /// `header_names` to `first_valid`: where a token may stand.
     pub token_places: TokenPlaces,
     /// The claim that names the credential.
-    pub key_claim_name: String,
+    pub key_claim_name: KeyClaim,
     /// Whether secrets are configured in base64.
     pub secret_is_base64: bool,
     /// What a token's credential depends on: the same number in policies with the same `key_claim_name` and
     /// `secret_is_base64`, and in no others.
     pub lookup: usize,
-    /// `claims_to_verify`, `maximum_expiration` and `clock_skew_seconds`.
+    /// `claims_to_verify`, `maximum_expiration`, `max_token_age` and `clock_skew_seconds`.
     pub time_checks: TimeChecks,
     /// `sender_constraint` and `client_certificate_from`.
     pub sender: SenderPolicy,
-    /// The audiences of which the token must name one; none if that is not looked at.
-    pub audiences: Vec<String>,
-    /// What the token's claims must hold.
-    pub required_claims: Vec<Arc<RequiredClaim>>,
+    /// What is demanded of a token beside.
+    pub demands: Demands,
     /// `allow` and `deny`.
     pub access: Access,
     /// Who a caller is taken for when authentication fails; without it the request is refused.
@@ -62,7 +60,7 @@ pub struct Policy {
 impl Policy {
     /// Whether it needs more of a token's claims than the time.
     pub fn uses_claims(&self) -> bool {
-        !self.audiences.is_empty() || !self.required_claims.is_empty() || self.forwarding.uses_claims()
+        self.demands.use_claims() || self.forwarding.uses_claims()
     }
 
     /// Whether tokens may be taken out of a request: all of them, or those beside the valid one.

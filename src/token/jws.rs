@@ -4,11 +4,12 @@ use std::fmt;
 
 use thiserror::Error;
 
+use super::TokenType;
 use crate::{
     crypto::Algorithm,
     encoding::{
         base64::{decode_url, decode_url_or_padded},
-        json::{Members, Raw},
+        json::Members,
     },
 };
 
@@ -130,9 +131,9 @@ impl<'a> Jws<'a> {
         self.header.get("kid").is_some_and(|kid| kid.string().is_none()).then_some("kid")
     }
 
-    /// A claim, else a header parameter of the same name.
-    pub fn claim_or_header(&self, name: &str) -> Option<Raw<'a>> {
-        self.claims.get(name).or_else(|| self.header.get(name))
+    /// The type that the header says that the token has.
+    pub fn token_type(&self) -> Option<TokenType> {
+        self.header.get("typ").and_then(TokenType::of)
     }
 }
 

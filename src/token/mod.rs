@@ -2,12 +2,18 @@
 
 mod claim_path;
 mod jws;
+mod key_claim;
 mod required_claims;
+mod text_pattern;
 mod times;
+mod token_type;
 
 pub use self::{
-    claim_path::ClaimPath,
+    claim_path::{ClaimPath, Found},
     jws::{Compact, Jws, JwsError, Part},
-    required_claims::{Condition, RequiredClaim, Scalar, is_for_audience},
+    key_claim::KeyClaim,
+    required_claims::{Condition, RequiredClaim, Requirement, Scalar, is_for_audience},
+    text_pattern::{Glob, TextPattern},
     times::{ClaimFault, ClaimFaults, TimeChecks, Times, Timestamp},
+    token_type::TokenType,
 };

@@ -1,4 +1,4 @@
-//! The registered claims that bound a token in time (RFC 7519 §4.1.4, §4.1.5), checked against a given time.
+//! The registered claims that bound a token in time (RFC 7519 §4.1.4 to §4.1.6), checked against a given time.
 
 use std::fmt;
 
@@ -16,8 +16,17 @@ pub struct TimeChecks {
     pub nbf: bool,
     /// How many seconds `exp` may be ahead; `None` for any number.
     pub maximum_expiration: Option<u32>,
+    /// How many seconds ago `iat` may be. It must then be a number and not lie in the future.
+    pub maximum_age: Option<u32>,
     /// How many seconds the clocks of signer and filter may differ: so much later `exp` ends, and earlier `nbf` begins.
     pub clock_skew: u32,
+}
+
+impl TimeChecks {
+    /// These, and the claims that others verify.
+    pub fn with(self, others: Self) -> Self {
+        Self { exp: self.exp || others.exp, nbf: self.nbf || others.nbf, ..self }
+    }
 }
 
 /// The time claims of a token: seconds since the epoch, `None` where absent or no number.
@@ -25,13 +34,14 @@ pub struct TimeChecks {
 pub struct Times {
     exp: Option<f64>,
     nbf: Option<f64>,
+    iat: Option<f64>,
 }
 
 impl Times {
     /// Reads the time claims of a claims set.
     pub fn of(claims: &Members) -> Self {
         let number = |name| claims.get(name)?.number();
-        Self { exp: number("exp"), nbf: number("nbf") }
+        Self { exp: number("exp"), nbf: number("nbf"), iat: number("iat") }
     }
 
     /// Checks the claims against the time `now`.
@@ -41,15 +51,25 @@ impl Times {
         let faults = ClaimFaults {
             exp: checks.exp.then(|| verify(self.exp, |exp| exp + skew <= now, ClaimFault::Expired)).flatten(),
             nbf: checks.nbf.then(|| verify(self.nbf, |nbf| nbf - skew > now, ClaimFault::NotValidYet)).flatten(),
+            iat: checks.maximum_age.and_then(|maximum| self.age_fault(f64::from(maximum), skew, now)),
         };
         if faults != ClaimFaults::default() {
             return Err(faults);
         }
         match checks.maximum_expiration {
             Some(maximum) if self.exp.is_none_or(|exp| exp - now > f64::from(maximum)) => {
-                Err(ClaimFaults { exp: Some(ClaimFault::TooFarOff), nbf: None })
+                Err(ClaimFaults { exp: Some(ClaimFault::TooFarOff), ..ClaimFaults::default() })
             }
             _ => Ok(()),
+        }
+    }
+
+    /// What is wrong with `iat`, where a token may be so many seconds old.
+    fn age_fault(&self, maximum: f64, skew: f64, now: f64) -> Option<ClaimFault> {
+        match self.iat {
+            None => Some(ClaimFault::NotANumber),
+            Some(iat) if iat - skew > now => Some(ClaimFault::NotValidYet),
+            Some(iat) => (now - iat > maximum + skew).then_some(ClaimFault::TooOld),
         }
     }
 }
@@ -69,8 +89,10 @@ pub enum ClaimFault {
     NotANumber,
     /// `exp` is not in the future.
     Expired,
-    /// `nbf` is in the future.
+    /// `nbf` or `iat` is in the future.
     NotValidYet,
+    /// `iat` is longer ago than the policy allows.
+    TooOld,
     /// `exp` is further in the future than the policy allows.
     TooFarOff,
 }
@@ -81,6 +103,7 @@ impl fmt::Display for ClaimFault {
             Self::NotANumber => "must be a number",
             Self::Expired => "token expired",
             Self::NotValidYet => "token not valid yet",
+            Self::TooOld => "token too old",
             Self::TooFarOff => "exceeds maximum allowed expiration",
         })
     }
@@ -93,12 +116,16 @@ pub struct ClaimFaults {
     pub exp: Option<ClaimFault>,
     /// What is wrong with `nbf`.
     pub nbf: Option<ClaimFault>,
+    /// What is wrong with `iat`.
+    pub iat: Option<ClaimFault>,
 }
 
 impl ClaimFaults {
     /// The claims at fault by name, in a fixed order.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, ClaimFault)> {
-        [("exp", self.exp), ("nbf", self.nbf)].into_iter().filter_map(|(name, fault)| Some((name, fault?)))
+        [("exp", self.exp), ("nbf", self.nbf), ("iat", self.iat)]
+            .into_iter()
+            .filter_map(|(name, fault)| Some((name, fault?)))
     }
 }
 
@@ -117,7 +144,8 @@ mod tests {
     use super::*;
 
     const NOW: Timestamp = 1_700_000_000;
-    const NONE: TimeChecks = TimeChecks { exp: false, nbf: false, maximum_expiration: None, clock_skew: 0 };
+    const NONE: TimeChecks =
+        TimeChecks { exp: false, nbf: false, maximum_expiration: None, maximum_age: None, clock_skew: 0 };
     const EXP: TimeChecks = TimeChecks { exp: true, ..NONE };
     const NBF: TimeChecks = TimeChecks { nbf: true, ..NONE };
     const BOTH: TimeChecks = TimeChecks { exp: true, nbf: true, ..NONE };
@@ -160,6 +188,36 @@ mod tests {
         let within_an_hour = TimeChecks { clock_skew: 30, ..WITHIN_AN_HOUR };
         let too_far = "exp: exceeds maximum allowed expiration";
         assert_eq!(check(r#"{"exp":1700003601}"#, within_an_hour), too_far, "the skew does not lengthen the maximum");
+    }
+
+    #[test]
+    fn a_token_may_be_no_older_than_the_maximum_and_not_of_the_future() {
+        let checks = TimeChecks { maximum_age: Some(600), ..NONE };
+        let skewed = TimeChecks { clock_skew: 30, ..checks };
+        for (iat, fault, fault_with_skew) in [
+            ("1700000000", "", ""),
+            ("1699999400", "", ""),
+            ("1699999399", "iat: token too old", ""),
+            ("1699999370", "iat: token too old", ""),
+            ("1699999369", "iat: token too old", "iat: token too old"),
+            ("1700000001", "iat: token not valid yet", ""),
+            ("1700000031", "iat: token not valid yet", "iat: token not valid yet"),
+            ("1e400", "iat: token not valid yet", "iat: token not valid yet"),
+            ("-1e400", "iat: token too old", "iat: token too old"),
+            (r#""1700000000""#, "iat: must be a number", "iat: must be a number"),
+            ("null", "iat: must be a number", "iat: must be a number"),
+        ] {
+            let claims = format!(r#"{{"iat":{iat}}}"#);
+            assert_eq!(
+                (check(&claims, checks), check(&claims, skewed)),
+                (fault.to_owned(), fault_with_skew.to_owned())
+            );
+        }
+        assert_eq!(
+            check(r#"{"exp":1}"#, TimeChecks { exp: true, ..checks }),
+            "exp: token expired, iat: must be a number"
+        );
+        assert_eq!(check(r#"{"iat":1}"#, NONE), "");
     }
 
     #[test]

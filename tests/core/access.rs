@@ -423,15 +423,18 @@ fn clocks_may_differ_by_the_skew() {
 #[test]
 fn every_reason_has_a_name_of_the_fixed_set_and_a_check_in_their_order() {
     let fields = json!({"claims_to_verify": ["exp", "nbf"], "maximum_expiration": 60, "audiences": ["api"], "deny": ["bob"],
+        "max_token_age": 60, "token_types": ["JWT"], "require": ["jti"], "subjects": ["s"],
         "required_claims": [{"claim": "x", "present": true}], "rules": [{"routes": ["bound"], "sender_constraint": "required"}]});
     let authenticator = authenticator(fields);
     let hash = encode_url([0; 32]);
     let certificate = json!({"x5t#S256": hash});
-    let good = json!({"iss": "a", "exp": NOW + 60, "nbf": 0, "aud": "api", "x": 1});
+    let good = json!({"iss": "a", "exp": NOW + 60, "nbf": 0, "iat": NOW, "aud": "api", "jti": "1",
+        "sub": "s", "x": 1});
+    let typed = |claims: &Json| hs256::signed(r#"{"alg":"HS256","typ":"JWT"}"#, claims, SECRET.as_bytes());
     let with = |name: &str, value: Json| {
         let mut claims = good.clone();
         claims[name] = value;
-        bearing(&token(&claims))
+        bearing(&typed(&claims))
     };
     let header = |json: &str| bearing(&format!("{}.e30.AQAB", encode_url(json)));
     let requests = [
@@ -451,14 +454,18 @@ fn every_reason_has_a_name_of_the_fixed_set_and_a_check_in_their_order() {
         with("exp", json!("x")),
         with("exp", json!(1)),
         with("nbf", json!(NOW + 1)),
+        with("iat", json!(NOW - 61)),
         with("exp", json!(NOW + 61)),
         with("x", json!(1)).on("bound", "c"),
         with("cnf", json!({})),
         with("cnf", certificate.clone()),
         FakeRequest { peer_certificate_digest: Some("01".repeat(32)), ..with("cnf", certificate) },
         with("cnf", json!({"jkt": hash})),
+        bearing(&token(&good)),
+        with("jti", Json::Null),
         with("aud", json!("x")),
         with("iss", json!("b")),
+        with("sub", json!("other")),
         with("x", Json::Null),
     ];
     let reasons = requests.map(|request| match authenticator.decide(&request, NOW).outcome {
@@ -471,7 +478,7 @@ fn every_reason_has_a_name_of_the_fixed_set_and_a_check_in_their_order() {
     checks.dedup();
     assert_eq!(checks, Check::ALL);
     assert_eq!(Check::ALL.iter().map(|check| check.name()).collect::<BTreeSet<_>>().len(), Check::ALL.len());
-    assert_eq!(refusal(&authenticator, &bearing(&token(&good))).0, 200);
+    assert_eq!(refusal(&authenticator, &bearing(&typed(&good))).0, 200);
 }
 
 #[test]

@@ -59,7 +59,7 @@ fn defaults_are_the_plugin_s() {
         assert_eq!(policy.token_places.header_names, ["authorization"]);
         assert_eq!(policy.token_places.uri_param_names, ["jwt"]);
         assert!(policy.token_places.cookie_names.is_empty());
-        assert_eq!(policy.key_claim_name, "iss");
+        assert_eq!(policy.key_claim_name.name(), "iss");
         assert_eq!(policy.time_checks, Default::default());
         assert!(policy.anonymous.is_none());
         assert!(policy.run_on_preflight);
@@ -155,7 +155,7 @@ fn every_field_is_read_and_null_is_the_same_as_no_field() {
         assert_eq!(policy.token_places.header_names, ["x-token", "authorization"]);
         assert_eq!(policy.token_places.uri_param_names, ["a b"]);
         assert_eq!(policy.token_places.cookie_names, ["c"]);
-        assert_eq!(policy.key_claim_name, "kid");
+        assert_eq!(policy.key_claim_name.name(), "kid");
         assert!(policy.time_checks.exp && policy.time_checks.nbf);
         assert_eq!(policy.time_checks.maximum_expiration, Some(31_536_000));
         assert_eq!(policy.anonymous.unwrap().to_string(), r#""a""#);
@@ -290,8 +290,9 @@ fn all_faults_are_reported_at_once_each_at_its_path() {
     let header_text = "a text without control characters and without space at its ends";
     let mut expected = vec![
         "header_name: an unknown field; expected one of header_names, token_headers, websocket_protocols, uri_param_names, \
-         cookie_names, split_cookies, first_valid, key_claim_name, secret_is_base64, claims_to_verify, maximum_expiration, clock_skew_seconds, sender_constraint, \
-         client_certificate_from, audiences, required_claims, allow, deny, anonymous, run_on_preflight, realm, claims_to_headers, forward_payload_header, \
+         cookie_names, split_cookies, first_valid, key_claim_name, secret_is_base64, claims_to_verify, maximum_expiration, \
+         max_token_age, clock_skew_seconds, sender_constraint, client_certificate_from, token_types, require, audiences, \
+         subjects, required_claims, allow, deny, anonymous, run_on_preflight, realm, claims_to_headers, forward_payload_header, \
          hide_credentials, clear_route_cache, response, filter_state, rules, host_crypto, token_cache_size, \
          token_cache_bytes, max_waiting_requests, max_waiting_body_bytes, measure_verification, consumers"
             .to_owned(),
@@ -306,7 +307,8 @@ fn all_faults_are_reported_at_once_each_at_its_path() {
         "anonymous: \"nobody\", which is not the name of a consumer; expected the id or username of one of the consumers".to_owned(),
         format!("realm: a text that no header can carry unchanged; expected {header_text}"),
         "consumers[0].jwt_secrets[1].algoritm: an unknown field; expected one of key, algorithm, secret, \
-         rsa_public_key, jwks, remote_jwks, discovery, issuer"
+         rsa_public_key, jwks, remote_jwks, discovery, issuer, claims_to_verify, token_types, require, audiences, \
+         subjects, required_claims"
             .to_owned(),
         "consumers[0].jwt_secrets[1].key: missing; expected the value of the key claim that names this credential"
             .to_owned(),
@@ -375,12 +377,14 @@ fn faults_of_policies_are_reported_at_once_each_at_its_path() {
         "audiences: an empty list; expected at least one item".to_owned(),
         format!("allow[1]: \"nobody\", which names neither a consumer nor a group; expected {known}"),
         "deny: a string; expected a list".to_owned(),
-        r"required_claims[0].claim: a string; expected names with a dot between them, a dot within a name written \."
+        r"required_claims[0].claim: a string; expected names with a dot between them, a dot within a name written \., and [] only behind a name"
             .to_owned(),
-        "required_claims[1]: no condition; expected one of any_of, all_of, equals, present".to_owned(),
+        "required_claims[1]: no condition; expected one of any_of, all_of, equals, present, prefix, suffix, glob".to_owned(),
         "required_claims[2].any_of: an empty list; expected at least one item".to_owned(),
-        "required_claims[2].x: an unknown field; expected one of claim, any_of, all_of, equals, present".to_owned(),
-        "required_claims[3]: any_of and equals; expected one of any_of, all_of, equals, present".to_owned(),
+        "required_claims[2].x: an unknown field; expected one of claim, any_of, all_of, equals, present, prefix, \
+         suffix, glob, any, all, not"
+            .to_owned(),
+        "required_claims[3]: any_of and equals; expected one of any_of, all_of, equals, present, prefix, suffix, glob".to_owned(),
         "required_claims[4].all_of[1]: an object; expected a string, a number, true or false".to_owned(),
         "required_claims[5].claim: missing; expected the claim that must hold something".to_owned(),
         "required_claims[5].equals: a list; expected a string, a number, true or false".to_owned(),
@@ -474,15 +478,15 @@ fn a_rule_inherits_what_it_leaves_out_and_null_is_the_default() {
     for inheriting in [plain, own] {
         assert!(inheriting.time_checks.exp && inheriting.anonymous.is_some() && inheriting.forwarding.hide_credentials);
         assert_eq!(inheriting.time_checks.clock_skew, 5);
-        assert_eq!(inheriting.audiences, ["x"]);
+        assert_eq!(inheriting.demands.audiences, ["x"]);
         assert_eq!(inheriting.realm.as_ref().unwrap().as_str(), "api");
     }
     assert_eq!(plain.time_checks, policy.time_checks);
     assert_eq!(own.time_checks.maximum_expiration, Some(30));
     assert_eq!(null.time_checks, Default::default());
-    assert!(null.anonymous.is_none() && null.realm.is_none() && null.audiences.is_empty());
+    assert!(null.anonymous.is_none() && null.realm.is_none() && null.demands.audiences.is_empty());
     assert!(!null.forwarding.hide_credentials);
-    assert_eq!(null.key_claim_name, "iss");
+    assert_eq!(null.key_claim_name.name(), "iss");
     let lookups = [&policy, plain, null, own].map(|policy| policy.lookup);
     assert_eq!(lookups, [0, 0, 1, 2]);
 
@@ -504,7 +508,7 @@ fn every_policy_field() -> Json {
         "websocket_protocols": [{"name": "bearer"}], "split_cookies": [{"name": "s"}], "first_valid": true, "key_claim_name": "kid",
         "secret_is_base64": true, "claims_to_verify": ["exp"], "maximum_expiration": 60, "clock_skew_seconds": 5,
         "sender_constraint": "required", "client_certificate_from": "client-cert",
-        "audiences": ["x"], "required_claims": [{"claim": "a", "present": true}], "allow": ["a"], "deny": ["a"],
+        "max_token_age": 60, "token_types": ["at+jwt"], "require": ["jti"], "subjects": ["a"], "audiences": ["x"], "required_claims": [{"claim": "a", "present": true}], "allow": ["a"], "deny": ["a"],
         "anonymous": "a", "run_on_preflight": false, "realm": "api", "forward_payload_header": "x-p",
         "claims_to_headers": [{"claim": "sub", "header": "x-sub"}], "hide_credentials": true, "clear_route_cache": true,
         "response": {"detail": false}, "filter_state": true,

@@ -17,6 +17,7 @@ mod hs256;
 mod issuers;
 mod key_set_configuration;
 mod key_sets;
+mod kinds;
 mod rfc_vectors;
 mod sender;
 mod support;

@@ -23,6 +23,10 @@ ROUTES = [
 STRICT = {
     "claims_to_verify": ["exp", "nbf"],
     "maximum_expiration": 60,
+    "max_token_age": 60,
+    "token_types": ["JWT"],
+    "require": ["jti"],
+    "subjects": ["s"],
     "audiences": ["api"],
     "deny": ["Partner"],
     "required_claims": [{"claim": "x", "present": True}],
@@ -90,7 +94,7 @@ def counted(envoy):
 
 
 def in_a_minute(**claims):
-    return {"exp": in_seconds(50), "nbf": 0, "aud": "api", "x": 1, **claims}
+    return {"exp": in_seconds(50), "nbf": 0, "iat": in_seconds(0), "jti": "1", "sub": "s", "aud": "api", "x": 1, **claims}
 
 
 def test_what_passes_is_counted(envoy, counted):
@@ -118,9 +122,13 @@ DENIALS = {
     "invalid_time_claim": lambda: (HS256.token(), []),
     "expired": lambda: (HS256.token(exp=1, nbf=0), []),
     "not_valid_yet": lambda: (HS256.token(**in_a_minute(nbf=1 << 40)), []),
-    "lifetime_too_long": lambda: (HS256.token(exp=1 << 40, nbf=0), []),
+    "too_old": lambda: (HS256.token(**in_a_minute(iat=1)), []),
+    "lifetime_too_long": lambda: (HS256.token(**in_a_minute(exp=1 << 40)), []),
+    "token_type": lambda: (HS256.token(header={"typ": "x"}, **in_a_minute()), []),
+    "missing_claim": lambda: (HS256.token(**in_a_minute(jti=None)), []),
     "audience": lambda: (HS256.token(**in_a_minute(aud="other")), []),
     "not_allowed": lambda: (RS256.token(iss="https://partner.example.com", **in_a_minute()), []),
+    "subject": lambda: (HS256.token(**in_a_minute(sub="t")), []),
     "insufficient_claims": lambda: (HS256.token(**in_a_minute(x=None)), []),
 }
 
@@ -227,7 +235,7 @@ def test_the_alert_rules_are_whole():
 
 def test_a_denial_is_logged_with_its_circumstances(envoy):
     since = len(envoy.log())
-    envoy["counting"].bearer(HS256.token(jti="token 7", exp=1, nbf=0, header={"kid": "key 1"}))
+    envoy["counting"].bearer(HS256.token(header={"kid": "key 1"}, **in_a_minute(jti="token 7", exp=1)))
     line = envoy.wait_for_log(r"denied: exp: token expired; .*", since)[0]
     assert re.fullmatch(
         r'denied: exp: token expired; reason expired, consumer "ClientApp", route "all", kid "key 1", '

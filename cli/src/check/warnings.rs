@@ -8,7 +8,7 @@ use jwt_auth_filter::{
     sender::{CertificateSource, SenderConstraint},
 };
 
-use super::is_harmless;
+use super::{demands, is_harmless};
 use crate::{
     configurations::{Configuration, CredentialPlace},
     diagnostics::Diagnostic,
@@ -56,8 +56,11 @@ pub(super) fn of(configuration: &Configuration, config: &Config) -> Vec<Diagnost
                 "without hide_credentials the service may choose the token as its subprotocol, and so send it back";
             warnings.push(warn(field("websocket_protocols"), text));
         }
+        warnings.extend(demands::remarks(node, &path).into_iter().map(|(path, text)| warn(path, &text)));
     }
     for credential in configuration.credentials() {
+        let remarks = demands::remarks(credential.node, &credential.own_path());
+        warnings.extend(remarks.into_iter().map(|(path, text)| warn(path, &text)));
         if let Some(text) = weak_secret(&credential, config) {
             warnings.push(warn(credential.path("secret"), &text));
         }

@@ -39,9 +39,16 @@ impl<'d> CredentialPlace<'d> {
         self.node.get("key").and_then(Node::text)
     }
 
+    /// The way to it.
+    pub(crate) fn own_path(&self) -> Vec<Step> {
+        let step = |name: &str| Step::Field(name.to_owned());
+        vec![step("consumers"), Step::Item(self.consumer), step("jwt_secrets"), Step::Item(self.index)]
+    }
+
     /// The way to one of its fields.
     pub(crate) fn path(&self, field: &str) -> Vec<Step> {
-        let step = |name: &str| Step::Field(name.to_owned());
-        vec![step("consumers"), Step::Item(self.consumer), step("jwt_secrets"), Step::Item(self.index), step(field)]
+        let mut path = self.own_path();
+        path.push(Step::Field(field.to_owned()));
+        path
     }
 }

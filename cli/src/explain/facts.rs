@@ -1,17 +1,17 @@
 //! What is shown beside the checks: looked up where the core has found it. Nothing is decided here, and a look-up that
 //! fails shows less.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, iter, sync::Arc};
 
 use jwt_auth_filter::{
     authenticate::Decision,
     config::Config,
     crypto::Algorithm,
     encoding::json::Raw,
-    policy::{Credential, Keys, Policy},
+    policy::{Credential, Demands, Keys, Policy},
     request::Carriers,
     sender::{Binding, CertificateSource, SenderConstraint, SenderFault},
-    token::Jws,
+    token::{Jws, TimeChecks},
 };
 
 use super::{hints, request::GivenRequest};
@@ -31,22 +31,41 @@ pub(super) struct Facts<'a> {
     pub identifier: String,
     /// The credentials that the key claim names.
     pub credentials: &'a [Arc<Credential>],
+    /// The one of them whose signature the token has.
+    pub signed_by: Option<&'a Credential>,
 }
 
 impl<'a> Facts<'a> {
     pub(super) fn of(
         config: &'a Config,
         configuration: &'a Configuration,
-        decision: &Decision<'a>,
+        decision: &'a Decision<'a>,
         request: &'a GivenRequest,
         token: &'a [u8],
         jws: Option<&'a Jws<'a>>,
     ) -> Self {
         let (policy, number) = (decision.policy, decision.token);
-        let claim = jws.and_then(|jws| jws.claim_or_header(&policy.key_claim_name)?.string());
+        let claim = jws.and_then(|jws| policy.key_claim_name.find(jws)?.string());
         let identifier = claim.map(Cow::into_owned).unwrap_or_default();
         let credentials = config.credentials_for(policy).identified_by(&identifier);
-        Self { configuration, policy, request, token, number, jws, identifier, credentials }
+        let signed_by = decision.outcome.credential();
+        Self { configuration, policy, request, token, number, jws, identifier, credentials, signed_by }
+    }
+
+    /// What policy and credential demand of the token.
+    pub(super) fn demands(&self) -> impl Iterator<Item = &'a Demands> {
+        iter::once(&self.policy.demands).chain(self.signed_by.and_then(Credential::demands))
+    }
+
+    /// The time claims that are checked.
+    pub(super) fn time_checks(&self) -> TimeChecks {
+        let own = self.policy.time_checks;
+        self.signed_by.map_or(own, |credential| credential.time_checks(own))
+    }
+
+    /// The token's type as it stands there.
+    pub(super) fn token_type(&self) -> String {
+        self.jws.and_then(|jws| jws.header.get("typ")).map_or("absent".to_owned(), |typ| printable(typ.text()))
     }
 
     /// A claim.

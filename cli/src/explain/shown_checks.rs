@@ -6,8 +6,9 @@ use jwt_auth_filter::{
     config::Config,
     crypto::Algorithm,
     encoding::json::{Members, Raw},
+    policy::Demands,
     request::Carriers,
-    token::{ClaimFault, ClaimFaults, Compact},
+    token::{ClaimFault, ClaimFaults, Compact, TokenType},
 };
 
 use super::{
@@ -145,11 +146,21 @@ impl Checks<'_> {
             Check::Times => return self.times(ClaimFaults::default()),
             Check::MaximumExpiration => policy.time_checks.maximum_expiration.map(|_| self.when("exp")),
             Check::Sender => facts.binding(),
-            Check::Audience => (!policy.audiences.is_empty()).then(|| format!("aud is {}", self.audience())),
+            Check::TokenType => self.asks(|it| !it.token_types.is_empty(), || format!("typ is {}", facts.token_type())),
+            Check::Presence => self.asks(|it| !it.require.is_empty(), || "the claims of require are there".to_owned()),
+            Check::Audience => self.asks(|it| !it.audiences.is_empty(), || format!("aud is {}", self.claim("aud"))),
             Check::Access => restricts_access.then(|| "allow and deny let the consumer through".to_owned()),
-            Check::RequiredClaims => (!policy.required_claims.is_empty()).then(|| "required_claims are met".to_owned()),
+            Check::Subject => self.asks(|it| !it.subjects.is_empty(), || format!("sub is {}", self.claim("sub"))),
+            Check::RequiredClaims => {
+                self.asks(|it| !it.required_claims.is_empty(), || "required_claims are met".to_owned())
+            }
         };
         detail.map(|detail| ShownCheck::passed(check.name(), detail)).into_iter().collect()
+    }
+
+    /// A detail, if the policy or the credential asks for what it is about.
+    fn asks(&self, asks: impl Fn(&Demands) -> bool, detail: impl FnOnce() -> String) -> Option<String> {
+        self.facts.demands().any(asks).then(detail)
     }
 
     /// The check that has failed, and why.
@@ -184,10 +195,21 @@ impl Checks<'_> {
                 format!("{fault} ({})", self.when("exp"))
             }
             Reason::Claims(faults) => return self.times(*faults),
-            Reason::Audience => {
-                let audiences = facts.policy.audiences.join(", ");
-                format!("aud is {}; expected one of {audiences}", self.audience())
+            Reason::TokenType => {
+                let unfit =
+                    |demands: &Demands| !demands.admit_type(facts.jws.and_then(|jws| jws.token_type()).as_ref());
+                let names = self.unmet(unfit, |it| it.token_types.iter().map(TokenType::as_str).collect());
+                format!("typ is {}; expected {names}", facts.token_type())
             }
+            Reason::MissingClaim(claim) => format!("{claim} is not there"),
+            Reason::Audience => {
+                let names = self.unmet(
+                    |it| facts.jws.is_some_and(|jws| !it.admit_audience(&jws.claims)),
+                    |it| it.audiences.iter().map(String::as_str).collect(),
+                );
+                format!("aud is {}; expected one of {names}", self.claim("aud"))
+            }
+            Reason::Subject => format!("sub is {}, which is none of the subjects", self.claim("sub")),
             Reason::InsufficientClaims(required) => format!("{required}: not met"),
             Reason::Sender(fault) => facts.of_sender(fault),
             Reason::ForbiddenHeader(_) | Reason::VerificationBudget | Reason::NotAllowed => reason.to_string(),
@@ -197,8 +219,12 @@ impl Checks<'_> {
 
     /// The time claims that the policy asks for, a check for each: one check finds the faults of all.
     fn times(&self, faults: ClaimFaults) -> Vec<ShownCheck> {
-        let asked = self.facts.policy.time_checks;
-        let claims = [("exp", asked.exp, faults.exp), ("nbf", asked.nbf, faults.nbf)];
+        let asked = self.facts.time_checks();
+        let claims = [
+            ("exp", asked.exp, faults.exp),
+            ("nbf", asked.nbf, faults.nbf),
+            ("iat", asked.maximum_age.is_some(), faults.iat),
+        ];
         let check = |(name, _, fault): (&'static str, bool, Option<ClaimFault>)| match fault {
             None => ShownCheck::passed(name, self.when(name)),
             Some(fault) => ShownCheck::failed(name, format!("{fault} ({})", self.when(name))),
@@ -212,14 +238,20 @@ impl Checks<'_> {
         time.map_or_else(|| "not a number".to_owned(), |time| when(time, self.at))
     }
 
-    fn audience(&self) -> String {
-        self.facts.claim("aud").map_or_else(|| "absent".to_owned(), |aud| printable(aud.text()))
+    /// The names that the first of the demands lists that is not met.
+    fn unmet<'s>(&'s self, is_unmet: impl Fn(&Demands) -> bool, names: impl Fn(&'s Demands) -> Vec<&'s str>) -> String {
+        self.facts.demands().find(|it| is_unmet(it)).map(|it| names(it).join(", ")).unwrap_or_default()
+    }
+
+    /// A claim as it stands there.
+    fn claim(&self, name: &str) -> String {
+        self.facts.claim(name).map_or_else(|| "absent".to_owned(), |claim| printable(claim.text()))
     }
 }
 
 /// That the anonymous consumer may not call, for whom the caller was to be taken after the failure.
 fn anonymous_refused(outcome: &Outcome) -> Option<ShownCheck> {
-    let Outcome::Denied(Denial { reason, consumer: Some(consumer), before_anonymous: Some(_) }) = outcome else {
+    let Outcome::Denied(Denial { reason, consumer: Some(consumer), before_anonymous: Some(_), .. }) = outcome else {
         return None;
     };
     Some(ShownCheck::failed(reason.check().name(), format!("the anonymous consumer {consumer} is not allowed")))

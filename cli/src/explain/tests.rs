@@ -71,7 +71,7 @@ proptest! {
 #[test]
 fn the_random_cases_come_to_every_outcome_and_every_reason() {
     let seen = RefCell::new(BTreeSet::new());
-    let config = ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() };
+    let config = ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() };
     let rng = TestRng::deterministic_rng(Default::default());
     let run = TestRunner::new_with_rng(config, rng).run(&draw::case(), |case| {
         let expected = agree(&case)?;

@@ -29,6 +29,8 @@ pub(super) enum Keys {
 pub(super) struct Credential {
     pub owner: usize,
     pub keys: Keys,
+    /// What it demands of its tokens itself: `exp`, and an audience.
+    pub demands: bool,
 }
 
 /// A key set that is fetched.
@@ -55,6 +57,9 @@ pub(super) struct Policy {
     pub maximum: bool,
     pub skew: bool,
     pub audiences: bool,
+    pub age: bool,
+    /// What is demanded of type, presence and subject.
+    pub kind: [bool; 3],
     pub required: bool,
     pub access: Access,
     pub anonymous: bool,
@@ -75,6 +80,10 @@ impl Policy {
             "claims_to_verify": claims_to_verify,
             "maximum_expiration": if self.has_maximum() { MAXIMUM } else { 0 },
             "clock_skew_seconds": self.skew(),
+            "max_token_age": if self.age { MAXIMUM } else { 0 },
+            "token_types": self.kind[0].then_some(["at+jwt"]),
+            "require": self.kind[1].then_some(["jti"]),
+            "subjects": self.kind[2].then(|| json!([{"prefix": "s-"}])),
             "audiences": self.audiences.then_some(["api"]),
             "required_claims": self.required.then(|| json!([{"claim": "scope", "all_of": ["read"]}])),
             "allow": (self.access == Access::OnlyC0).then_some(["c0"]),
@@ -218,6 +227,10 @@ pub(super) struct Token {
     pub aud: Option<Value>,
     pub scope: Option<&'static str>,
     pub bound: Bound,
+    pub iat: Time,
+    pub typ: Option<Value>,
+    pub jti: Option<Value>,
+    pub sub: Option<Value>,
 }
 
 /// What stands at a place for tokens.
@@ -277,7 +290,7 @@ impl Case {
         config
     }
 
-    fn credential(&self, Credential { owner, keys }: &Credential) -> Value {
+    fn credential(&self, Credential { owner, keys, demands }: &Credential) -> Value {
         let (mut members, algorithm) = match keys {
             Keys::One(key, algorithm) if key.is_secret() => (json!({"secret": key.secret()}), Some(*algorithm)),
             Keys::One(key, algorithm) => {
@@ -291,6 +304,10 @@ impl Case {
             }
         };
         members["key"] = json!(format!("k{owner}"));
+        if *demands {
+            members["claims_to_verify"] = json!(["exp"]);
+            members["audiences"] = json!(["api"]);
+        }
         if let Some(algorithm) = algorithm {
             members["algorithm"] = json!(algorithm.name());
         }
@@ -362,11 +379,15 @@ impl Case {
         let holder = if token.iss_in_header { &mut header } else { &mut claims };
         holder.extend(iss.map(|iss| ("iss".to_owned(), iss)));
         let scope = token.scope.map(Value::from);
+        header.extend(token.typ.clone().map(|typ| ("typ".to_owned(), typ)));
         let others = [
             ("exp", token.exp.json()),
             ("nbf", token.nbf.json()),
+            ("iat", token.iat.json()),
             ("aud", token.aud.clone()),
             ("scope", scope),
+            ("jti", token.jti.clone()),
+            ("sub", token.sub.clone()),
             ("cnf", token.bound.json()),
         ];
         claims.extend(others.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));

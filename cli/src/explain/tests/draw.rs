@@ -66,7 +66,9 @@ fn policy() -> impl Strategy<Value = Policy> {
     let access = mostly(Access::Everybody, 1, [Access::OnlyC0, Access::NotC0, Access::NotGuest]);
     let places = prop_oneof![3 => Just([true, false, false]), 1 => any::<[bool; 3]>()];
     let constraint = mostly("if_bound", 4, ["off", "required"]);
-    (any::<[bool; 9]>(), places, access, constraint).prop_map(|(flags, places, access, constraint)| {
+    let rarely = || mostly(false, 3, [true]);
+    let flags = (any::<[bool; 9]>(), rarely(), [rarely(), rarely(), rarely()]);
+    (flags, places, access, constraint).prop_map(|((flags, age, kind), places, access, constraint)| {
         let [exp, nbf, maximum, skew, audiences, required, anonymous, run_on_preflight, is_base64] = flags;
         Policy {
             places,
@@ -74,6 +76,8 @@ fn policy() -> impl Strategy<Value = Policy> {
             nbf,
             maximum,
             skew,
+            age,
+            kind,
             audiences,
             required,
             access,
@@ -105,11 +109,37 @@ fn token() -> impl Strategy<Value = Token> {
     let kid = sample::select(vec![None, None, Some("1"), Some("2"), Some("3")]);
     let bound =
         mostly(Bound::Not, 3, [Bound::ToCertificate, Bound::ToKey, Bound::ToBoth, Bound::ToUnknown, Bound::Wrongly]);
-    let header = (form, mostly(Alg::Aimed, 8, others), mostly(None, 20, unsupported), kid, signer);
-    let claims = (iss, any::<bool>(), mostly(false, 12, [true]), exp, nbf, aud, scope, bound);
-    (header, claims).prop_map(|((form, alg, unsupported, kid, signer), claims)| {
-        let (iss, iss_in_header, is_changed, exp, nbf, aud, scope, bound) = claims;
-        Token { form, alg, unsupported, kid, iss, iss_in_header, signer, is_changed, exp, nbf, aud, scope, bound }
+    let iat = mostly(Time::In(-60), 10, times(&[-MAXIMUM - 31, -MAXIMUM - 30, -MAXIMUM - 1, -MAXIMUM, 0, 1, 30, 31]));
+    let typ = mostly(
+        Some(json!("at+jwt")),
+        10,
+        [None, Some(json!("JWT")), Some(json!("application/AT+JWT")), Some(json!(7))],
+    );
+    let jti = mostly(Some(json!("1")), 10, [None, Some(Value::Null), Some(json!([]))]);
+    let sub = mostly(Some(json!("s-1")), 8, [None, Some(json!("x s-1")), Some(json!(["s-1"])), Some(json!("s"))]);
+    let header = (form, mostly(Alg::Aimed, 8, others), mostly(None, 20, unsupported), kid, signer, typ);
+    let claims = (iss, any::<bool>(), mostly(false, 12, [true]), exp, nbf, iat, aud, scope, (jti, sub, bound));
+    (header, claims).prop_map(|((form, alg, unsupported, kid, signer, typ), claims)| {
+        let (iss, iss_in_header, is_changed, exp, nbf, iat, aud, scope, (jti, sub, bound)) = claims;
+        Token {
+            form,
+            alg,
+            unsupported,
+            kid,
+            iss,
+            iss_in_header,
+            signer,
+            is_changed,
+            exp,
+            nbf,
+            iat,
+            typ,
+            aud,
+            scope,
+            jti,
+            sub,
+            bound,
+        }
     })
 }
 
@@ -134,7 +164,8 @@ fn asked() -> impl Strategy<Value = Asked> {
 
 pub(super) fn case() -> impl Strategy<Value = Case> {
     let rule = prop_oneof![6 => Just(None), 1 => Just(Some(Rule::Disabled)), 3 => policy().prop_map(Rule::Policy).prop_map(Some)];
-    let credential = (0..3usize, keys()).prop_map(|(owner, keys)| Credential { owner, keys });
+    let credential = (0..3usize, keys(), mostly(false, 4, [true]));
+    let credential = credential.prop_map(|(owner, keys, demands)| Credential { owner, keys, demands });
     let credentials = prop::collection::vec(credential, 1..5);
     let issuers = prop::collection::vec(issuer(), 2);
     (policy(), rule, credentials, issuers, any::<(sample::Index, sample::Index)>(), token(), asked()).prop_map(

@@ -5,6 +5,8 @@ use jwt_auth_filter::{
     crypto::Algorithm,
 };
 
+use serde_json::Value;
+
 use super::{
     case::{Access, Bound, Carried, Case, Form, Iss, Issuer, Keys, MAXIMUM, Method, Policy, Rule, Shown},
     keys::{Jwk, are_alike},
@@ -15,17 +17,20 @@ use super::{
 pub(super) struct Failure {
     pub check: Check,
     pub reason: &'static str,
-    pub times: [bool; 2],
+    pub times: [bool; 3],
+    /// The credential that has signed the token, if that was found out: the one at this place.
+    pub signed_by: Option<usize>,
 }
 
 fn fails<T>(check: Check, reason: &'static str) -> Result<T, Failure> {
-    Err(Failure { check, reason, times: [false; 2] })
+    Err(Failure { check, reason, times: [false; 3], signed_by: None })
 }
 
 #[derive(Debug)]
 pub(super) enum Expected {
     Exempt(&'static str),
-    Authenticated,
+    /// By the credential at this place.
+    Authenticated(usize),
     Anonymous(Failure),
     Denied(Failure),
     /// The anonymous consumer is denied, after a failure.
@@ -44,16 +49,22 @@ impl Case {
 
     pub(super) fn expected(&self) -> Expected {
         if self.rule.is_some() && self.asked.is_spoofed {
-            return Expected::Denied(Failure { check: Check::Headers, reason: "forbidden_header", times: [false; 2] });
+            return Expected::Denied(Failure {
+                check: Check::Headers,
+                reason: "forbidden_header",
+                times: [false; 3],
+                signed_by: None,
+            });
         }
         let Some(policy) = self.in_force() else { return Expected::Exempt("disabled") };
         if self.asked.method == Method::Preflight && !policy.run_on_preflight {
             return Expected::Exempt("preflight");
         }
         match self.checked(policy) {
-            Ok(()) => Expected::Authenticated,
+            Ok(signed_by) => Expected::Authenticated(signed_by),
             Err(failure) => {
-                let is_of_known_caller = [Check::Access, Check::RequiredClaims].contains(&failure.check);
+                let is_of_known_caller =
+                    [Check::Access, Check::Subject, Check::RequiredClaims].contains(&failure.check);
                 match policy.anonymous && !is_of_known_caller {
                     false => Expected::Denied(failure),
                     true if policy.admits("guest") => Expected::Anonymous(failure),
@@ -63,7 +74,8 @@ impl Case {
         }
     }
 
-    fn checked(&self, policy: &Policy) -> Result<(), Failure> {
+    /// The place of the credential that has signed the token.
+    fn checked(&self, policy: &Policy) -> Result<usize, Failure> {
         let token = &self.token;
         let searched = self.asked.carried.into_iter().zip(policy.places).filter_map(|(it, is)| is.then_some(it));
         let mut found = searched.filter(|it| [Carried::Token, Carried::Another].contains(it));
@@ -84,14 +96,33 @@ impl Case {
             Iss::Unknown => return fails(Check::Credential, "unknown_key"),
             Iss::Aimed => {}
         }
-        self.signed(policy, algorithm)?;
-        self.in_time(policy)?;
+        let signed_by = self.signed(policy, algorithm)?;
+        self.admitted(policy, signed_by).map_err(|failure| Failure { signed_by: Some(signed_by), ..failure })?;
+        Ok(signed_by)
+    }
+
+    /// What is demanded of a token that this credential has signed.
+    fn admitted(&self, policy: &Policy, signed_by: usize) -> Result<(), Failure> {
+        let token = &self.token;
+        let own = self.credentials[signed_by].demands;
+        self.in_time(policy, own)?;
         self.sent_by_whom_it_is_bound_to(policy)?;
-        if policy.audiences && !token.aud.as_ref().is_some_and(|aud| aud.to_string().contains("api")) {
+        let [token_types, require, subjects] = policy.kind;
+        let text = |value: &Option<Value>| value.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned();
+        if token_types && !text(&token.typ).eq_ignore_ascii_case("application/at+jwt") && text(&token.typ) != "at+jwt" {
+            return fails(Check::TokenType, "token_type");
+        }
+        if require && token.jti.as_ref().is_none_or(Value::is_null) {
+            return fails(Check::Presence, "missing_claim");
+        }
+        if (policy.audiences || own) && !token.aud.as_ref().is_some_and(|aud| aud.to_string().contains("api")) {
             return fails(Check::Audience, "audience");
         }
         if !policy.admits(&format!("c{}", self.aimed_at().owner)) {
             return fails(Check::Access, "not_allowed");
+        }
+        if subjects && !text(&token.sub).starts_with("s-") {
+            return fails(Check::Subject, "subject");
         }
         if policy.required && !token.scope.is_some_and(|scope| scope.contains("read")) {
             return fails(Check::RequiredClaims, "insufficient_claims");
@@ -99,7 +130,7 @@ impl Case {
         Ok(())
     }
 
-    fn signed(&self, policy: &Policy, algorithm: Algorithm) -> Result<(), Failure> {
+    fn signed(&self, policy: &Policy, algorithm: Algorithm) -> Result<usize, Failure> {
         let kid = self.token.kid;
         let (mut fits, mut is_missing, mut is_exhausted, mut spent) = (false, false, false, 0);
         let mut tried: Vec<(usize, usize)> = Vec::new();
@@ -141,7 +172,7 @@ impl Case {
                 }
                 spent += jwk.key.cost();
                 if jwk.key == self.signer().0 && !self.token.is_changed {
-                    return Ok(());
+                    return Ok(at);
                 }
                 tried.push((whose, place));
             }
@@ -177,10 +208,10 @@ impl Case {
         Ok(())
     }
 
-    fn in_time(&self, policy: &Policy) -> Result<(), Failure> {
-        let (exp, nbf) = (self.token.exp.seconds(), self.token.nbf.seconds());
+    fn in_time(&self, policy: &Policy, own: bool) -> Result<(), Failure> {
+        let (exp, nbf, iat) = (self.token.exp.seconds(), self.token.nbf.seconds(), self.token.iat.seconds());
         let exp_fault = match exp {
-            _ if !policy.exp => None,
+            _ if !policy.exp && !own => None,
             None => Some("invalid_time_claim"),
             Some(exp) => (exp + policy.skew() <= 0).then_some("expired"),
         };
@@ -189,9 +220,15 @@ impl Case {
             None => Some("invalid_time_claim"),
             Some(nbf) => (nbf - policy.skew() > 0).then_some("not_valid_yet"),
         };
-        if let Some(reason) = exp_fault.or(nbf_fault) {
-            let times = [exp_fault.is_some(), nbf_fault.is_some()];
-            return Err(Failure { check: Check::Times, reason, times });
+        let iat_fault = match iat {
+            _ if !policy.age => None,
+            None => Some("invalid_time_claim"),
+            Some(iat) if iat - policy.skew() > 0 => Some("not_valid_yet"),
+            Some(iat) => (-iat > MAXIMUM + policy.skew()).then_some("too_old"),
+        };
+        if let Some(reason) = exp_fault.or(nbf_fault).or(iat_fault) {
+            let times = [exp_fault, nbf_fault, iat_fault].map(|fault| fault.is_some());
+            return Err(Failure { check: Check::Times, reason, times, signed_by: None });
         }
         if policy.has_maximum() && exp.is_some_and(|exp| exp > MAXIMUM) {
             return fails(Check::MaximumExpiration, "lifetime_too_long");
@@ -204,7 +241,7 @@ impl Expected {
     pub(super) fn name(&self) -> String {
         match self {
             Self::Exempt(name) => (*name).to_owned(),
-            Self::Authenticated => "authenticated".to_owned(),
+            Self::Authenticated(_) => "authenticated".to_owned(),
             Self::Anonymous(_) => "anonymous".to_owned(),
             Self::Denied(failure) => format!("denied.{}", failure.reason),
             Self::AnonymousDenied(_) => "denied.not_allowed".to_owned(),
@@ -213,9 +250,13 @@ impl Expected {
 
     pub(super) fn failure(&self) -> Option<&Failure> {
         match self {
-            Self::Exempt(_) | Self::Authenticated => None,
+            Self::Exempt(_) | Self::Authenticated(_) => None,
             Self::Anonymous(failure) | Self::Denied(failure) | Self::AnonymousDenied(failure) => Some(failure),
         }
+    }
+
+    fn signed_by(&self) -> Option<usize> {
+        if let Self::Authenticated(at) = self { Some(*at) } else { self.failure()?.signed_by }
     }
 
     /// The checks that are shown, each with whether it has passed.
@@ -231,19 +272,22 @@ impl Expected {
     }
 
     fn checks(&self, policy: &Policy, case: &Case) -> Vec<(&'static str, bool)> {
+        let own = self.signed_by().is_some_and(|at| case.credentials[at].demands);
         let mut checks = Vec::new();
         for check in Check::ALL {
             match self.failure().filter(|failure| failure.check == check) {
                 Some(Failure { times, .. }) if check == Check::Times => {
-                    let failed = |name: &str| times[usize::from(name == "nbf")];
-                    checks.extend(shown(policy, check, case.token.bound).into_iter().map(|name| (name, !failed(name))));
+                    let failed = |name: &str| times[["exp", "nbf", "iat"].iter().position(|it| *it == name).unwrap()];
+                    checks.extend(
+                        shown(policy, own, check, case.token.bound).into_iter().map(|name| (name, !failed(name))),
+                    );
                     break;
                 }
                 Some(_) => {
                     checks.push((check.name(), false));
                     break;
                 }
-                None => checks.extend(shown(policy, check, case.token.bound).into_iter().map(|name| (name, true))),
+                None => checks.extend(shown(policy, own, check, case.token.bound).into_iter().map(|name| (name, true))),
             }
         }
         checks
@@ -251,14 +295,17 @@ impl Expected {
 }
 
 /// The names that are shown for a check that has passed.
-fn shown(policy: &Policy, check: Check, bound: Bound) -> Vec<&'static str> {
+fn shown(policy: &Policy, own: bool, check: Check, bound: Bound) -> Vec<&'static str> {
     let some = |is: bool, name: &'static str| if is { vec![name] } else { vec![] };
     match check {
         Check::Headers | Check::Extensions | Check::Budget | Check::KeySet => vec![],
-        Check::Times => [some(policy.exp, "exp"), some(policy.nbf, "nbf")].concat(),
+        Check::Times => [some(policy.exp || own, "exp"), some(policy.nbf, "nbf"), some(policy.age, "iat")].concat(),
         Check::MaximumExpiration => some(policy.has_maximum(), "maximum"),
         Check::Sender => some(policy.constraint != "off" && bound != Bound::Not, "sender"),
-        Check::Audience => some(policy.audiences, "audience"),
+        Check::TokenType => some(policy.kind[0], "type"),
+        Check::Presence => some(policy.kind[1], "present"),
+        Check::Subject => some(policy.kind[2], "subject"),
+        Check::Audience => some(policy.audiences || own, "audience"),
         Check::Access => some(policy.access != Access::Everybody, "access"),
         Check::RequiredClaims => some(policy.required, "claims"),
         _ => vec![check.name()],
