@@ -230,6 +230,7 @@ fn verdict(decision: &Decision, request: &GivenRequest) -> Result<Verdict, Strin
         Outcome::Denied(denial) => return Ok(Verdict::Refused(Reply::denied(&denial.reason, decision.policy))),
         Outcome::Authenticated(authenticated) => format!("as consumer {}", authenticated.credential().consumer()),
         Outcome::Anonymous { consumer, .. } => format!("as the anonymous consumer {consumer}"),
+        Outcome::Optional => "without an identity, because a token is optional there".to_owned(),
         Outcome::Preflight => "without a token, as a preflight request".to_owned(),
         Outcome::Disabled => "without a token, because none is asked for there".to_owned(),
     };

@@ -1143,6 +1143,11 @@ fn demands_that_seldom_mean_what_they_look_like_are_warned_of() {
             "required_claims[0].any[0].suffix: \"example.com\" also ends longer names, such as \"xexample.com\"; begin it with what separates them"
         ]
     );
+    assert_eq!(warned(json!({"optional": true})), [""; 0]);
+    assert_eq!(
+        warned(json!({"optional": true, "subjects": ["a"]})),
+        ["optional: whoever deny, subjects or required_claims keep out can leave the token out and pass"]
+    );
     let not = json!({"not": {"claim": "groups", "any_of": ["suspended"]}});
     let expected = "a token without groups meets this; name groups in require, if it must be there";
     assert_eq!(in_claims(not.clone()), [format!("required_claims[0].not: {expected}")]);
@@ -1772,6 +1777,9 @@ fn defaults_and_examples_of_the_tables_fit_the_schema_and_the_filter() {
     for field in FIELDS {
         for text in field.about.default.into_iter().chain([field.about.example]) {
             let mut config = base();
+            if field.name == "anonymous_for" {
+                config["anonymous"] = json!("guest");
+            }
             config[field.name] = serde_json::from_str(text).unwrap();
             configs.push(config);
         }
@@ -1779,6 +1787,9 @@ fn defaults_and_examples_of_the_tables_fit_the_schema_and_the_filter() {
     for field in fields_of("rules") {
         let mut config = base();
         config["rules"] = json!([{"routes": ["r"]}]);
+        if field.name == "anonymous_for" {
+            config["rules"][0]["anonymous"] = json!("guest");
+        }
         config["rules"][0][field.name] = example(field);
         configs.push(config);
     }

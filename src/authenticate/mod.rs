@@ -28,7 +28,7 @@ use crate::{
         json::{Members, Raw},
     },
     jwks::VerificationKey,
-    policy::{Consumer, Credential, Demands, Header, Policy},
+    policy::{Consumer, Credential, Demands, FailureKind, Header, Policy},
     request::{Carriers, FoundToken, Request},
     sender::Binding,
     token::{Compact, JwsError, Part, Times, Timestamp, TokenType},
@@ -333,8 +333,12 @@ fn is_preflight(request: &impl Request) -> bool {
 
 /// What becomes of a request whose authentication failed. `allow` and `deny` hold for the anonymous consumer as well.
 fn without_token(policy: &Policy, denial: Denial) -> Outcome<'_> {
+    let Some(kind) = denial.reason.failure_kind() else { return Outcome::Denied(denial) };
+    if policy.optional && kind == FailureKind::Missing {
+        return Outcome::Optional;
+    }
     match &policy.anonymous {
-        Some(consumer) if !denial.reason.is_of_known_caller() => match check_access(policy, consumer) {
+        Some(consumer) if kind.is_among(&policy.anonymous_for) => match check_access(policy, consumer) {
             Ok(()) => Outcome::Anonymous { consumer, denial },
             Err(reason) => Outcome::Denied(Denial {
                 reason,

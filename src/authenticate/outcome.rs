@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt, sync::Arc};
 use super::Check;
 use crate::{
     encoding::UntrustedText,
-    policy::{Consumer, Credential, Header, Policy},
+    policy::{Consumer, Credential, FailureKind, Header, Policy},
     request::NotOneToken,
     sender::SenderFault,
     token::{ClaimFault, ClaimFaults, ClaimPath, JwsError, Requirement},
@@ -37,6 +37,8 @@ pub enum Outcome<'c> {
         /// Why authentication failed.
         denial: Denial,
     },
+    /// It has no token and needs none; it goes upstream without an identity.
+    Optional,
     /// It is a preflight request that needs no token.
     Preflight,
     /// No token is asked for where it goes.
@@ -46,12 +48,13 @@ pub enum Outcome<'c> {
 }
 
 impl Outcome<'_> {
-    /// A name that never changes: `authenticated`, `anonymous`, `preflight`, `disabled`, or `denied.` with the name of
+    /// A name that never changes: `authenticated`, `anonymous`, `optional`, `preflight`, `disabled`, or `denied.` with the name of
     /// the reason.
     pub fn name(&self) -> Cow<'static, str> {
         match self {
             Self::Authenticated(_) => "authenticated".into(),
             Self::Anonymous { .. } => "anonymous".into(),
+            Self::Optional => "optional".into(),
             Self::Preflight => "preflight".into(),
             Self::Disabled => "disabled".into(),
             Self::Denied(denial) => format!("denied.{}", denial.reason.name()).into(),
@@ -64,7 +67,7 @@ impl Outcome<'_> {
             Self::Authenticated(authenticated) => Some(authenticated.credential.consumer()),
             Self::Anonymous { consumer, .. } => Some(consumer),
             Self::Denied(denial) if denial.reason.is_of_known_caller() => denial.consumer.as_deref(),
-            Self::Preflight | Self::Disabled | Self::Denied(_) => None,
+            Self::Optional | Self::Preflight | Self::Disabled | Self::Denied(_) => None,
         }
     }
 
@@ -73,7 +76,7 @@ impl Outcome<'_> {
         match self {
             Self::Authenticated(authenticated) => Some(authenticated.credential()),
             Self::Denied(denial) | Self::Anonymous { denial, .. } => denial.credential.as_deref(),
-            Self::Preflight | Self::Disabled => None,
+            Self::Optional | Self::Preflight | Self::Disabled => None,
         }
     }
 
@@ -83,7 +86,7 @@ impl Outcome<'_> {
             Self::Denied(denial) | Self::Anonymous { denial, .. } => {
                 Some(denial.before_anonymous.as_deref().unwrap_or(&denial.reason))
             }
-            Self::Authenticated(_) | Self::Preflight | Self::Disabled => None,
+            Self::Authenticated(_) | Self::Optional | Self::Preflight | Self::Disabled => None,
         }
     }
 }
@@ -262,6 +265,17 @@ impl Reason {
             Self::NotAllowed => Check::Access,
             Self::Subject => Check::Subject,
             Self::InsufficientClaims(_) => Check::RequiredClaims,
+        }
+    }
+
+    /// What kind of failure of authentication it is; none if it is known who calls.
+    pub fn failure_kind(&self) -> Option<FailureKind> {
+        match self {
+            reason if reason.is_of_known_caller() => None,
+            Self::NoToken => Some(FailureKind::Missing),
+            Self::KeySetUnavailable(_) => Some(FailureKind::Unavailable),
+            Self::Claims(faults) if faults.are_expiry() => Some(FailureKind::Expired),
+            _ => Some(FailureKind::Invalid),
         }
     }
 

@@ -49,13 +49,15 @@ pub(super) const REQUIRED_CLAIMS: Field = Field::optional(
 
 /// Reads the fields; one that is left out is the parent's.
 pub(super) fn read(fields: &mut Fields, parent: Option<&Demands>) -> Result<Demands, Reported> {
-    let token_types = fields
-        .inherited("token_types", parent.map(|it| &it.token_types), |fields, field| filled(fields, field, token_type));
-    let require = fields.inherited("require", parent.map(|it| &it.require), |fields, field| {
-        filled(fields, field, |value| claim_path(value).map(Arc::new))
+    let token_types = fields.inherited("token_types", parent.map(|it| &it.token_types), |fields, field| {
+        Ok(fields.filled_values(field, token_type)?.unwrap_or_default())
     });
-    let audiences =
-        fields.inherited("audiences", parent.map(|it| &it.audiences), |fields, field| filled(fields, field, name));
+    let require = fields.inherited("require", parent.map(|it| &it.require), |fields, field| {
+        Ok(fields.filled_values(field, |value| claim_path(value).map(Arc::new))?.unwrap_or_default())
+    });
+    let audiences = fields.inherited("audiences", parent.map(|it| &it.audiences), |fields, field| {
+        Ok(fields.filled_values(field, name)?.unwrap_or_default())
+    });
     let subjects = fields.inherited("subjects", parent.map(|it| &it.subjects), |fields, field| {
         Ok(fields.filled_list(field, subject)?.unwrap_or_default())
     });
@@ -68,12 +70,6 @@ pub(super) fn read(fields: &mut Fields, parent: Option<&Demands>) -> Result<Dema
         subjects: subjects?,
         required_claims: required_claims?,
     })
-}
-
-/// Reads a list of single values that must have one, if it is there.
-fn filled<T>(fields: &mut Fields, field: &str, read: impl Fn(Value) -> Result<T, Problem>) -> Result<Vec<T>, Reported> {
-    let read = |item: Value, place: Place, faults: &Faults| read(item).map_err(|problem| faults.report(place, problem));
-    Ok(fields.filled_list(field, read)?.unwrap_or_default())
 }
 
 fn token_type(value: Value) -> Result<TokenType, Problem> {

@@ -189,6 +189,15 @@ impl<'a, 'p> Fields<'a, 'p> {
         self.list(name, |item, place, faults| read(item).map_err(|problem| faults.report(place, problem)))
     }
 
+    /// Reads a list of single values that must have one, if it is there; without the field, `None`.
+    pub(super) fn filled_values<T>(
+        &mut self,
+        name: &str,
+        read: impl Fn(Value<'a>) -> Result<T, Problem>,
+    ) -> Result<Option<Vec<T>>, Reported> {
+        self.filled_list(name, |item, place, faults| read(item).map_err(|problem| faults.report(place, problem)))
+    }
+
     fn take(&mut self, name: &str) -> Value<'a> {
         let member = self.members.iter_mut().find(|(key, _)| key == name);
         member.map_or(Value::Null, |(_, value)| std::mem::replace(value, Value::Null))

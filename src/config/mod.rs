@@ -17,6 +17,7 @@ mod sender;
 mod time_checks;
 mod token_places;
 mod upstream_fields;
+mod without_token;
 
 use std::{collections::BTreeSet, iter, sync::Arc};
 

@@ -8,6 +8,7 @@ use super::{
     header_text, response,
     schema::{Field, Shape, joined},
     sender, time_checks, token_places, upstream_fields,
+    without_token::{self, WithoutToken},
 };
 use crate::{
     encoding::{HeaderText, json::Value},
@@ -78,13 +79,9 @@ const OWN_FIELDS: &[Field] = &[
         "The usernames, ids and groups of consumers that may not call, whatever `allow` says.",
         r#"["suspended"]"#,
     ),
-    Field::optional(
-        "anonymous",
-        Shape::Name,
-        "The id or username of the consumer that a request passes as when authentication fails; without it, such a \
-         request is refused.",
-        r#""guest""#,
-    ),
+    without_token::ANONYMOUS,
+    without_token::ANONYMOUS_FOR,
+    without_token::OPTIONAL,
     Field::with_default(
         "run_on_preflight",
         Shape::Flag,
@@ -157,15 +154,8 @@ impl<'c> PolicyReader<'c> {
         let sender = sender::read(fields, parent.map(|it| &it.sender));
         let demands = demands::read(fields, parent.map(|it| &it.demands));
         let access = self.access(fields, parent);
-        let anonymous = fields.inherited("anonymous", parent.map(|it| &it.anonymous), |fields, field| {
-            fields.optional(field, |value| {
-                let name = name(value)?;
-                self.consumers.find(&name).ok_or_else(|| {
-                    let found = format!("\"{}\", which is not the name of a consumer", printable(&name));
-                    Problem::new(found, "the id or username of one of the consumers")
-                })
-            })
-        });
+        let has_allow = access.as_ref().is_ok_and(|access| access.allow.is_some());
+        let without_token = without_token::read(fields, parent, self.consumers, has_allow);
         let run_on_preflight =
             fields.inherited("run_on_preflight", parent.map(|it| &it.run_on_preflight), |fields, field| {
                 fields.or_default(field, flag, true)
@@ -176,6 +166,7 @@ impl<'c> PolicyReader<'c> {
         let response = fields.inherited("response", parent.map(|it| &it.response), response::read);
         let filter_state = fields.inherited("filter_state", parent.map(|it| &it.filter_state), Fields::flag_or_false);
 
+        let WithoutToken { anonymous, anonymous_for, optional } = without_token?;
         let policy = Policy {
             disabled: false,
             token_places: token_places?,
@@ -186,7 +177,9 @@ impl<'c> PolicyReader<'c> {
             sender: sender?,
             demands: demands?,
             access: access?,
-            anonymous: anonymous?,
+            anonymous,
+            anonymous_for,
+            optional,
             run_on_preflight: run_on_preflight?,
             realm: realm?,
             forwarding: forwarding?,

@@ -10,6 +10,7 @@ pub const INTERNAL_ERROR: &str = "internal_error";
 pub struct Counters<C> {
     authenticated: C,
     anonymous: C,
+    optional: C,
     preflight: C,
     disabled: C,
     denied: Vec<(&'static str, C)>,
@@ -29,6 +30,7 @@ impl<C> Counters<C> {
         Self {
             authenticated: named("authenticated"),
             anonymous: named("anonymous"),
+            optional: named("optional"),
             preflight: named("preflight"),
             disabled: named("disabled"),
             denied: denied.map(|name| (name, named(&format!("denied.{name}")))).collect(),
@@ -43,6 +45,7 @@ impl<C> Counters<C> {
         match outcome {
             Outcome::Authenticated(_) => Some(&self.authenticated),
             Outcome::Anonymous { .. } => Some(&self.anonymous),
+            Outcome::Optional => Some(&self.optional),
             Outcome::Preflight => Some(&self.preflight),
             Outcome::Disabled => Some(&self.disabled),
             Outcome::Denied(denial) => self.denied(denial.reason.name()),
@@ -56,7 +59,7 @@ impl<C> Counters<C> {
 
     /// All of them.
     pub fn all(&self) -> impl Iterator<Item = &C> {
-        let others = [&self.authenticated, &self.anonymous, &self.preflight, &self.disabled];
+        let others = [&self.authenticated, &self.anonymous, &self.optional, &self.preflight, &self.disabled];
         let about_the_filter = [&self.log_lines_left_out, &self.token_cache_hits, &self.token_cache_misses];
         others.into_iter().chain(about_the_filter).chain(self.denied.iter().map(|(_, counter)| counter))
     }

@@ -40,6 +40,7 @@ impl DecisionLog {
             Outcome::Anonymous { consumer, denial } => {
                 debug!("anonymous: consumer {consumer}, because: {}", denial.reason);
             }
+            Outcome::Optional => debug!("optional: passed without a token"),
             Outcome::Preflight => debug!("preflight: passed without a token"),
             Outcome::Disabled => debug!("disabled: passed without a token"),
             Outcome::Denied(denial) if self.denials.admits(now()) => {

@@ -4,6 +4,7 @@ mod access;
 mod consumer;
 mod credential;
 mod demands;
+mod failure;
 mod forwarding;
 mod reply_format;
 mod settings;
@@ -13,6 +14,7 @@ pub use self::{
     consumer::{Consumer, Groups},
     credential::{Credential, Credentials, IdentifierTaken, Keys},
     demands::Demands,
+    failure::FailureKind,
     forwarding::{ClaimHeader, Forwarding, Header},
     reply_format::{ReplyFormat, Template},
     settings::{IDENTITY_HEADERS, Policy, Rule},

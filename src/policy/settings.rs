@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Access, Consumer, Demands, Forwarding, ReplyFormat};
+use super::{Access, Consumer, Demands, FailureKind, Forwarding, ReplyFormat};
 use crate::{
     encoding::HeaderText,
     request::TokenPlaces,
@@ -45,6 +45,10 @@ pub struct Policy {
     pub access: Access,
     /// Who a caller is taken for when authentication fails; without it the request is refused.
     pub anonymous: Option<Arc<Consumer>>,
+    /// The failures of authentication for which a caller is taken for that one.
+    pub anonymous_for: Vec<FailureKind>,
+    /// Whether a request without a token passes, without an identity.
+    pub optional: bool,
     /// Whether `OPTIONS` requests need a token.
     pub run_on_preflight: bool,
     /// The realm of the challenge.

@@ -121,6 +121,11 @@ pub struct ClaimFaults {
 }
 
 impl ClaimFaults {
+    /// Whether nothing is wrong but that the token's time is over, by `exp` or by its age.
+    pub fn are_expiry(&self) -> bool {
+        self.iter().all(|(_, fault)| matches!(fault, ClaimFault::Expired | ClaimFault::TooOld))
+    }
+
     /// The claims at fault by name, in a fixed order.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, ClaimFault)> {
         [("exp", self.exp), ("nbf", self.nbf), ("iat", self.iat)]

@@ -249,6 +249,140 @@ fn fields_of_objects_in_lists_become_a_header() {
     assert_eq!(answer(&authenticator, &request, NOW).unwrap().text("x-roles").unwrap(), "b,c%2Cd");
 }
 
+/// What becomes of requests without a token, with one that has expired, one that is forged, one whose keys are not there,
+/// and one of a consumer that may not call.
+fn outcomes(fields: Json) -> [String; 5] {
+    let mut config = with_credential(json!({"claims_to_verify": ["exp"], "deny": ["bob"]}), &json!({}));
+    config.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    let consumers = config["consumers"].as_array_mut().unwrap();
+    let remote = json!({"key": "r", "algorithm": "ES256", "remote_jwks": {"uri": "http://r/jwks", "cluster": "r"}});
+    consumers.push(json!({"username": "bob", "jwt_secrets": [{"key": "b", "secret": SECRET}, remote]}));
+    let authenticator = Authenticator::new(parse(&config).unwrap(), BuiltIn);
+    let token = |header: Json, iss: &str, exp: u64| bearing(&token(&header, &json!({"iss": iss, "exp": exp})));
+    let requests = [
+        FakeRequest::get("/").with("authorization", "Basic eDp5"),
+        token(json!({}), "a", 1),
+        token(json!({"alg": "none"}), "a", NOW + 1),
+        token(json!({"alg": "ES256"}), "r", NOW + 1),
+        token(json!({}), "b", NOW + 1),
+    ];
+    requests.map(|request| authenticator.decide(&request, NOW).outcome.name().into_owned())
+}
+
+#[test]
+fn an_optional_token_may_be_missing_but_never_bad() {
+    let [none, rest @ ..] = outcomes(json!({"optional": true}));
+    assert_eq!(none, "optional");
+    assert_eq!(
+        rest,
+        ["denied.expired", "denied.unsupported_algorithm", "denied.key_set_unavailable", "denied.not_allowed"]
+    );
+    // Nobody is told of an identity, whatever the client says.
+    let authenticator = authenticator(json!({"optional": true}));
+    let request = FakeRequest::get("/").with("x-consumer-username", "alice").with("x-anonymous-consumer", "true");
+    let sent = answer(&authenticator, &request, NOW).unwrap();
+    assert!(sent.headers.keys().all(|name| !name.starts_with("x-")), "{:?}", sent.headers);
+}
+
+#[test]
+fn the_failures_that_lead_to_the_anonymous_consumer_can_be_chosen() {
+    let with = |kinds: Json| outcomes(json!({"anonymous": "guest", "anonymous_for": kinds}));
+    let (anonymous, denied) = (
+        "anonymous",
+        [
+            "denied.no_token",
+            "denied.expired",
+            "denied.unsupported_algorithm",
+            "denied.key_set_unavailable",
+            "denied.not_allowed",
+        ],
+    );
+    for (kinds, passing) in [
+        (Json::Null, [true, true, true, true]),
+        (json!(["missing"]), [true, false, false, false]),
+        (json!(["invalid"]), [false, true, true, false]),
+        (json!(["expired"]), [false, true, false, false]),
+        (json!(["unavailable", "missing"]), [true, false, false, true]),
+    ] {
+        let found = with(kinds.clone());
+        for (at, passes) in passing.into_iter().chain([false]).enumerate() {
+            assert_eq!(found[at], if passes { anonymous } else { denied[at] }, "{kinds}");
+        }
+    }
+    let both = outcomes(json!({"anonymous": "guest", "anonymous_for": ["invalid"], "optional": true}));
+    assert_eq!(both[..3], ["optional", "anonymous", "anonymous"]);
+}
+
+#[test]
+fn only_what_has_expired_and_nothing_worse_is_expired() {
+    let fields = json!({"anonymous": "guest", "anonymous_for": ["expired"], "claims_to_verify": ["exp", "nbf"],
+        "max_token_age": 60});
+    let authenticator = authenticator(fields);
+    for (claims, outcome) in [
+        (json!({"exp": 1, "nbf": 0, "iat": NOW}), "anonymous"),
+        (json!({"exp": 1, "nbf": 0, "iat": 1}), "anonymous"),
+        (json!({"exp": NOW + 1, "nbf": 0, "iat": 1}), "anonymous"),
+        (json!({"exp": 1, "nbf": NOW + 1, "iat": NOW}), "denied.expired"),
+        (json!({"exp": "1", "nbf": 0, "iat": NOW}), "denied.invalid_time_claim"),
+        (json!({"exp": 1, "nbf": 0}), "denied.expired"),
+    ] {
+        let mut all = json!({"iss": "a"});
+        all.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
+        let found = authenticator.decide(&bearing(&token(&json!({}), &all)), NOW).outcome.name().into_owned();
+        assert_eq!(found, outcome, "{claims}");
+    }
+    let forged = bearing(&(token(&json!({}), &json!({"iss": "a", "exp": 1})) + "AA"));
+    assert!(
+        authenticator.decide(&forged, NOW).outcome.name().starts_with("denied."),
+        "an expired token that is forged"
+    );
+}
+
+#[test]
+fn what_can_become_of_requests_without_a_token_must_be_one_thing() {
+    let contradiction = "with optional a request without a token has no identity, and with anonymous it has one; \
+                         expected one of them, or anonymous_for without missing";
+    let no_caller =
+        "true, but allow lets only some consumers call; expected false, or no allow: without a token nobody is one";
+    for (fields, expected) in [
+        (json!({"optional": true, "anonymous": "guest"}), format!("optional: {contradiction}")),
+        (
+            json!({"optional": true, "rules": [{"routes": ["r"], "anonymous": "guest"}]}),
+            format!("rules[0].anonymous: {contradiction}"),
+        ),
+        (
+            json!({"anonymous": "guest", "rules": [{"routes": ["r"], "optional": true}]}),
+            format!("rules[0].optional: {contradiction}"),
+        ),
+        (json!({"optional": true, "allow": ["alice"]}), format!("optional: {no_caller}")),
+        (
+            json!({"optional": true, "rules": [{"routes": ["r"], "allow": []}]}),
+            format!("rules[0].optional: {no_caller}"),
+        ),
+        (
+            json!({"anonymous_for": ["missing"]}),
+            "anonymous_for: present, but nobody is anonymous; expected anonymous beside it".to_owned(),
+        ),
+        (
+            json!({"anonymous": "guest", "anonymous_for": []}),
+            "anonymous_for: an empty list; expected at least one item".to_owned(),
+        ),
+        (
+            json!({"anonymous": "guest", "anonymous_for": ["none"]}),
+            "anonymous_for[0]: \"none\"; expected one of missing, invalid, expired, unavailable".to_owned(),
+        ),
+    ] {
+        assert_eq!(faults(fields), [expected]);
+    }
+    for fields in [
+        json!({"optional": true, "anonymous": "guest", "anonymous_for": ["invalid"]}),
+        json!({"anonymous": "guest", "anonymous_for": ["missing"], "rules": [{"routes": ["r"], "anonymous": null}]}),
+        json!({"anonymous": "guest", "rules": [{"routes": ["r"], "anonymous": null, "optional": true}]}),
+    ] {
+        assert_eq!(faults(fields), Vec::<String>::new());
+    }
+}
+
 #[test]
 fn what_can_never_be_met_or_means_nothing_is_a_fault() {
     let required = |item: Json| faults(json!({"required_claims": [item]}));

@@ -2,8 +2,8 @@
 
 import pytest
 
-from consumers import CLIENT_APP, HS256, PARTNER, PARTNER_ISSUER, RS256, plugin
-from expect import forbidden, passed, refused
+from consumers import CLIENT_APP, GUEST, HS256, PARTNER, PARTNER_ISSUER, RS256, plugin
+from expect import forbidden, passed, passed_as_anonymous, passed_unauthenticated, refused, unauthorized
 from tokens import in_seconds
 
 LACKING = "Insufficient claims"
@@ -29,6 +29,8 @@ LISTENERS = {
             }
         ]
     ),
+    "optional": plugin(optional=True),
+    "anonymous for": plugin(CLIENT_APP, GUEST, anonymous="guest", anonymous_for=["expired"], claims_to_verify=["exp"]),
     "nested key": plugin(key_claim_name="azp.client"),
     "two issuers": plugin(
         CLIENT_APP,
@@ -97,3 +99,16 @@ def test_each_issuer_has_demands_of_its_own(envoy):
     forbidden(partner(tier="silver"), LACKING)
     passed(envoy["two issuers"].bearer(HS256.token(aud="api", exp=1)), CLIENT_APP)
     refused(envoy["two issuers"].bearer(HS256.token(aud="other")), {"aud": "not allowed"})
+
+
+def test_an_optional_token_may_be_missing_but_never_bad(envoy):
+    passed_unauthenticated(envoy["optional"].send())
+    passed_unauthenticated(envoy["optional"].send(headers=[("x-consumer-username", "ClientApp")]))
+    passed(envoy["optional"].bearer(HS256.token()), CLIENT_APP)
+    refused(envoy["optional"].bearer(HS256.token() + "AA"), "Invalid signature")
+
+
+def test_only_the_failures_that_are_named_lead_to_the_anonymous_consumer(envoy):
+    unauthorized(envoy["anonymous for"].send())
+    passed_as_anonymous(envoy["anonymous for"].bearer(HS256.token(exp=1)), GUEST)
+    refused(envoy["anonymous for"].bearer(HS256.token(exp="x")), {"exp": "must be a number"})

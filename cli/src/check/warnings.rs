@@ -56,6 +56,13 @@ pub(super) fn of(configuration: &Configuration, config: &Config) -> Vec<Diagnost
                 "without hide_credentials the service may choose the token as its subprotocol, and so send it back";
             warnings.push(warn(field("websocket_protocols"), text));
         }
+        let is_held = !policy.access.deny.is_empty()
+            || !policy.demands.subjects.is_empty()
+            || !policy.demands.required_claims.is_empty();
+        if policy.optional && is_held && sets("optional") {
+            let text = "whoever deny, subjects or required_claims keep out can leave the token out and pass";
+            warnings.push(warn(field("optional"), text));
+        }
         warnings.extend(demands::remarks(node, &path).into_iter().map(|(path, text)| warn(path, &text)));
     }
     for credential in configuration.credentials() {

@@ -66,6 +66,7 @@ pub(super) fn of(
         Outcome::Preflight => {
             ShownCheck::passed("preflight", "a preflight request needs no token, because run_on_preflight is false")
         }
+        Outcome::Optional => ShownCheck::passed("optional", "there is no token, and none is needed"),
         Outcome::Disabled => ShownCheck::passed("disabled", "the rule asks for no token"),
         Outcome::Denied(Denial { reason: reason @ Reason::ForbiddenHeader(_), .. }) => {
             ShownCheck::failed(reason.check().name(), reason.to_string())

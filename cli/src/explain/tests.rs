@@ -81,7 +81,7 @@ fn the_random_cases_come_to_every_outcome_and_every_reason() {
     });
     run.unwrap();
     let seen = seen.into_inner();
-    let outcomes = ["authenticated", "anonymous", "preflight", "disabled"];
+    let outcomes = ["authenticated", "anonymous", "optional", "preflight", "disabled"];
     let missing: Vec<&str> = outcomes.into_iter().chain(Reason::NAMES).filter(|name| !seen.contains(*name)).collect();
     assert!(missing.is_empty(), "{missing:?}");
 }

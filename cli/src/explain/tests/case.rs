@@ -63,6 +63,9 @@ pub(super) struct Policy {
     pub required: bool,
     pub access: Access,
     pub anonymous: bool,
+    /// One of the kinds of failure that lead to the anonymous consumer; without it, all do.
+    pub anonymous_for: Option<&'static str>,
+    pub optional: bool,
     pub run_on_preflight: bool,
     pub is_base64: bool,
     pub constraint: &'static str,
@@ -93,6 +96,8 @@ impl Policy {
                 Access::Everybody | Access::OnlyC0 => None,
             },
             "anonymous": self.anonymous.then_some("guest"),
+            "anonymous_for": self.anonymous_for.filter(|_| self.anonymous).map(|kind| [kind]),
+            "optional": self.is_optional(),
             "run_on_preflight": self.run_on_preflight,
             "secret_is_base64": self.is_base64,
             "sender_constraint": self.constraint,
@@ -102,6 +107,17 @@ impl Policy {
     /// `maximum_expiration` needs `exp` among the claims to verify.
     pub(super) fn has_maximum(&self) -> bool {
         self.exp && self.maximum
+    }
+
+    /// `optional` stands neither beside `allow` nor beside an `anonymous` for requests without a token.
+    pub(super) fn is_optional(&self) -> bool {
+        self.optional && self.access != Access::OnlyC0 && (!self.anonymous || !self.is_anonymous("missing"))
+    }
+
+    /// Whether a failure of this kind leads to the anonymous consumer.
+    pub(super) fn is_anonymous(&self, kind: &str) -> bool {
+        let named = |own| own == kind || (own == "invalid" && kind == "expired");
+        self.anonymous && self.anonymous_for.is_none_or(named)
     }
 
     pub(super) fn skew(&self) -> i64 {

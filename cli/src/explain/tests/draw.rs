@@ -67,26 +67,31 @@ fn policy() -> impl Strategy<Value = Policy> {
     let places = prop_oneof![3 => Just([true, false, false]), 1 => any::<[bool; 3]>()];
     let constraint = mostly("if_bound", 4, ["off", "required"]);
     let rarely = || mostly(false, 3, [true]);
-    let flags = (any::<[bool; 9]>(), rarely(), [rarely(), rarely(), rarely()]);
-    (flags, places, access, constraint).prop_map(|((flags, age, kind), places, access, constraint)| {
-        let [exp, nbf, maximum, skew, audiences, required, anonymous, run_on_preflight, is_base64] = flags;
-        Policy {
-            places,
-            exp,
-            nbf,
-            maximum,
-            skew,
-            age,
-            kind,
-            audiences,
-            required,
-            access,
-            anonymous,
-            run_on_preflight,
-            is_base64,
-            constraint,
-        }
-    })
+    let anonymous_for = mostly(None, 3, ["missing", "invalid", "expired", "unavailable"].map(Some));
+    let flags = (any::<[bool; 9]>(), rarely(), [rarely(), rarely(), rarely()], rarely(), anonymous_for);
+    (flags, places, access, constraint).prop_map(
+        |((flags, age, kind, optional, anonymous_for), places, access, constraint)| {
+            let [exp, nbf, maximum, skew, audiences, required, anonymous, run_on_preflight, is_base64] = flags;
+            Policy {
+                places,
+                exp,
+                nbf,
+                maximum,
+                skew,
+                age,
+                kind,
+                audiences,
+                required,
+                access,
+                anonymous,
+                anonymous_for,
+                optional,
+                run_on_preflight,
+                is_base64,
+                constraint,
+            }
+        },
+    )
 }
 
 fn token() -> impl Strategy<Value = Token> {

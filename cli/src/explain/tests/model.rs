@@ -18,12 +18,14 @@ pub(super) struct Failure {
     pub check: Check,
     pub reason: &'static str,
     pub times: [bool; 3],
+    /// Whether nothing is wrong but that the token's time is over.
+    pub is_expiry: bool,
     /// The credential that has signed the token, if that was found out: the one at this place.
     pub signed_by: Option<usize>,
 }
 
 fn fails<T>(check: Check, reason: &'static str) -> Result<T, Failure> {
-    Err(Failure { check, reason, times: [false; 3], signed_by: None })
+    Err(Failure { check, reason, times: [false; 3], is_expiry: false, signed_by: None })
 }
 
 #[derive(Debug)]
@@ -53,6 +55,7 @@ impl Case {
                 check: Check::Headers,
                 reason: "forbidden_header",
                 times: [false; 3],
+                is_expiry: false,
                 signed_by: None,
             });
         }
@@ -63,9 +66,17 @@ impl Case {
         match self.checked(policy) {
             Ok(signed_by) => Expected::Authenticated(signed_by),
             Err(failure) => {
-                let is_of_known_caller =
-                    [Check::Access, Check::Subject, Check::RequiredClaims].contains(&failure.check);
-                match policy.anonymous && !is_of_known_caller {
+                let kind = match failure.reason {
+                    _ if [Check::Access, Check::Subject, Check::RequiredClaims].contains(&failure.check) => {
+                        return Expected::Denied(failure);
+                    }
+                    "no_token" => "missing",
+                    "key_set_unavailable" => "unavailable",
+                    "expired" | "too_old" if failure.is_expiry => "expired",
+                    _ => "invalid",
+                };
+                match policy.is_anonymous(kind) {
+                    false if kind == "missing" && policy.is_optional() => Expected::Exempt("optional"),
                     false => Expected::Denied(failure),
                     true if policy.admits("guest") => Expected::Anonymous(failure),
                     true => Expected::AnonymousDenied(failure),
@@ -228,7 +239,9 @@ impl Case {
         };
         if let Some(reason) = exp_fault.or(nbf_fault).or(iat_fault) {
             let times = [exp_fault, nbf_fault, iat_fault].map(|fault| fault.is_some());
-            return Err(Failure { check: Check::Times, reason, times, signed_by: None });
+            let faults = [exp_fault, nbf_fault, iat_fault];
+            let is_expiry = faults.iter().flatten().all(|fault| ["expired", "too_old"].contains(fault));
+            return Err(Failure { check: Check::Times, reason, times, is_expiry, signed_by: None });
         }
         if policy.has_maximum() && exp.is_some_and(|exp| exp > MAXIMUM) {
             return fails(Check::MaximumExpiration, "lifetime_too_long");
