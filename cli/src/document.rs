@@ -6,7 +6,7 @@ mod scalar;
 mod yaml_text;
 
 pub(crate) use self::node::{Node, NodeContent, NodeMember, NodeText};
-use crate::diagnostics::Diagnostic;
+use crate::{diagnostics::Diagnostic, position::Position};
 
 /// Deeper than any configuration, and the same as the filter itself takes.
 const MAX_DEPTH: usize = 127;
@@ -34,6 +34,11 @@ pub(crate) fn read(text: &str, dialect: Dialect) -> Result<Vec<Node>, Diagnostic
         return Ok(vec![node]);
     }
     yaml_text::read(text, dialect)
+}
+
+/// The first place in a YAML file whose value a program of its own is to put in, as its tag says: `!env`, `!vault`.
+pub(crate) fn custom_tag(text: &str) -> Option<Position> {
+    yaml_text::custom_tag(text)
 }
 
 /// Reads JSON.

@@ -803,9 +803,28 @@ fn what_only_deck_can_put_in_is_a_fault_where_it_decides() {
     }
     let elsewhere = NESTED.replace("secret: 0123456789abcdef0123456789abcdef", &format!("secret: {REFERENCE}"));
     assert!(convert(&elsewhere).notes()[0].contains("is not in this file, only a reference"));
+    for placeholder in ["${HOST}", "$HOST", "{{ .Values.host }}", "%HOST%", "{vault://env/host}", "a.${DOMAIN}"] {
+        for (before, path) in [
+            ("host: orders.example.com", "services[0].host"),
+            ("paths: [/orders, \"~/o/[0-9]+$\"]", "routes[0].paths"),
+            ("whitelist: [staff]", "plugins[0].config"),
+            ("username: ClientApp, id", "consumers[0].username"),
+        ] {
+            let (name, rest) = before.split_once(": ").unwrap();
+            let value = if rest.starts_with('[') { format!("['{placeholder}']") } else { format!("'{placeholder}'") };
+            let after = if rest.ends_with(", id") { ", id" } else { "" };
+            let run = convert(&FLAT.replace(before, &format!("{name}: {value}{after}")));
+            let expected = format!("{path}: a placeholder; expected the value that takes its place");
+            assert!(run.faults().iter().any(|fault| fault.ends_with(&expected)), "{}", run.err);
+        }
+    }
+    let shared = DECK.replace("claims_to_verify: [exp], max", &format!("anonymous: {REFERENCE}, max"));
+    assert!(convert(&shared).faults().iter().any(|fault| fault.contains("_plugin_configs: a reference to an env")));
     let of_plugin = |config: &str| convert(&format!("{NESTED}plugins: [{{{config}}}]\n"));
     let log = of_plugin(&format!("name: http-log, config: {{http_endpoint: {REFERENCE}}}"));
     assert_eq!(log.notes().len(), 1);
+    let body = of_plugin("name: request-termination, config: {status_code: 200, body: '{{a: {}}} ${x}'}");
+    assert!(body.converted().contains("{{a: {}}} ${x}"), "{}", body.out);
     for plugin in [
         format!("name: cors, config: {{origins: [{REFERENCE}]}}"),
         format!("name: request-termination, config: {{status_code: {REFERENCE}}}"),
@@ -1008,8 +1027,8 @@ fn what_the_filter_would_not_take_of_a_plugin_is_a_fault_where_it_stands() {
     let path = "services[0].plugins[0].config";
     for (config, fault) in [
         (
-            "{maximum_expiration: 1.5, claims_to_verify: [exp]}",
-            "maximum_expiration: the number 1.5; expected a whole number from 0 to 31536000",
+            "{maximum_expiration: 0.5, claims_to_verify: [exp]}",
+            "maximum_expiration: the number 0.5; expected a whole number from 0 to 31536000",
         ),
         ("{claims_to_verify: [iat]}", "claims_to_verify[0]: \"iat\"; expected exp or nbf"),
         (
@@ -1022,6 +1041,15 @@ fn what_the_filter_would_not_take_of_a_plugin_is_a_fault_where_it_stands() {
         assert!(found.starts_with("2:") && found.ends_with(&format!("{path}.{fault}")), "{config}: {found}");
         assert_eq!(found.lines().count(), 1, "{found}");
     }
+}
+
+/// Between two whole seconds nothing expires, in the gateway neither.
+#[test]
+fn a_maximum_that_is_no_whole_number_becomes_the_one_below() {
+    let run = convert(&NESTED.replace("maximum_expiration: 600", "maximum_expiration: 600.9"));
+    let note = "services[0].plugins[0].config.maximum_expiration: no whole number; the filter has 600";
+    assert!(run.notes()[0].ends_with(note), "{}", run.out);
+    assert!(run.out.contains("maximum_expiration: 600\n"), "{}", run.out);
 }
 
 /// Somebody's file, whose `anonymous` is an id that it does not have.
@@ -1048,25 +1076,74 @@ fn a_secret_that_stands_elsewhere_is_left_out() {
     let run = |secret: &str| {
         convert(&NESTED.replace("secret: 0123456789abcdef0123456789abcdef", &format!("secret: '{secret}'")))
     };
-    for secret in [
+    let templates = [
         "${JWT_SECRET}",
+        "${{ env \"DECK_A\" }}",
         "$JWT_SECRET",
+        "$(JWT_SECRET)",
         "x${A}y",
         "{{ .Values.secret }}",
         "%SECRET%",
-        "${{ env \"DECK_A\" }}",
+        "@secret@",
+        "__SECRET__",
+        "#{SECRET}#",
+        "[[secret]]",
+        "<%= ENV[\"A\"] %>",
+        "<your secret here>",
         "{vault://a/b}",
-    ] {
+    ];
+    let addresses = [
+        "vault:secret/data/jwt#key",
+        "ref+vault://secret/jwt#/key",
+        "op://vault/item/field",
+        "env:JWT_SECRET",
+        "file:///run/secrets/jwt",
+        "arn:aws:secretsmanager:eu-central-1:1:secret:a",
+        "ENC[AES256_GCM,data:abc,type:str]",
+        "$ANSIBLE_VAULT;1.1;AES256",
+    ];
+    let message = "is left out: its value is not in this file, only a reference";
+    for secret in templates.iter().chain(&addresses) {
         let run = run(secret);
-        assert!(
-            run.notes()[0].ends_with("is left out: its value is not in this file, only a reference"),
-            "{}",
-            run.out
-        );
+        assert!(run.notes()[0].ends_with(message), "{secret}: {}", run.out);
         assert!(!run.out.contains("secret: "), "{}", run.out);
     }
-    for secret in ["$1x", "a$b", "100%", "$", "%%", "{a}"] {
+    for secret in ["$1x", "a$b", "100%", "$", "%%", "{a}", "<>", "a<b>", "__", "(a)", "[a]", "environment"] {
         assert!(run(secret).converted().contains("secret: "), "{secret}");
+    }
+    // A key claim may be an address, and a public key be one that is not there.
+    let with =
+        |credential: &str| convert(&NESTED.replace("key: k, secret: 0123456789abcdef0123456789abcdef", credential));
+    for template in templates {
+        let run = with(&format!("key: '{template}', secret: 0123456789abcdef0123456789abcdef"));
+        assert!(run.notes()[0].ends_with(message), "{template}: {}", run.out);
+        let run = with(&format!("key: k, algorithm: RS256, rsa_public_key: '{template}', secret: s"));
+        assert!(run.notes()[0].ends_with(message), "{template}: {}", run.out);
+    }
+    assert!(with("key: 'arn:aws:iam::1:x', secret: 0123456789abcdef0123456789abcdef").converted().contains("arn:aws"));
+}
+
+/// `!env JWT_SECRET` is not the secret `JWT_SECRET`.
+#[test]
+fn a_value_with_a_tag_of_another_program_is_not_taken_as_it_stands() {
+    for (tagged, is_taken) in [
+        ("!env JWT_SECRET", false),
+        ("!vault |\n      abc", false),
+        ("!ENV ${A}", false),
+        ("!Sub [a]", false),
+        ("!!binary dGV4dA==", false),
+        ("!!str 0123", true),
+        ("! 0123", true),
+        ("'!env JWT_SECRET'", true),
+    ] {
+        let source = NESTED.replace(
+            "- {key: k, secret: 0123456789abcdef0123456789abcdef}",
+            &format!("- key: k\n    secret: {tagged}"),
+        );
+        let run = convert(&source);
+        assert_eq!(run.code, if is_taken { 0 } else { 2 }, "{tagged}: {}", run.err);
+        let message = ": a tag that is not of YAML itself; expected the value that it stands for\n";
+        assert!(is_taken || run.err.starts_with("error: <stdin>:2") && run.err.ends_with(message), "{}", run.err);
     }
 }
 

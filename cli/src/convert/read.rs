@@ -5,6 +5,7 @@ mod address;
 mod callers;
 mod conditions;
 mod cors;
+mod placeholders;
 mod plugin_configs;
 mod plugins;
 mod routes;
@@ -99,8 +100,8 @@ impl<'s> KongReader<'s, '_> {
         }
     }
 
-    /// What only `deck` can put in, from its environment: with the reference in its place a route would match nothing, and
-    /// an `acl` keep nobody out. A credential is left out instead, and a plugin without a counterpart closes its routes.
+    /// What another program is to put in: with the placeholder in its place a route would match nothing, and an `acl` keep
+    /// nobody out. A credential is left out instead, and a plugin without a counterpart closes its routes.
     fn refuse_references(&mut self, entity: &Entity) {
         let is_plugin = entity.kind == EntityKind::Plugin;
         let name = entity.node.given("name").and_then(Node::text);
@@ -155,14 +156,13 @@ impl<'s> KongReader<'s, '_> {
     }
 }
 
-/// Reports every text in which something of the form `${{ env "DECK_X" }}` stands.
+/// Reports every text that is no value, but names one.
 fn refuse_references(node: &Node, path: &str, report: &mut Report) {
-    if node.text().is_some_and(|text| text.contains("${{")) {
-        let message = "a reference to an environment variable; expected its value, which `deck file render --populate-env-vars` puts in";
-        report.fault(node.at, path, message);
+    if let Some(found) = node.text().and_then(placeholders::reference) {
+        report.fault(node.at, path, found);
     }
-    let members = node.members().iter().map(|member| &member.value);
-    members.chain(node.items()).for_each(|inner| refuse_references(inner, path, report));
+    let members = node.members().iter().filter(|member| !placeholders::MAY_LOOK_SO.contains(&member.name.as_str()));
+    members.map(|member| &member.value).chain(node.items()).for_each(|inner| refuse_references(inner, path, report));
 }
 
 fn push<T>(list: &mut Vec<T>, item: T) -> usize {

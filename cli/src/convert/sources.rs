@@ -52,10 +52,17 @@ impl Sources {
 }
 
 fn documents(source: &SourceFile) -> Result<Vec<Node>, String> {
-    document::read(&source.text, Dialect::Go).map_err(|unreadable| {
+    let documents = document::read(&source.text, Dialect::Go).map_err(|unreadable| {
         let excerpts = Excerpts::of(io::stderr().is_terminal(), &io::stderr());
         unreadable.text(slice::from_ref(source), excerpts)
-    })
+    })?;
+    match document::custom_tag(&source.text) {
+        Some(at) => Err(format!(
+            "{}:{at}: a tag that is not of YAML itself; expected the value that it stands for",
+            source.name
+        )),
+        None => Ok(documents),
+    }
 }
 
 /// The one configuration of a file that is no manifest.

@@ -38,6 +38,22 @@ pub(super) fn read(text: &str, dialect: Dialect) -> Result<Vec<Node>, Diagnostic
     }
 }
 
+/// The first place with a tag that is not of YAML's core schema, such as `!env`: what stands there is not the value.
+pub(super) fn custom_tag(text: &str) -> Option<Position> {
+    let mut events = Parser::new_from_str(text);
+    while let Some(Ok((event, span))) = events.next_event() {
+        let tag = match event {
+            Event::StreamEnd => return None,
+            Event::Scalar(.., tag) | Event::SequenceStart(.., tag) | Event::MappingStart(.., tag) => tag,
+            _ => None,
+        };
+        if tag.is_some_and(|tag| tag.original() != "!" && tag.is_custom()) {
+            return Some(position(&span.start));
+        }
+    }
+    None
+}
+
 struct YamlReader<'t> {
     events: Parser<'t, StrInput<'t>>,
     text: &'t str,

@@ -9,7 +9,7 @@ use super::{
         route_policy,
         yaml_output::{Yaml, map},
     },
-    KongReader, Reference, push,
+    KongReader, Reference, placeholders, push,
 };
 
 impl<'s> KongReader<'s, '_> {
@@ -83,26 +83,9 @@ impl<'s> KongReader<'s, '_> {
     }
 }
 
-/// Whether a text only says where the value stands, for a vault, a shell or a template to fill in: `{vault://…}`, `${NAME}`,
-/// `$NAME`, `{{ … }}`, `%NAME%`. Taken for the secret itself, it would be one that everybody can read.
-fn is_reference(text: &str) -> bool {
-    let text = text.trim();
-    let is_name = |name: &str| {
-        let mut letters = name.bytes();
-        letters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
-            && letters.all(|letter| letter.is_ascii_alphanumeric() || letter == b'_')
-    };
-    let percent = text.strip_prefix('%').and_then(|text| text.strip_suffix('%'));
-    text.starts_with("{vault://")
-        || text.contains("${")
-        || text.contains("{{")
-        || text.strip_prefix('$').is_some_and(is_name)
-        || percent.is_some_and(is_name)
-}
-
 /// Why the filter would not take a credential, if it would not.
 fn refused(credential: &KongCredential) -> Option<String> {
-    if is_reference(&credential.key) || is_reference(&credential.verification_key) {
+    if placeholders::is_template(&credential.key) || placeholders::is_placeholder(&credential.verification_key) {
         return Some("its value is not in this file, only a reference".to_owned());
     }
     let consumer = map([

@@ -91,6 +91,12 @@ pub(super) fn jwt(path: &str, configs: Configs, report: &mut Report) -> Jwt {
         // Lua has no lists of its own: an empty one is written as a map.
         let is_empty_list = node.is("{}");
         let value = if is_empty_list { Yaml::List(Vec::new()) } else { as_yaml(node) };
+        if let Some(seconds) = whole_seconds(node).filter(|_| name == "maximum_expiration") {
+            let message = format!("no whole number; the filter has {seconds}");
+            report.note(node.at, &format!("{path}.{name}"), message);
+            members.push((name.to_owned(), seconds.into()));
+            continue;
+        }
         if is_empty_list && default == "[]" || name != "anonymous" && refuse_faulty(path, name, node, report) {
             continue;
         }
@@ -98,6 +104,16 @@ pub(super) fn jwt(path: &str, configs: Configs, report: &mut Report) -> Jwt {
     }
     finish(path, configs, &JWT_FIELDS.map(|(name, _)| name), &[], report);
     Jwt(members)
+}
+
+/// The whole seconds of a fraction. Of less than one there are none, and 0 would mean no maximum.
+fn whole_seconds(node: &Node) -> Option<u64> {
+    match node.content {
+        NodeContent::Number(number) if number.fract() != 0.0 && (1.0..=31_536_000.0).contains(&number) => {
+            Some(number as u64)
+        }
+        _ => None,
+    }
 }
 
 /// Reports what the filter would not take of a field, where it stands. Whether there was something.

@@ -12,7 +12,7 @@ use super::{
     KongReader, Reference, Scope,
     cors::cors,
     plugin_configs::{AUTHENTICATE, CONVERTED, ConfigFields, Configs, LETS_ALL_IN, acl, anonymous, jwt},
-    push,
+    push, refuse_references,
     termination::termination,
 };
 use crate::document::{Node, NodeContent};
@@ -98,7 +98,9 @@ impl<'s> KongReader<'s, '_> {
     fn shared_config(&mut self, entity: &Entity) -> Option<&'s Node> {
         let name = entity.node.given("_config")?;
         let shared = self.entities.shared_config(name);
-        if shared.is_none() {
+        if let Some(shared) = shared {
+            refuse_references(shared, "_plugin_configs", self.report);
+        } else {
             let message = "names an entry of _plugin_configs that does not exist";
             self.report.fault(name.at, &format!("{}._config", entity.path), message);
         }
