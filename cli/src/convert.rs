@@ -17,7 +17,7 @@ mod yaml_output;
 
 use std::{fmt::Write, process::ExitCode};
 
-use jwt_auth_filter::config::{Config, Step};
+use jwt_auth_filter::config::{Config, Path, Step};
 
 use self::{
     envoy::{EnvoySetup, FilterModule},
@@ -80,13 +80,26 @@ fn setup(arguments: &ConvertArguments) -> Result<EnvoySetup, String> {
 fn convert(sources: &Sources, setup: &EnvoySetup, report: &mut Report) -> Yaml {
     let manifested = manifests::translate(&sources.manifests, &setup.ingress_class, report);
     let gateway = read::read(&sources.trees, &manifested, report);
-    if gateway.routes.is_empty() {
-        report.note(Position::START, "routes", "none in these files: every request gets 404");
-    }
+    refuse_nothing(&gateway, report);
     let no_route = unused_name(&gateway);
     let policies = Policies::of(&gateway, &no_route, report);
     refuse_faulty(&policies.plugin, &gateway, report);
     envoy::bootstrap(&gateway, policies, &no_route, setup)
+}
+
+/// Without a route, every request gets 404; somebody may still want the consumers.
+fn refuse_nothing(gateway: &Gateway, report: &mut Report) {
+    if !gateway.routes.is_empty() || !report.faults.is_empty() {
+        return;
+    }
+    if gateway.consumers.is_empty() {
+        let message = "neither a route nor a consumer; expected Kong's configuration with routes";
+        report.fault(Position::START, "the files", message);
+        // They tell why.
+        report.faults.append(&mut report.notes);
+    } else {
+        report.note(Position::START, "routes", "none in these files: every request gets 404");
+    }
 }
 
 /// A name that no route has.
@@ -102,13 +115,25 @@ fn unused_name(gateway: &Gateway) -> String {
 fn refuse_faulty(plugin: &Yaml, gateway: &Gateway, report: &mut Report) {
     let Err(faults) = Config::parse(plugin.to_json().to_string().as_bytes()) else { return };
     for fault in faults {
-        let consumer = match fault.path.0.as_slice() {
-            [Step::Field(list), Step::Item(index), ..] if list == "consumers" => gateway.consumers.get(*index),
-            _ => None,
-        };
-        let at = consumer.map_or(Position::START, |consumer| consumer.at);
-        let diagnostic = Diagnostic::fault(at, fault.found).about(fault.path.to_string()).expecting(fault.expected);
-        report.faults.push(diagnostic);
+        let (at, whose, path) = source_of(&fault.path.0, gateway).unwrap_or((Position::START, "", &fault.path.0));
+        let path = Path(path.to_vec()).to_string();
+        let subject = if whose.is_empty() { path } else { format!("{whose}.{path}") };
+        report.faults.push(Diagnostic::fault(at, fault.found).about(subject).expecting(fault.expected));
+    }
+}
+
+/// The place of the consumer or credential that a path leads to, how it is called, and the rest of the path.
+fn source_of<'g>(path: &'g [Step], gateway: &'g Gateway) -> Option<(Position, &'g str, &'g [Step])> {
+    let (Step::Field(list), Step::Item(index), rest) = (path.first()?, path.get(1)?, path.get(2..)?) else {
+        return None;
+    };
+    let consumer = gateway.consumers.get(*index).filter(|_| list == "consumers")?;
+    match rest {
+        [Step::Field(list), Step::Item(index), rest @ ..] if list == "jwt_secrets" => {
+            let credential = consumer.credentials.get(*index)?;
+            Some((credential.at, &credential.path, rest))
+        }
+        _ => Some((consumer.at, &consumer.path, rest)),
     }
 }
 

@@ -636,6 +636,8 @@ fn a_guarded_route_that_cannot_be_matched_does_not_give_its_requests_to_an_open_
     for (route, answered) in [
         ("paths: [/a], snis: [a.example.com]", "prefix: /a"),
         ("hosts: [a], sources: [{ip: 10.0.0.0/8}]", "prefix: /"),
+        ("paths: [/a], protocols: [ws]", "prefix: /a"),
+        ("paths: [/a], protocols: [wss, ws]", "prefix: /a"),
         ("expression: 'http.path ^= r#\"/a\"#'", "prefix: /"),
         (r"paths: ['~/admin/x(?!\d)']", "prefix: /admin/x"),
         (r"paths: ['~/admins?(?!\d)']", "prefix: /admin"),
@@ -656,6 +658,10 @@ fn an_open_route_that_cannot_be_matched_is_left_out() {
     for (route, note) in [
         ("paths: [/a], snis: [a.example.com]", "snis: has no counterpart; the route is left out"),
         ("paths: ['~/a(?!b)']", "paths: a regular expression that Envoy cannot run; the path is left out"),
+        (
+            "paths: [/a], protocols: [wss]",
+            "protocols: takes WebSockets alone, which has no counterpart; the route is left out",
+        ),
     ] {
         let source = guarded(route).replace("plugins: [{name: jwt}], ", "");
         assert_eq!(answers(&source), [("prefix: /".to_owned(), true), ("prefix: /".to_owned(), false)]);
@@ -955,7 +961,7 @@ fn what_an_answer_holds_is_told_apart() {
             ["1:1: routes: none in these files: every request gets 404", "1:11: data[0]: has no counterpart"]
         );
     }
-    let chain = r#"{"data": [{"filters": [{"name": "f"}], "enabled": true}]}"#;
+    let chain = r#"{"data": [{"filters": [{"name": "f"}], "enabled": true}, {"username": "a"}]}"#;
     assert!(convert(chain).notes().contains(&"1:11: data[0]: the filter chain has no counterpart"));
     let old = r#"{"data": [{"paths": ["/a/(.*)"], "name": "r"}, {"name": "jwt", "config": {}}]}"#;
     assert!(convert(old).notes()[0].contains("paths: is taken as a prefix; a regular expression for Kong before 3.0"));
@@ -1050,6 +1056,23 @@ fn a_maximum_that_is_no_whole_number_becomes_the_one_below() {
     let note = "services[0].plugins[0].config.maximum_expiration: no whole number; the filter has 600";
     assert!(run.notes()[0].ends_with(note), "{}", run.out);
     assert!(run.out.contains("maximum_expiration: 600\n"), "{}", run.out);
+}
+
+#[test]
+fn what_fields_may_not_be_together_is_a_fault_where_it_stands() {
+    let run = convert(&NESTED.replace("claims_to_verify: [exp], ", ""));
+    let fault = "15:34: services[0].plugins[0].config.maximum_expiration: set without exp in claims_to_verify; expected 0, or exp in \
+                 claims_to_verify";
+    assert_eq!(run.faults(), [fault]);
+    let encoded = NESTED
+        .replace("maximum_expiration: 600", "secret_is_base64: true")
+        .replace("0123456789abcdef0123456789abcdef", "'*'");
+    let fault =
+        "20:5: consumers[0].jwt_secrets[0].secret: not base64; expected base64, because secret_is_base64 is true";
+    assert!(convert(&encoded).faults().contains(&fault), "{}", convert(&encoded).err);
+    // In the answer of the Admin API all stands in one text.
+    let wrapped = serde_json::json!({ "config": NESTED.replace("[exp]", "[iat]") }).to_string();
+    assert!(convert(&wrapped).faults()[0].starts_with("1:11: services[0]"), "{}", convert(&wrapped).err);
 }
 
 /// Somebody's file, whose `anonymous` is an id that it does not have.
@@ -1155,12 +1178,18 @@ fn a_file_without_anything_of_the_gateway_is_a_fault() {
         "{}",
         "name: jwt\nconfig: {}",
         "_format_version: '3.0'",
+        "plugins: [{name: jwt}]",
+        "services: [{name: a, url: 'http://a'}]",
         "_format_version: '3.0'\n_services: [{name: a}]",
         "_format_version: '3.0'\nservices: []\nroutes: null\nplugins: {}",
         r#"{"data": [], "next": null}"#,
     ] {
-        let expected = "nothing of the gateway's configuration; expected services, routes, plugins or consumers";
-        assert!(convert(source).faults()[0].ends_with(expected), "{source}");
+        let run = convert(source);
+        let expected = [
+            "nothing of the gateway's configuration; expected services, routes, plugins or consumers",
+            "1:1: the files: neither a route nor a consumer; expected Kong's configuration with routes",
+        ];
+        assert!(expected.iter().any(|expected| run.faults()[0].ends_with(expected)), "{source}: {}", run.err);
     }
     let run = convert("consumers: [{username: a}]");
     assert_eq!(run.notes(), ["1:1: routes: none in these files: every request gets 404"]);
@@ -1173,7 +1202,7 @@ fn what_the_filter_would_not_take_is_a_fault_at_its_consumer() {
     let run = convert(source);
     assert_eq!(
         run.faults(),
-        ["4:3: consumers[1].jwt_secrets[0].key: the key of another consumer's credential; expected a key that one \
+        ["5:17: consumers[1].jwt_secrets[0].key: the key of another consumer's credential; expected a key that one \
           consumer has"]
     );
     assert!(!run.err.contains("not-to-be-repeated"));

@@ -2,10 +2,7 @@
 //! at the top, or in the answers of the Admin API.
 
 use super::{manifests::Manifested, report::Report};
-use crate::{
-    document::{Node, NodeContent, NodeMember},
-    position::Position,
-};
+use crate::document::{Node, NodeContent, NodeMember};
 
 /// A kind of thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -127,10 +124,6 @@ impl<'s> Entities<'s> {
             entities.add(*kind, path.clone(), node, None, true, report);
         }
         entities.look_for_pages(files, report);
-        if entities.all.is_empty() && report.faults.is_empty() {
-            let message = "nothing of the gateway's configuration; expected services, routes, plugins or consumers";
-            report.fault(Position::START, "the files", message);
-        }
         entities
     }
 

@@ -144,6 +144,8 @@ impl Answer {
 #[derive(Debug)]
 pub(super) struct KongConsumer {
     pub at: Position,
+    /// How it is called in messages.
+    pub path: String,
     pub username: Option<String>,
     pub id: Option<String>,
     pub custom_id: Option<String>,
@@ -157,6 +159,9 @@ pub(super) struct KongConsumer {
 /// A credential of the `jwt` plugin.
 #[derive(Debug)]
 pub(super) struct KongCredential {
+    pub at: Position,
+    /// How it is called in messages.
+    pub path: String,
     pub key: String,
     pub algorithm: String,
     /// The secret of HS256, HS384 and HS512, else the public key.

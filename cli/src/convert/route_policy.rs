@@ -119,12 +119,12 @@ impl<'g> RoutePlugins<'g> {
             let message = format!("the route answers 503 until you decide: {message}");
             report.note(route.at, &route.name, message);
         }
-        let answer = closed.map(|message| Answer::of_message(503, &message)).or_else(|| self.termination.cloned());
         let cors = self.cors.cloned().flatten();
-        if answer.is_some() && cors.is_some() {
+        if closed.is_none() && self.termination.is_some() && cors.is_some() {
             let message = "the plugin cors has no counterpart where no service answers, so a preflight request gets what others get";
             report.note(route.at, &route.name, message);
         }
+        let answer = closed.map(|message| Answer::of_message(503, &message)).or_else(|| self.termination.cloned());
         let demand = self.jwt.map(|jwt| demand(jwt, self.acl, gateway, groups));
         let is_guarded = demand.is_some() || answer.is_some();
         (demand, RouteAccess { answer, is_guarded, cors })

@@ -72,14 +72,14 @@ fn tree(source: &SourceFile, documents: Vec<Node>) -> Result<Node, String> {
         .map_err(|documents| format!("{name}: {} documents; expected one", documents.len()))?;
     // `GET /config` of the Admin API: a text, and in it the configuration.
     match document.members() {
-        [NodeMember { name: member, value: Node { content: NodeContent::Text(config), .. }, .. }]
+        [NodeMember { name: member, value: Node { at, content: NodeContent::Text(config) }, .. }]
             if member == "config" =>
         {
             let documents = document::read(&config.text, Dialect::Go)
                 .map_err(|unreadable| unreadable.line(slice::from_ref(source)))?;
             let [document] = <[_; 1]>::try_from(documents)
                 .map_err(|documents| format!("{name}: {} documents in config; expected one", documents.len()))?;
-            Ok(document)
+            Ok(document.relocated(config.first, *at))
         }
         _ => Ok(document),
     }

@@ -21,8 +21,8 @@ impl<'s> KongReader<'s, '_> {
         fields.finish(&["jwt_secrets", "acls", "plugins"], &[("type", "0")]);
         let at = entity.node.at;
         let credentials = Vec::new();
-        let consumer =
-            KongConsumer { at, username, id, custom_id, tags, groups: Vec::new(), credentials, is_barred: false };
+        let (path, groups) = (entity.path.clone(), Vec::new());
+        let consumer = KongConsumer { at, path, username, id, custom_id, tags, groups, credentials, is_barred: false };
         if consumer.username.is_none() && consumer.id.is_none() && consumer.custom_id.is_none() {
             self.report.fault(at, &entity.path, "a consumer without a username, an id and a custom_id");
             return None;
@@ -44,7 +44,8 @@ impl<'s> KongReader<'s, '_> {
             self.report.note(entity.node.at, &entity.path, message);
             return None;
         };
-        let credential = KongCredential { key, algorithm, verification_key };
+        let (at, path) = (entity.node.at, entity.path.clone());
+        let credential = KongCredential { at, path, key, algorithm, verification_key };
         if let Some(why) = refused(&credential) {
             self.report.note(entity.node.at, &entity.path, format!("is left out: {why}"));
             return None;

@@ -8,7 +8,7 @@ use super::super::{
     entity_fields::{EntityFields, texts_of},
     gateway::PathMatch,
 };
-use crate::{diagnostics::Diagnostic, document::NodeContent};
+use crate::{diagnostics::Diagnostic, document::NodeContent, position::Position};
 
 /// What a route takes of what Envoy's listener speaks.
 #[derive(Debug, Clone, Copy)]
@@ -16,6 +16,8 @@ pub(super) struct Protocols {
     pub grpc_only: bool,
     /// The status that a request without TLS gets.
     pub without_tls: Option<u16>,
+    /// Where it says so, if it takes only WebSockets.
+    pub only_websockets: Option<Position>,
 }
 
 /// `None` if the route takes nothing that Envoy's listener speaks. A request without TLS may get the status `redirect`.
@@ -23,20 +25,22 @@ pub(super) fn protocols(fields: &mut EntityFields, redirect: u16) -> Option<Prot
     let place = fields.place_of("protocols");
     let protocols = fields.texts("protocols");
     let Some(place) = place.filter(|_| !protocols.is_empty()) else {
-        return Some(Protocols { grpc_only: false, without_tls: None });
+        return Some(Protocols { grpc_only: false, without_tls: None, only_websockets: None });
     };
     let has = |names: &[&str]| protocols.iter().any(|protocol| names.contains(&protocol.as_str()));
-    if !has(&["http", "https", "grpc", "grpcs"]) {
+    if !has(&["http", "https", "grpc", "grpcs", "ws", "wss"]) {
         fields.note("protocols", place, "has no counterpart; the route is left out");
         return None;
     }
-    let grpc_only = !has(&["http", "https"]);
-    let without_tls = (!has(&["http", "grpc"])).then_some(if grpc_only { 426 } else { redirect });
+    let only_websockets = (!has(&["http", "https", "grpc", "grpcs"])).then_some(place);
+    let grpc_only = has(&["grpc", "grpcs"]) && !has(&["http", "https"]);
+    let without_tls =
+        (only_websockets.is_none() && !has(&["http", "grpc"])).then_some(if grpc_only { 426 } else { redirect });
     if let Some(status) = without_tls {
         let message = format!("only with TLS: the route answers {status} until the listener has a certificate");
         fields.note("protocols", place, &message);
     }
-    Some(Protocols { grpc_only, without_tls })
+    Some(Protocols { grpc_only, without_tls, only_websockets })
 }
 
 /// The paths; `None` if they are no list of texts.

@@ -1,7 +1,7 @@
 //! The configurations of the plugins.
 
-use jwt_auth_filter::config::Config;
-use serde_json::json;
+use jwt_auth_filter::config::{Config, Step};
+use serde_json::{Value, json};
 
 use super::super::{
     entity_fields::{EntityFields, texts_of},
@@ -10,7 +10,7 @@ use super::super::{
     yaml_output::Yaml,
 };
 use crate::{
-    document::{Node, NodeContent, NodeMember},
+    document::{Node, NodeContent},
     position::Position,
 };
 
@@ -90,18 +90,24 @@ pub(super) fn jwt(path: &str, configs: Configs, report: &mut Report) -> Jwt {
         let Some(node) = configured(configs, &[name]).filter(|node| !node.is(default)) else { continue };
         // Lua has no lists of its own: an empty one is written as a map.
         let is_empty_list = node.is("{}");
-        let value = if is_empty_list { Yaml::List(Vec::new()) } else { as_yaml(node) };
-        if let Some(seconds) = whole_seconds(node).filter(|_| name == "maximum_expiration") {
-            let message = format!("no whole number; the filter has {seconds}");
-            report.note(node.at, &format!("{path}.{name}"), message);
-            members.push((name.to_owned(), seconds.into()));
+        if is_empty_list && default == "[]" {
             continue;
         }
-        if is_empty_list && default == "[]" || name != "anonymous" && refuse_faulty(path, name, node, report) {
-            continue;
-        }
-        members.push((name.to_owned(), value));
+        let value = match whole_seconds(node).filter(|_| name == "maximum_expiration") {
+            Some(seconds) => {
+                let message = format!("no whole number; the filter has {seconds}");
+                report.note(node.at, &format!("{path}.{name}"), message);
+                json!(seconds)
+            }
+            None if is_empty_list => json!([]),
+            None => node.to_json(),
+        };
+        members.push((name, node.at, value));
     }
+    if refuse_faulty(path, &members, report) {
+        members.clear();
+    }
+    let members = members.into_iter().map(|(name, _, value)| (name.to_owned(), as_yaml(&value))).collect();
     finish(path, configs, &JWT_FIELDS.map(|(name, _)| name), &[], report);
     Jwt(members)
 }
@@ -116,18 +122,20 @@ fn whole_seconds(node: &Node) -> Option<u64> {
     }
 }
 
-/// Reports what the filter would not take of a field, where it stands. Whether there was something.
-fn refuse_faulty(path: &str, name: &str, node: &Node, report: &mut Report) -> bool {
-    let value = if node.is("{}") { json!([]) } else { node.to_json() };
-    // A maximum needs `exp`; that is looked at when all is together.
-    let config = match name {
-        "maximum_expiration" => json!({ name: value, "claims_to_verify": ["exp"] }),
-        _ => json!({ name: value }),
-    };
+/// Reports what the filter would not take, where it stands; whether there was something. Whether `anonymous` is somebody, is
+/// looked at elsewhere.
+fn refuse_faulty(path: &str, members: &[(&str, Position, Value)], report: &mut Report) -> bool {
+    let members = || members.iter().filter(|(name, ..)| *name != "anonymous");
+    let config: Value = members().map(|(name, _, value)| ((*name).to_owned(), value.clone())).collect();
     let Err(faults) = Config::parse(config.to_string().as_bytes()) else { return false };
     for fault in faults {
+        let field = match fault.path.0.first() {
+            Some(Step::Field(field)) => field.as_str(),
+            _ => "",
+        };
+        let at = members().find(|(name, ..)| *name == field).map_or(Position::START, |(_, at, _)| *at);
         let subject = format!("{path}.{}", fault.path);
-        report.fault(node.at, &subject, format!("{}; expected {}", fault.found, fault.expected));
+        report.fault(at, &subject, format!("{}; expected {}", fault.found, fault.expected));
     }
     true
 }
@@ -234,17 +242,16 @@ fn finish(path: &str, configs: Configs, read: &[&str], defaults: &[(&str, &str)]
     }
 }
 
-/// A value of the source as it is.
-fn as_yaml(node: &Node) -> Yaml {
-    match &node.content {
-        NodeContent::Bool(flag) => (*flag).into(),
-        NodeContent::Number(number) if number.fract() == 0.0 && *number >= 0.0 => (*number as u64).into(),
-        NodeContent::Number(number) => number.to_string().into(),
-        NodeContent::Text(text) => text.text.as_str().into(),
-        NodeContent::List(items) => Yaml::List(items.iter().map(as_yaml).collect()),
-        NodeContent::Object(members) => {
-            Yaml::Map(members.iter().map(|NodeMember { name, value, .. }| (name.clone(), as_yaml(value))).collect())
+/// A value as it is.
+fn as_yaml(value: &Value) -> Yaml {
+    match value {
+        Value::Bool(flag) => (*flag).into(),
+        Value::Number(number) => number.as_u64().map_or_else(|| number.to_string().into(), Yaml::from),
+        Value::String(text) => text.as_str().into(),
+        Value::Array(items) => Yaml::List(items.iter().map(as_yaml).collect()),
+        Value::Object(members) => {
+            Yaml::Map(members.iter().map(|(name, value)| (name.clone(), as_yaml(value))).collect())
         }
-        NodeContent::Null => "".into(),
+        Value::Null => "".into(),
     }
 }

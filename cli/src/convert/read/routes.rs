@@ -28,6 +28,10 @@ impl<'s> KongReader<'s, '_> {
         let foreign_conditions =
             ["snis", "sources", "destinations", "query parameters"].into_iter().filter(|name| is_there(name)).count();
         let by_expression = is_there("expression");
+        let only_websockets = protocols.and_then(|protocols| protocols.only_websockets);
+        let websockets = "takes WebSockets alone, which has no counterpart";
+        lacks.extend(only_websockets.map(|at| fields.remark("protocols", at, websockets)));
+        let foreign_conditions = foreign_conditions.saturating_add(usize::from(only_websockets.is_some()));
         let methods = fields.texts("methods");
         let hosts = fields.texts("hosts").iter().map(|host| host.to_ascii_lowercase()).collect();
         let paths = paths(&mut fields, is_regex, may_be_old, &mut lacks);
@@ -57,7 +61,7 @@ impl<'s> KongReader<'s, '_> {
             return None;
         }
         let at = entity.node.at;
-        let (Protocols { grpc_only, without_tls }, paths, headers) = (protocols?, paths?, headers?);
+        let (Protocols { grpc_only, without_tls, .. }, paths, headers) = (protocols?, paths?, headers?);
         let route = KongRoute {
             at,
             name: self.unique_name(entity, name)?,
