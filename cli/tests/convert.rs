@@ -325,7 +325,7 @@ fn strict_changes_nothing_where_all_has_a_counterpart() {
 #[test]
 fn a_route_that_loses_a_plugin_that_may_keep_people_out_is_closed() {
     let source = |plugin: &str| NESTED.replace("name: acl\n      config: {allow: [staff]}", &format!("name: {plugin}"));
-    for plugin in ["key-auth", "ip-restriction", "somebody-s-own"] {
+    for plugin in ["key-auth", "ip-restriction", "aws-lambda", "somebody-s-own"] {
         let run = convert(&source(plugin));
         assert!(run.out.contains(&format!("the plugin {plugin} has no counterpart\\\"}}")), "{}", run.out);
         assert!(!run.out.contains("cluster: orders"), "{}", run.out);
@@ -1089,6 +1089,10 @@ fn an_anonymous_consumer_that_is_not_there_is_a_fault_in_its_line() {
 
 #[test]
 fn an_empty_list_may_be_written_as_a_map() {
+    let empty = NESTED
+        .replace("    methods: [GET]\n", "    methods: [GET]\n    hosts: {}\n")
+        .replace("  acls:\n", "  plugins: {}\n  acls:\n");
+    assert_eq!(convert(&empty).converted(), convert(NESTED).converted());
     let source = |fields: &str| NESTED.replace("maximum_expiration: 600", &format!("maximum_expiration: 600{fields}"));
     assert_eq!(convert(&source(", cookie_names: {}")).converted(), convert(NESTED).converted());
     assert!(convert(&source(", uri_param_names: {}")).converted().contains("uri_param_names: []"));

@@ -271,7 +271,7 @@ impl<'s> Entities<'s> {
         self.refuse_other_workspace(1, node.given("ws_id"), report);
         let number = self.all.len();
         self.all.push(Entity { kind, path: path.clone(), node, within, tilde });
-        for NodeMember { name, value: inner, .. } in node.members().iter().filter(|member| !member.value.is_null()) {
+        for NodeMember { name, value: inner, .. } in node.members().iter().filter(|member| !member.value.is_empty()) {
             if let Some(of) = EntityKind::of_list(name).filter(|of| kind.may_hold(*of)) {
                 self.list(of, &format!("{path}.{name}"), inner, Some(number), tilde, report);
             }

@@ -613,6 +613,9 @@ fn the_filters_of_an_http_route_are_listed_or_close_it() {
         assert_eq!(run.out.contains("cluster: n.s.80\n"), passes, "{}", run.out);
         assert!(said(&run).iter().any(|note| note.contains(filter)), "{}", run.out);
     }
+    let of_backend =
+        of_route("HTTPRoute", "rules: [{backendRefs: [{name: s, port: 80, filters: [{type: ExtensionRef}]}]}]");
+    assert_eq!(said(&of_backend), ["HTTPRoute n/r.spec.rules[0].backendRefs[0].filters: has no counterpart"]);
 }
 
 #[test]

@@ -30,6 +30,10 @@ impl<'n> Translation<'n, '_> {
         let items = |name: &str| rule.given(name).map(Node::items).unwrap_or_default();
         let backends: Vec<Backend> =
             items("backendRefs").iter().filter_map(|backend| backend_of(object, backend)).collect();
+        for (number, backend) in items("backendRefs").iter().enumerate() {
+            let path = format!("{path}.backendRefs[{number}]");
+            self.note_others(backend, &path, &["group", "kind", "name", "namespace", "port", "weight"]);
+        }
         let service = self.service(&backends, name, is_grpc);
         let mut plugins = object.plugin_names();
         let mut answers = Vec::new();

@@ -19,8 +19,6 @@ pub(super) const CONVERTED: [&str; 4] = ["acl", "cors", "jwt", "request-terminat
 
 /// Plugins that come with the gateway and decide nothing about who may call.
 pub(super) const LETS_ALL_IN: &[&str] = &[
-    "aws-lambda",
-    "azure-functions",
     "correlation-id",
     "cors",
     "datadog",
