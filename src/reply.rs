@@ -5,9 +5,10 @@ use std::borrow::Cow;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    authenticate::Reason,
-    encoding::HeaderText,
-    policy::{Policy, ReplyFormat, Template},
+    authenticate::{Decision, Outcome, Reason},
+    encoding::is_scope_token,
+    policy::{Policy, ReplyFormat, ResourceMetadata, Template},
+    request::Request,
     token::Requirement,
 };
 
@@ -20,6 +21,8 @@ pub struct Reply {
     pub www_authenticate: Option<String>,
     /// In how many seconds the client may try again (RFC 9110 §10.2.3), if that will help.
     pub retry_after: Option<u32>,
+    /// What else every answer of its kind has.
+    pub of_kind: &'static [(&'static str, &'static str)],
     /// The media type of the body.
     pub content_type: Cow<'static, str>,
     /// The body: a JSON object, or what a template makes of it.
@@ -77,12 +80,48 @@ impl Kind {
 impl Reply {
     const JSON: Cow<'static, str> = Cow::Borrowed("application/json; charset=utf-8");
 
+    /// The answer to a request that does not go upstream; `None` for one that does.
+    pub fn to(decision: &Decision, request: &impl Request) -> Option<Self> {
+        match &decision.outcome {
+            Outcome::Denied(denial) => Some(Self::denied(&denial.reason, decision.policy)),
+            Outcome::ResourceMetadata(metadata) => {
+                Some(Self::of_metadata(metadata, &request.method().unwrap_or_default()))
+            }
+            _ => None,
+        }
+    }
+
+    /// The answer to a request for the metadata of a resource. Scripts of any origin may read it: it holds no secret.
+    pub fn of_metadata(metadata: &ResourceMetadata, method: &[u8]) -> Self {
+        let (status, of_kind, body): (_, &'static [_], _) = match method {
+            b"GET" | b"HEAD" => (
+                200,
+                &[("cache-control", "public, max-age=300"), ("access-control-allow-origin", "*")],
+                metadata.document().to_owned(),
+            ),
+            b"OPTIONS" => (
+                200,
+                &[
+                    ("allow", "GET, HEAD, OPTIONS"),
+                    ("access-control-allow-origin", "*"),
+                    ("access-control-allow-methods", "GET, HEAD, OPTIONS"),
+                    ("access-control-allow-headers", "*"),
+                    ("access-control-max-age", "7200"),
+                ],
+                String::new(),
+            ),
+            _ => (405, &[("allow", "GET, HEAD, OPTIONS")], json!({ "message": "Method not allowed" }).to_string()),
+        };
+        let content_type = Cow::Borrowed("application/json");
+        Self { status, www_authenticate: None, retry_after: None, of_kind, content_type, body }
+    }
+
     /// The answer to a request that is refused.
     pub fn denied(reason: &Reason, policy: &Policy) -> Self {
         let kind = Kind::of(reason);
         let format = &policy.response;
         let told = format.detail.then_some(reason);
-        let challenge = challenge(kind, told, policy.realm.as_ref());
+        let challenge = challenge(kind, told, policy);
         let content = told
             .map_or_else(|| Content::Message(kind.message().into()), |it| content(it, policy.key_claim_name.name()));
         let reply = Self::of(kind, kind.template(format), challenge, content);
@@ -102,6 +141,7 @@ impl Reply {
             status: template.status.unwrap_or(kind.status()),
             www_authenticate: challenge,
             retry_after: None,
+            of_kind: &[],
             content_type: content_type.unwrap_or(Self::JSON),
             body,
         }
@@ -111,34 +151,35 @@ impl Reply {
     pub fn headers(&self) -> Vec<(&'static str, Cow<'_, str>)> {
         let challenge = self.www_authenticate.as_deref().map(|challenge| ("www-authenticate", challenge.into()));
         let retry_after = self.retry_after.map(|seconds| ("retry-after", seconds.to_string().into()));
+        let of_kind = self.of_kind.iter().map(|(name, value)| (*name, Cow::Borrowed(*value)));
         let content_type = ("content-type", self.content_type.as_ref().into());
-        challenge.into_iter().chain(retry_after).chain([content_type]).collect()
+        challenge.into_iter().chain(retry_after).chain(of_kind).chain([content_type]).collect()
     }
 
     /// The answer when the host cannot do what safety needs.
     pub fn internal_error() -> Self {
         let body = json!({ "message": "An unexpected error occurred" }).to_string();
-        Self { status: 500, www_authenticate: None, retry_after: None, content_type: Self::JSON, body }
+        Self { status: 500, www_authenticate: None, retry_after: None, of_kind: &[], content_type: Self::JSON, body }
     }
 }
 
-/// The challenge of RFC 6750 §3. A request that carried no token is told no error, nor is one that is told nothing.
-fn challenge(kind: Kind, told: Option<&Reason>, realm: Option<&HeaderText>) -> Option<String> {
+/// The challenge of RFC 6750 §3, with where the metadata of the resource are (RFC 9728 §5.1). A request that carried no token is
+/// told no error, nor is one that is told nothing.
+fn challenge(kind: Kind, told: Option<&Reason>, policy: &Policy) -> Option<String> {
     let error = match (kind, told) {
         (Kind::Unauthorized, None | Some(Reason::NoToken)) => vec![],
         (Kind::Unauthorized, Some(_)) => vec![r#"error="invalid_token""#.to_owned()],
         (Kind::Forbidden, Some(Reason::InsufficientClaims(required))) => insufficient_scope(required)?,
         _ => return None,
     };
-    let realm = realm.map(|realm| format!("realm={}", quoted(realm.as_str())));
-    let parameters: Vec<String> = realm.into_iter().chain(error).collect();
+    let realm = policy.realm.as_ref().map(|realm| format!("realm={}", quoted(realm.as_str())));
+    let metadata = policy.resource_metadata.as_ref().map(|it| format!("resource_metadata={}", quoted(it.url())));
+    let parameters: Vec<String> = realm.into_iter().chain(error).chain(metadata).collect();
     Some(["Bearer", &parameters.join(", ")].join(" ").trim_end().to_owned())
 }
 
 /// The error of RFC 6750 §3.1 for a token that lacks a scope, with the scopes that it lacks as far as they can be said.
 fn insufficient_scope(required: &Requirement) -> Option<Vec<String>> {
-    let is_scope_token =
-        |scope: &str| !scope.is_empty() && scope.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e));
     let scopes = required.scopes()?;
     let scope = (!scopes.is_empty() && scopes.iter().all(|scope| is_scope_token(scope)))
         .then(|| format!("scope={}", quoted(&scopes.join(" "))));

@@ -86,6 +86,8 @@ enum Verdict {
     Passes { who: String, set: Vec<(String, String)>, removed: Vec<String>, shortened: Vec<String>, hides_token: bool },
     /// The client is answered here.
     Refused(Reply),
+    /// The client is answered here, with what it has asked for.
+    Published(Reply),
 }
 
 impl Filter {
@@ -163,9 +165,9 @@ impl Filter {
 }
 
 impl Explanation {
-    /// Whether the request passes.
+    /// Whether the request passes, or gets what it has asked for.
     pub fn passes(&self) -> bool {
-        matches!(self.verdict, Verdict::Passes { .. })
+        !matches!(self.verdict, Verdict::Refused(_))
     }
 
     /// The explanation for programs.
@@ -228,6 +230,9 @@ fn in_file(error: FetchError, body: &[u8]) -> String {
 fn verdict(decision: &Decision, request: &GivenRequest) -> Result<Verdict, String> {
     let who = match &decision.outcome {
         Outcome::Denied(denial) => return Ok(Verdict::Refused(Reply::denied(&denial.reason, decision.policy))),
+        Outcome::ResourceMetadata(metadata) => {
+            return Ok(Verdict::Published(Reply::of_metadata(metadata, request.method.as_bytes())));
+        }
         Outcome::Authenticated(authenticated) => format!("as consumer {}", authenticated.credential().consumer()),
         Outcome::Anonymous { consumer, .. } => format!("as the anonymous consumer {consumer}"),
         Outcome::Optional => "without an identity, because a token is optional there".to_owned(),

@@ -9,7 +9,7 @@ use std::{
 };
 
 use jwt_auth_filter::{
-    authenticate::{Arrival, Decision, Outcome, Pending},
+    authenticate::{Arrival, Decision, Pending},
     jwks::{Millis, Next},
     reply::Reply,
     request::expected_body,
@@ -135,9 +135,9 @@ impl Exchange {
     /// Does what was decided: tells the operators, and either changes the request for the upstream or answers it.
     fn conclude(&self, worker: &Worker, decision: &Decision, request: &mut EnvoyRequest, envoy: abi::Request) -> State {
         worker.account(&self.plugin, envoy);
-        if let Outcome::Denied(denial) = &decision.outcome {
+        if let Some(reply) = Reply::to(decision, request) {
             worker.tell(&self.plugin, decision, request, envoy);
-            return self.refuse(&Reply::denied(&denial.reason, decision.policy), envoy);
+            return self.refuse(&reply, envoy);
         }
         if let Err(problem) = upstream::prepare(decision, request) {
             return self.fail(worker, &problem.to_string(), envoy);

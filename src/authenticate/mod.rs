@@ -151,6 +151,9 @@ impl<V: Verifier> Authenticator<V> {
     }
 
     fn weigh(&self, request: &impl Request, now: Timestamp, search: Option<Search>) -> Result<Decision<'_>, Pending> {
+        if let Some(metadata) = self.config.resource_metadata(request) {
+            return Ok(self.decision(&self.config.policy, 0, Outcome::ResourceMetadata(metadata)));
+        }
         let policy = self.config.policy_for(request);
         if let Some(outcome) = self.without_authentication(policy, request) {
             return Ok(self.decision(policy, 0, outcome));

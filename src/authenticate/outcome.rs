@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt, sync::Arc};
 use super::Check;
 use crate::{
     encoding::UntrustedText,
-    policy::{Consumer, Credential, FailureKind, Header, Policy},
+    policy::{Consumer, Credential, FailureKind, Header, Policy, ResourceMetadata},
     request::NotOneToken,
     sender::SenderFault,
     token::{ClaimFault, ClaimFaults, ClaimPath, JwsError, Requirement},
@@ -43,12 +43,15 @@ pub enum Outcome<'c> {
     Preflight,
     /// No token is asked for where it goes.
     Disabled,
+    /// It asks for the metadata of a resource, which the filter answers itself. No token is needed.
+    ResourceMetadata(&'c ResourceMetadata),
     /// It is refused.
     Denied(Denial),
 }
 
 impl Outcome<'_> {
-    /// A name that never changes: `authenticated`, `anonymous`, `optional`, `preflight`, `disabled`, or `denied.` with the name of
+    /// A name that never changes: `authenticated`, `anonymous`, `optional`, `preflight`, `disabled`, `resource_metadata`, or
+    /// `denied.` with the name of
     /// the reason.
     pub fn name(&self) -> Cow<'static, str> {
         match self {
@@ -57,6 +60,7 @@ impl Outcome<'_> {
             Self::Optional => "optional".into(),
             Self::Preflight => "preflight".into(),
             Self::Disabled => "disabled".into(),
+            Self::ResourceMetadata(_) => "resource_metadata".into(),
             Self::Denied(denial) => format!("denied.{}", denial.reason.name()).into(),
         }
     }
@@ -67,7 +71,7 @@ impl Outcome<'_> {
             Self::Authenticated(authenticated) => Some(authenticated.credential.consumer()),
             Self::Anonymous { consumer, .. } => Some(consumer),
             Self::Denied(denial) if denial.reason.is_of_known_caller() => denial.consumer.as_deref(),
-            Self::Optional | Self::Preflight | Self::Disabled | Self::Denied(_) => None,
+            Self::Optional | Self::Preflight | Self::Disabled | Self::ResourceMetadata(_) | Self::Denied(_) => None,
         }
     }
 
@@ -76,7 +80,7 @@ impl Outcome<'_> {
         match self {
             Self::Authenticated(authenticated) => Some(authenticated.credential()),
             Self::Denied(denial) | Self::Anonymous { denial, .. } => denial.credential.as_deref(),
-            Self::Optional | Self::Preflight | Self::Disabled => None,
+            Self::Optional | Self::Preflight | Self::Disabled | Self::ResourceMetadata(_) => None,
         }
     }
 
@@ -86,7 +90,9 @@ impl Outcome<'_> {
             Self::Denied(denial) | Self::Anonymous { denial, .. } => {
                 Some(denial.before_anonymous.as_deref().unwrap_or(&denial.reason))
             }
-            Self::Authenticated(_) | Self::Optional | Self::Preflight | Self::Disabled => None,
+            Self::Authenticated(_) | Self::Optional | Self::Preflight | Self::Disabled | Self::ResourceMetadata(_) => {
+                None
+            }
         }
     }
 }

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     crypto::{Algorithm, Key, KeyError},
     encoding::{HeaderText, base64::decode_lenient, json::Value},
-    jwks::{KeySet, VerificationKey},
+    jwks::{Issuer, KeySet, Uri, VerificationKey},
     policy::{Consumer, Credential, Credentials, Groups, IdentifierTaken, Keys},
 };
 
@@ -117,6 +117,14 @@ pub(super) struct ConsumerList {
     by_username: BTreeMap<HeaderText, Arc<Consumer>>,
     by_custom_id: BTreeMap<HeaderText, Arc<Consumer>>,
     groups: BTreeSet<HeaderText>,
+    issuers: Vec<KnownIssuer>,
+}
+
+/// An issuer of tokens, by a name that is a URL.
+struct KnownIssuer {
+    name: String,
+    /// Whether the name is the key of a credential.
+    is_key: bool,
 }
 
 impl ConsumerList {
@@ -128,6 +136,20 @@ impl ConsumerList {
     /// Whether a consumer is in this group.
     pub(super) fn has_group(&self, name: &HeaderText) -> bool {
         self.groups.contains(name)
+    }
+
+    /// The issuers that the credentials name, in the order of the configuration; those of their keys only if a key is an issuer.
+    pub(super) fn issuers(&self, key_is_issuer: bool) -> impl Iterator<Item = &str> {
+        self.issuers.iter().filter(move |it| key_is_issuer || !it.is_key).map(|it| it.name.as_str())
+    }
+
+    /// Adds the issuer of a credential's tokens, as far as its name is that of one server.
+    fn add_issuer(&mut self, issuer: Option<&Issuer>, key: &HeaderText) {
+        let name = issuer.map_or(key.as_str(), Issuer::as_str);
+        let is_server = Uri::parse(name).is_ok() && !name.contains('?') && !issuer.is_some_and(Issuer::is_template);
+        if is_server && !self.issuers.iter().any(|known| known.name == name) {
+            self.issuers.push(KnownIssuer { name: name.to_owned(), is_key: issuer.is_none() });
+        }
     }
 
     /// Adds a consumer, and reports each of its names that is another's.
@@ -220,6 +242,7 @@ impl Consumers {
             }
         };
         let (consumer, identifier, demands, time_checks) = (consumer?, identifier?, demands?, time_checks?);
+        self.list.add_issuer(issuer.as_ref(), &identifier);
         let credential = |keys| {
             let credential = Credential::new(Arc::clone(consumer), identifier.clone(), algorithm, keys);
             Arc::new(credential.of_issuer(issuer.clone()).demanding(demands.clone(), time_checks))

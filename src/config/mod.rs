@@ -10,6 +10,7 @@ mod key_set_source;
 mod policy;
 mod protobuf;
 mod required_claims;
+mod resource_metadata;
 mod response;
 mod rules;
 pub mod schema;
@@ -32,7 +33,7 @@ use self::{
 use crate::{
     encoding::{HeaderText, json::Value},
     jwks::WaitingLimits,
-    policy::{Credentials, Demands, IDENTITY_HEADERS, Policy, Rule},
+    policy::{Credentials, Demands, IDENTITY_HEADERS, Policy, ResourceMetadata, Rule},
     request::Request,
 };
 
@@ -115,6 +116,8 @@ pub struct Config {
     pub rules: Vec<Rule>,
     /// The headers that any policy fills with claims, in lower case.
     pub claim_headers: Vec<Arc<str>>,
+    /// The resources whose metadata are published, each once.
+    pub resources: Vec<Arc<ResourceMetadata>>,
     /// What tokens are verified with.
     pub credentials: Credentials,
     /// The same for policies whose `secret_is_base64` is not that of [`Config::policy`].
@@ -188,12 +191,14 @@ impl Config {
 
         consumers_read?;
         let (mut policy, mut rules) = (policy?, rules?);
+        let resources = resource_metadata::all(policy.resource_metadata.as_ref(), &rules, faults)?;
         rules::number_lookups(&mut policy, &mut rules);
         let [credentials, other_credentials] = consumers.credentials;
         Ok(Self {
             claim_headers: claim_headers(&policy, &rules),
             policy,
             rules,
+            resources,
             credentials,
             other_credentials,
             host_crypto: host_crypto?,
@@ -212,6 +217,15 @@ impl Config {
         let (route, cluster) = (request.route_name(), request.cluster_name());
         let rule = self.rules.iter().find(|rule| rule.matches(route.as_deref(), cluster.as_deref()));
         rule.map_or(&self.policy, |rule| &rule.policy)
+    }
+
+    /// The metadata that a request asks for, if it does. It needs no token, wherever the proxy routes it.
+    pub fn resource_metadata(&self, request: &impl Request) -> Option<&ResourceMetadata> {
+        if self.resources.is_empty() {
+            return None;
+        }
+        let authority = request.header(":authority").or_else(|| request.header("host"));
+        ResourceMetadata::find(&self.resources, &request.path()?, authority.as_deref())
     }
 
     /// The credentials, their secrets read as the policy says.

@@ -5,7 +5,9 @@ use super::{
     demands,
     fault::{Problem, Reported},
     fields::{Fields, flag, name, printable},
-    header_text, response,
+    header_text,
+    resource_metadata::{self, Surroundings},
+    response,
     schema::{Field, Shape, joined},
     sender, time_checks, token_places, upstream_fields,
     without_token::{self, WithoutToken},
@@ -91,6 +93,13 @@ const OWN_FIELDS: &[Field] = &[
     ),
     Field::optional("realm", Shape::HeaderText, "The realm that `WWW-Authenticate` names.", r#""api""#),
     Field::optional(
+        "resource_metadata",
+        Shape::Object(resource_metadata::FIELDS),
+        "The metadata of the protected resource (RFC 9728). The filter publishes it without a token, and every challenge says \
+         where.",
+        r#"{"resource": "https://api.example.com/mcp"}"#,
+    ),
+    Field::optional(
         "claims_to_headers",
         Shape::List(&Shape::Object(upstream_fields::CLAIM_FIELDS)),
         "Claims that the upstream gets as headers. A client can never supply such a header itself.",
@@ -162,6 +171,16 @@ impl<'c> PolicyReader<'c> {
             });
         let realm =
             fields.inherited("realm", parent.map(|it| &it.realm), |fields, field| fields.optional(field, header_text));
+        let metadata = match (&token_places, &key_claim_name) {
+            (Ok(places), Ok(claim)) => {
+                let around = Surroundings { consumers: self.consumers, places, key_is_issuer: claim.name() == "iss" };
+                let parent = parent.map(|it| &it.resource_metadata);
+                fields.inherited("resource_metadata", parent, |fields, field| {
+                    resource_metadata::read(fields, field, &around)
+                })
+            }
+            _ => Err(Reported),
+        };
         let forwarding = upstream_fields::read(fields, parent.map(|it| &it.forwarding));
         let response = fields.inherited("response", parent.map(|it| &it.response), response::read);
         let filter_state = fields.inherited("filter_state", parent.map(|it| &it.filter_state), Fields::flag_or_false);
@@ -182,6 +201,7 @@ impl<'c> PolicyReader<'c> {
             optional,
             run_on_preflight: run_on_preflight?,
             realm: realm?,
+            resource_metadata: metadata?,
             forwarding: forwarding?,
             response: response?,
             filter_state: filter_state?,

@@ -24,6 +24,11 @@ impl HeaderText {
     }
 }
 
+/// Whether a text is a scope (RFC 6749 §3.3), which a challenge may hold within quotes.
+pub fn is_scope_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
+}
+
 impl std::borrow::Borrow<str> for HeaderText {
     fn borrow(&self) -> &str {
         &self.0

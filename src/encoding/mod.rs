@@ -6,4 +6,7 @@ pub mod hex;
 pub mod json;
 mod untrusted_text;
 
-pub use self::{header_text::HeaderText, untrusted_text::UntrustedText};
+pub use self::{
+    header_text::{HeaderText, is_scope_token},
+    untrusted_text::UntrustedText,
+};

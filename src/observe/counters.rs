@@ -13,6 +13,7 @@ pub struct Counters<C> {
     optional: C,
     preflight: C,
     disabled: C,
+    resource_metadata: C,
     denied: Vec<(&'static str, C)>,
     /// Denials that were not logged.
     pub log_lines_left_out: C,
@@ -33,6 +34,7 @@ impl<C> Counters<C> {
             optional: named("optional"),
             preflight: named("preflight"),
             disabled: named("disabled"),
+            resource_metadata: named("resource_metadata"),
             denied: denied.map(|name| (name, named(&format!("denied.{name}")))).collect(),
             log_lines_left_out: named("log_lines_left_out"),
             token_cache_hits: named("token_cache_hits"),
@@ -48,6 +50,7 @@ impl<C> Counters<C> {
             Outcome::Optional => Some(&self.optional),
             Outcome::Preflight => Some(&self.preflight),
             Outcome::Disabled => Some(&self.disabled),
+            Outcome::ResourceMetadata(_) => Some(&self.resource_metadata),
             Outcome::Denied(denial) => self.denied(denial.reason.name()),
         }
     }
@@ -59,7 +62,14 @@ impl<C> Counters<C> {
 
     /// All of them.
     pub fn all(&self) -> impl Iterator<Item = &C> {
-        let others = [&self.authenticated, &self.anonymous, &self.optional, &self.preflight, &self.disabled];
+        let others = [
+            &self.authenticated,
+            &self.anonymous,
+            &self.optional,
+            &self.preflight,
+            &self.disabled,
+            &self.resource_metadata,
+        ];
         let about_the_filter = [&self.log_lines_left_out, &self.token_cache_hits, &self.token_cache_misses];
         others.into_iter().chain(about_the_filter).chain(self.denied.iter().map(|(_, counter)| counter))
     }

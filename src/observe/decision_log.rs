@@ -43,6 +43,7 @@ impl DecisionLog {
             Outcome::Optional => debug!("optional: passed without a token"),
             Outcome::Preflight => debug!("preflight: passed without a token"),
             Outcome::Disabled => debug!("disabled: passed without a token"),
+            Outcome::ResourceMetadata(metadata) => debug!("resource metadata: {}", metadata.url()),
             Outcome::Denied(denial) if self.denials.admits(now()) => {
                 let circumstances = circumstances(denial, decision, request, client());
                 info!("denied: {}; reason {}{circumstances}", denial.reason, denial.reason.name());

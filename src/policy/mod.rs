@@ -7,6 +7,7 @@ mod demands;
 mod failure;
 mod forwarding;
 mod reply_format;
+mod resource_metadata;
 mod settings;
 
 pub use self::{
@@ -17,5 +18,6 @@ pub use self::{
     failure::FailureKind,
     forwarding::{ClaimHeader, Forwarding, Header},
     reply_format::{ReplyFormat, Template},
+    resource_metadata::ResourceMetadata,
     settings::{IDENTITY_HEADERS, Policy, Rule},
 };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Access, Consumer, Demands, FailureKind, Forwarding, ReplyFormat};
+use super::{Access, Consumer, Demands, FailureKind, Forwarding, ReplyFormat, ResourceMetadata};
 use crate::{
     encoding::HeaderText,
     request::TokenPlaces,
@@ -53,6 +53,8 @@ pub struct Policy {
     pub run_on_preflight: bool,
     /// The realm of the challenge.
     pub realm: Option<HeaderText>,
+    /// What clients find out about the resource, if that is published. Every challenge says where.
+    pub resource_metadata: Option<Arc<ResourceMetadata>>,
     /// What the upstream gets.
     pub forwarding: Forwarding,
     /// How refused clients are answered.

@@ -119,10 +119,9 @@ impl Worker {
         if let Some(status) = request.declined() {
             return self.fail_untold(status);
         }
-        let Decision { policy, outcome, .. } = decision;
-        if let Outcome::Denied(denial) = outcome {
+        if let Some(reply) = Reply::to(decision, request) {
             self.tell(decision, request);
-            return host::refuse(&Reply::denied(&denial.reason, policy));
+            return host::refuse(&reply);
         }
         if let Err(problem) = upstream::prepare(decision, request) {
             return self.fail(&problem.to_string());
@@ -130,7 +129,7 @@ impl Worker {
         if let Some(status) = request.declined() {
             return self.fail_untold(status);
         }
-        if policy.forwarding.clear_route_cache && self.is_in_envoy {
+        if decision.policy.forwarding.clear_route_cache && self.is_in_envoy {
             host::clear_route_cache();
         }
         self.tell(decision, request);

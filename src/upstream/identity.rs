@@ -18,7 +18,11 @@ pub fn headers<'o>(outcome: &'o Outcome) -> IdentityHeaders<'o> {
             of(Some(credential.consumer()), Some(credential.identifier()), None)
         }
         Outcome::Anonymous { consumer, .. } => of(Some(consumer), None, Some("true")),
-        Outcome::Optional | Outcome::Preflight | Outcome::Disabled | Outcome::Denied(_) => of(None, None, None),
+        Outcome::Optional
+        | Outcome::Preflight
+        | Outcome::Disabled
+        | Outcome::ResourceMetadata(_)
+        | Outcome::Denied(_) => of(None, None, None),
     }
 }
 

@@ -89,6 +89,7 @@ fn every_object() -> Vec<Json> {
             "token_headers": [{"name": "x-t"}],
             "websocket_protocols": [{"prefix": "jwt."}],
             "split_cookies": [{"name": "s"}],
+            "resource_metadata": {"resource": "https://a.example.com"},
         }),
         json!({"consumers": consumers(json!({"remote_jwks": source}))}),
         json!({"consumers": consumers(json!({"discovery": source}))}),
@@ -293,7 +294,7 @@ fn all_faults_are_reported_at_once_each_at_its_path() {
         "header_name: an unknown field; expected one of header_names, token_headers, websocket_protocols, uri_param_names, \
          cookie_names, split_cookies, first_valid, key_claim_name, secret_is_base64, claims_to_verify, maximum_expiration, \
          max_token_age, clock_skew_seconds, sender_constraint, client_certificate_from, token_types, require, audiences, \
-         subjects, required_claims, allow, deny, anonymous, anonymous_for, optional, run_on_preflight, realm, claims_to_headers, forward_payload_header, \
+         subjects, required_claims, allow, deny, anonymous, anonymous_for, optional, run_on_preflight, realm, resource_metadata, claims_to_headers, forward_payload_header, \
          hide_credentials, clear_route_cache, response, filter_state, rules, host_crypto, token_cache_size, \
          token_cache_bytes, max_waiting_requests, max_waiting_body_bytes, measure_verification, consumers"
             .to_owned(),
@@ -511,6 +512,7 @@ fn every_policy_field() -> Json {
         "sender_constraint": "required", "client_certificate_from": "client-cert",
         "max_token_age": 60, "token_types": ["at+jwt"], "require": ["jti"], "subjects": ["a"], "audiences": ["x"], "required_claims": [{"claim": "a", "present": true}], "allow": ["a"], "deny": ["a"],
         "anonymous": "a", "anonymous_for": ["invalid"], "run_on_preflight": false, "realm": "api", "forward_payload_header": "x-p",
+        "resource_metadata": {"resource": "https://a.example.com"},
         "claims_to_headers": [{"claim": "sub", "header": "x-sub"}], "hide_credentials": true, "clear_route_cache": true,
         "response": {"detail": false}, "filter_state": true,
     })

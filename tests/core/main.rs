@@ -18,6 +18,7 @@ mod issuers;
 mod key_set_configuration;
 mod key_sets;
 mod kinds;
+mod resource_metadata;
 mod rfc_vectors;
 mod sender;
 mod support;

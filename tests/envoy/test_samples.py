@@ -25,7 +25,7 @@ ENVOY_GATEWAY_NATIVE = "envoy-gateway/native.yaml"
 COMPOSE = {"wasm": "docker-compose.yaml", "native": "docker-compose.native.yaml"}
 KUBERNETES_VERSION = "1.37"
 # Those with the filter as Envoy configures it; Istio and Envoy Gateway configure the VM by themselves.
-OF_ENVOY = ["minimal.yaml", "ecds/jwt-auth.yaml", "oauth.yaml", KUBERNETES, "envoy.yaml", "operators.yaml"]
+OF_ENVOY = ["minimal.yaml", "ecds/jwt-auth.yaml", "oauth.yaml", "mcp.yaml", KUBERNETES, "envoy.yaml", "operators.yaml"]
 
 CLIENT_APP = {"username": "ClientApp"}
 DEMO = Key("RS256", load_pem_private_key((samples.SAMPLES / "demo" / "private-key.pem").read_bytes(), password=None))
@@ -323,7 +323,7 @@ def schema_of_editors(name):
 
 
 WITH_SCHEMA = [
-    *["envoy.yaml", "native.yaml", "jwt-auth.yaml", "oauth.yaml", "operators.yaml", "minimal.yaml"],
+    *["envoy.yaml", "native.yaml", "jwt-auth.yaml", "oauth.yaml", "mcp.yaml", "operators.yaml", "minimal.yaml"],
     *["ecds/jwt-auth.yaml", ISTIO, ENVOY_GATEWAY, ENVOY_GATEWAY_NATIVE],
 ]
 

@@ -4,7 +4,7 @@ use jwt_auth_filter::{
     authenticate::VERIFICATION_BUDGET,
     config::{Config, Path, Step},
     crypto::{Algorithm, Key},
-    policy::{Credential, Policy},
+    policy::{Credential, Policy, ResourceMetadata},
     sender::{CertificateSource, SenderConstraint},
 };
 
@@ -48,6 +48,9 @@ pub(super) fn of(configuration: &Configuration, config: &Config) -> Vec<Diagnost
             let text = "whoever reaches this listener past the proxy that sets the header can write it, and show any certificate";
             warnings.push(warn(field("client_certificate_from"), text));
         }
+        if let (Some(metadata), true) = (&policy.resource_metadata, sets("resource_metadata")) {
+            warnings.extend(of_resource(metadata, policy).map(|text| warn(field("resource_metadata"), text)));
+        }
         if !policy.token_places.websocket_protocols.is_empty()
             && !policy.forwarding.hide_credentials
             && (sets("websocket_protocols") || sets("hide_credentials"))
@@ -83,6 +86,22 @@ pub(super) fn of(configuration: &Configuration, config: &Config) -> Vec<Diagnost
         }
     }
     warnings
+}
+
+/// What is seldom meant of a resource whose metadata are published.
+fn of_resource(metadata: &ResourceMetadata, policy: &Policy) -> impl Iterator<Item = &'static str> {
+    let host = metadata.resource.authority();
+    let is_local = ["localhost", "127.0.0.1", "[::1]"].iter().any(|local| host.starts_with(local));
+    let takes_others = !policy.demands.audiences.iter().any(|audience| audience == metadata.resource.as_str());
+    let warnings = [
+        (!metadata.is_secure() && !is_local).then_some("over plain HTTP, anybody on the way can name another issuer"),
+        metadata.authorization_servers.is_empty().then_some(
+            "no issuer is known by a URL, so clients do not learn where they get a token; name authorization_servers",
+        ),
+        takes_others
+            .then_some("audiences does not name the resource, so a token that was issued for another is accepted"),
+    ];
+    warnings.into_iter().flatten()
 }
 
 /// A policy, and where it stands.

@@ -68,6 +68,10 @@ pub(super) fn of(
         }
         Outcome::Optional => ShownCheck::passed("optional", "there is no token, and none is needed"),
         Outcome::Disabled => ShownCheck::passed("disabled", "the rule asks for no token"),
+        Outcome::ResourceMetadata(metadata) => {
+            let detail = format!("those of {}, which need no token", metadata.resource.as_str());
+            return (None, vec![ShownCheck::passed("metadata", detail)]);
+        }
         Outcome::Denied(Denial { reason: reason @ Reason::ForbiddenHeader(_), .. }) => {
             ShownCheck::failed(reason.check().name(), reason.to_string())
         }

@@ -47,7 +47,9 @@ fn agree(case: &Case) -> Result<Expected, TestCaseError> {
             prop_assert_eq!(reply, &Reply::denied(&denial.reason, decision.policy));
         }
         (Verdict::Passes { .. }, outcome) => prop_assert!(!matches!(outcome, Outcome::Denied(_))),
-        (Verdict::Refused(_), outcome) => return Err(TestCaseError::fail(format!("refused: {outcome:?}"))),
+        (Verdict::Refused(_) | Verdict::Published(_), outcome) => {
+            return Err(TestCaseError::fail(format!("refused: {outcome:?}")));
+        }
     }
     let shown = view::json(&explanation);
     let mut checks = Vec::new();

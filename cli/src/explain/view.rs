@@ -76,8 +76,9 @@ impl Page {
                 lines.extend(hides_token.then(|| "  - the token in the query".to_owned()));
                 lines
             }
-            Verdict::Refused(reply) => {
-                let mut lines = vec![self.styled(RED, &format!("The client is answered {}.", reply.status))];
+            Verdict::Refused(reply) | Verdict::Published(reply) => {
+                let colour = if matches!(verdict, Verdict::Refused(_)) { RED } else { GREEN };
+                let mut lines = vec![self.styled(colour, &format!("The client is answered {}.", reply.status))];
                 lines.extend(reply.headers().iter().map(|(name, value)| format!("  {name}: {value}")));
                 lines.push(format!("  {}", reply.body));
                 lines
@@ -105,10 +106,10 @@ pub(super) fn json(explanation: &Explanation) -> Value {
             json!({ "passes": true, "as": who, "upstream": { "set": set, "removed": removed, "shortened": shortened,
                 "hides_token_in_query": hides_token } })
         }
-        Verdict::Refused(reply) => {
+        Verdict::Refused(reply) | Verdict::Published(reply) => {
             let headers: Map<String, Value> =
                 reply.headers().into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
-            json!({ "passes": false, "status": reply.status, "headers": headers, "body": parsed(&reply.body) })
+            json!({ "passes": explanation.passes(), "status": reply.status, "headers": headers, "body": parsed(&reply.body) })
         }
     };
     json!({

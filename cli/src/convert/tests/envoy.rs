@@ -55,7 +55,9 @@ impl Envoy {
                         passes_as = Some(authenticated.credential().consumer().name().to_owned());
                     }
                     Outcome::Anonymous { consumer, .. } => passes_as = Some(consumer.name().to_owned()),
-                    Outcome::Optional | Outcome::Preflight | Outcome::Disabled => passes_as = None,
+                    Outcome::Optional | Outcome::Preflight | Outcome::Disabled | Outcome::ResourceMetadata(_) => {
+                        passes_as = None
+                    }
                     Outcome::Denied(_) => return Fate::Refused,
                 },
                 "envoy.filters.http.router" => {
