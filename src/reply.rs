@@ -8,8 +8,8 @@ use crate::{
     authenticate::{Decision, Outcome, Reason},
     encoding::is_scope_token,
     policy::{Policy, ReplyFormat, ResourceMetadata, Template},
-    request::Request,
-    token::Requirement,
+    request::{Protocol, Request},
+    token::{JwsError, Part, Requirement},
 };
 
 /// An answer that the filter gives itself.
@@ -27,6 +27,8 @@ pub struct Reply {
     pub content_type: Cow<'static, str>,
     /// The body: a JSON object, or what a template makes of it.
     pub body: String,
+    /// What a gRPC client is told in place of the body.
+    pub message: String,
 }
 
 /// What kind of refusal it is.
@@ -93,6 +95,7 @@ impl Reply {
 
     /// The answer to a request for the metadata of a resource. Scripts of any origin may read it: it holds no secret.
     pub fn of_metadata(metadata: &ResourceMetadata, method: &[u8]) -> Self {
+        let refusal = Content::Message("Method not allowed".into());
         let (status, of_kind, body): (_, &'static [_], _) = match method {
             b"GET" | b"HEAD" => (
                 200,
@@ -110,10 +113,10 @@ impl Reply {
                 ],
                 String::new(),
             ),
-            _ => (405, &[("allow", "GET, HEAD, OPTIONS")], json!({ "message": "Method not allowed" }).to_string()),
+            _ => (405, &[("allow", "GET, HEAD, OPTIONS")], refusal.json()),
         };
-        let content_type = Cow::Borrowed("application/json");
-        Self { status, www_authenticate: None, retry_after: None, of_kind, content_type, body }
+        let (content_type, message) = (Cow::Borrowed("application/json"), refusal.text().into_owned());
+        Self { status, www_authenticate: None, retry_after: None, of_kind, content_type, body, message }
     }
 
     /// The answer to a request that is refused.
@@ -133,7 +136,7 @@ impl Reply {
 
     fn of(kind: Kind, template: &Template, challenge: Option<String>, content: Content) -> Self {
         let body = match &template.body {
-            Some(body) => body.replace(Template::MESSAGE, &content.in_json_string()),
+            Some(body) => body.replace(Template::MESSAGE, &in_json_string(&content.text())),
             None => content.json(),
         };
         let content_type = template.content_type.as_ref().map(|it| Cow::Owned(it.as_str().to_owned()));
@@ -144,22 +147,40 @@ impl Reply {
             of_kind: &[],
             content_type: content_type.unwrap_or(Self::JSON),
             body,
+            message: content.text().into_owned(),
         }
     }
 
-    /// The headers, beside those that the host writes itself.
-    pub fn headers(&self) -> Vec<(&'static str, Cow<'_, str>)> {
+    /// What the proxy is to send behind the headers. To a gRPC client it sends it as `grpc-message`, percent-encoded, for which
+    /// JSON is no form.
+    pub fn content(&self, protocol: Protocol) -> &str {
+        match protocol {
+            Protocol::Http => &self.body,
+            Protocol::Grpc => &self.message,
+        }
+    }
+
+    /// The headers, beside those that the proxy writes itself: for gRPC, it knows the media type.
+    pub fn headers(&self, protocol: Protocol) -> Vec<(&'static str, Cow<'_, str>)> {
         let challenge = self.www_authenticate.as_deref().map(|challenge| ("www-authenticate", challenge.into()));
         let retry_after = self.retry_after.map(|seconds| ("retry-after", seconds.to_string().into()));
         let of_kind = self.of_kind.iter().map(|(name, value)| (*name, Cow::Borrowed(*value)));
-        let content_type = ("content-type", self.content_type.as_ref().into());
-        challenge.into_iter().chain(retry_after).chain(of_kind).chain([content_type]).collect()
+        let content_type = (protocol == Protocol::Http).then(|| ("content-type", self.content_type.as_ref().into()));
+        challenge.into_iter().chain(retry_after).chain(of_kind).chain(content_type).collect()
     }
 
     /// The answer when the host cannot do what safety needs.
     pub fn internal_error() -> Self {
-        let body = json!({ "message": "An unexpected error occurred" }).to_string();
-        Self { status: 500, www_authenticate: None, retry_after: None, of_kind: &[], content_type: Self::JSON, body }
+        let content = Content::Message("An unexpected error occurred".into());
+        Self {
+            status: 500,
+            www_authenticate: None,
+            retry_after: None,
+            of_kind: &[],
+            content_type: Self::JSON,
+            body: content.json(),
+            message: content.text().into_owned(),
+        }
     }
 }
 
@@ -167,7 +188,7 @@ impl Reply {
 /// told no error, nor is one that is told nothing.
 fn challenge(kind: Kind, told: Option<&Reason>, policy: &Policy) -> Option<String> {
     let error = match (kind, told) {
-        (Kind::Unauthorized, None | Some(Reason::NoToken)) => vec![],
+        (Kind::Unauthorized, None | Some(Reason::NoToken | Reason::AnonymousWithoutGroup)) => vec![],
         (Kind::Unauthorized, Some(_)) => vec![r#"error="invalid_token""#.to_owned()],
         (Kind::Forbidden, Some(Reason::InsufficientClaims(required))) => insufficient_scope(required)?,
         _ => return None,
@@ -209,26 +230,30 @@ impl Content {
         }
     }
 
-    /// The message, escaped as within the quotes of a JSON string.
-    fn in_json_string(&self) -> String {
-        let message = match self {
+    fn text(&self) -> Cow<'_, str> {
+        match self {
             Self::Message(message) => Cow::Borrowed(message.as_ref()),
             Self::Claims(faults) => {
                 let faults: Vec<String> = faults.iter().map(|(name, fault)| format!("{name}: {fault}")).collect();
                 Cow::Owned(faults.join(", "))
             }
-        };
-        let quoted = Value::from(message).to_string();
-        quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or_default().to_owned()
+        }
     }
+}
+
+/// A text, escaped as within the quotes of a JSON string.
+fn in_json_string(text: &str) -> String {
+    let quoted = Value::from(text).to_string();
+    quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or_default().to_owned()
 }
 
 /// The content for a reason, in the words of the gateway's plugins.
 fn content(reason: &Reason, key_claim: &str) -> Content {
     Content::Message(match reason {
         Reason::ForbiddenHeader(name) => format!("Header not allowed: {name}").into(),
-        Reason::NoToken => "Unauthorized".into(),
+        Reason::NoToken | Reason::AnonymousWithoutGroup => "Unauthorized".into(),
         Reason::MultipleTokens => "Multiple tokens provided".into(),
+        Reason::Malformed(JwsError::NotBase64Url(Part::Signature)) => "Bad token; invalid signature".into(),
         Reason::Malformed(_) => "Bad token; invalid JSON".into(),
         Reason::UnsupportedAlgorithm => "Bad token; invalid alg".into(),
         Reason::UnsupportedHeader(name) => format!("Bad token; invalid {name}").into(),

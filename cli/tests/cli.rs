@@ -14,6 +14,7 @@ use std::{
     io::Write,
     path::PathBuf,
     process::{Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
 };
 
 use jwt_auth_filter::{
@@ -85,7 +86,11 @@ fn file(name: &str, content: impl AsRef<[u8]>) -> String {
 
 /// The lines of a check of one file, its path left out.
 fn check(name: &str, content: impl AsRef<[u8]>) -> (i32, Vec<String>) {
-    let path = file(name, content);
+    static CHECKS: AtomicU32 = AtomicU32::new(0);
+
+    // Tests that run side by side may take the same name.
+    let number = CHECKS.fetch_add(1, Ordering::Relaxed);
+    let path = file(&format!("{number}-{name}"), content);
     let Run { code, out, err } = run(&["check", &path]);
     assert_eq!(err, "");
     (code, out.lines().map(|line| line.replace(&path, "F")).collect())
@@ -1022,7 +1027,7 @@ fn each_refusal_is_explained_by_the_check_that_failed() {
     for (token, failure, body) in [
         (
             "a.b".to_owned(),
-            "form: not three parts separated by dots; it has 2",
+            "form: not three parts separated by dots; it has 2 parts",
             json!({"message": "Bad token; invalid JSON"}),
         ),
         (forged, on_signature, json!({"message": "Invalid signature"})),
@@ -1068,11 +1073,16 @@ fn each_refusal_is_explained_by_the_check_that_failed() {
 fn what_a_refusal_often_comes_from_is_said_with_it() {
     let good = token(&[]);
     let jwe = format!("{good}.a.b");
+    let encoding = "encoding: the signature is not base64url";
     let three = "form: not three parts separated by dots";
     let shell = "; it holds a $ or a `: a shell puts a value there that is not known here";
     for (given, failure) in [
-        (jwe, format!("{three}; it has five, like an encrypted token (JWE), but the filter takes signed tokens")),
-        (good.split('.').next().unwrap().to_owned(), format!("{three}; it has 1")),
+        (
+            jwe,
+            format!("{encoding}; it has five parts, like an encrypted token (JWE), but the filter takes signed tokens"),
+        ),
+        (format!("{good}.a"), format!("{encoding}; it has 4 parts")),
+        (good.split('.').next().unwrap().to_owned(), format!("{three}; it has 1 part")),
         (format!("\"{good}\""), "form: the header is not base64url; it stands in quotes".to_owned()),
         ("$TOKEN".to_owned(), format!("{three}{shell}")),
     ] {

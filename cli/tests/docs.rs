@@ -259,6 +259,7 @@ fn every_reason_has_its_response_in_the_documentation() {
         Reason::MissingClaim(ClaimPath::parse("jti").unwrap().into()),
         Reason::Audience,
         Reason::Subject,
+        Reason::AnonymousWithoutGroup,
         Reason::NotAllowed,
         Reason::KeySetUnavailable(1),
     ] {

@@ -12,7 +12,7 @@ use jwt_auth_filter::{
     authenticate::{Arrival, Decision, Pending},
     jwks::{Millis, Next},
     reply::Reply,
-    request::expected_body,
+    request::{Protocol, expected_body},
     upstream,
 };
 
@@ -156,13 +156,13 @@ impl Exchange {
 
     /// Answers it here. To a gRPC request Envoy says it in gRPC's way.
     pub(crate) fn refuse(&self, reply: &Reply, envoy: abi::Request) -> State {
-        let mut headers = reply.headers();
-        if is_grpc(envoy) {
-            headers.retain(|(name, _)| *name != "content-type");
+        let protocol = Protocol::of(envoy.field(Fields::Headers, "content-type").as_deref());
+        let mut headers = reply.headers(protocol);
+        if protocol == Protocol::Grpc {
             headers.push(("grpc-status", grpc_status(reply.status).into()));
         }
         self.state.set(State::Refused);
-        envoy.respond(reply.status, &headers, reply.body.as_bytes());
+        envoy.respond(reply.status, &headers, reply.content(protocol).as_bytes());
         State::Refused
     }
 
@@ -191,12 +191,6 @@ fn grpc_status(http: u16) -> &'static str {
         429 | 502 | 503 | 504 => "14",
         _ => "2",
     }
-}
-
-/// Whether it is a gRPC request, whose answer Envoy gives the media type itself.
-fn is_grpc(envoy: abi::Request) -> bool {
-    const GRPC: &[u8] = b"application/grpc";
-    envoy.field(Fields::Headers, "content-type").is_some_and(|kind| kind.starts_with(GRPC))
 }
 
 impl Drop for Exchange {

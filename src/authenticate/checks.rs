@@ -10,10 +10,12 @@ pub enum Check {
     Headers,
     /// The places that may hold a token hold exactly one.
     Token,
-    /// The token is a compact JWS of two JSON objects.
+    /// The token has three parts, of which the first two are JSON objects.
     Form,
     /// The token's `alg` is one that the filter knows.
     KnownAlgorithm,
+    /// The token's third part is base64url.
+    SignatureForm,
     /// The token's header asks for nothing that the filter does not do.
     Extensions,
     /// The key claim names a credential.
@@ -50,11 +52,12 @@ pub enum Check {
 
 impl Check {
     /// All checks, in their order.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Headers,
         Self::Token,
         Self::Form,
         Self::KnownAlgorithm,
+        Self::SignatureForm,
         Self::Extensions,
         Self::KeyClaim,
         Self::Credential,
@@ -80,6 +83,7 @@ impl Check {
             Self::Token => "token",
             Self::Form => "form",
             Self::KnownAlgorithm => "alg",
+            Self::SignatureForm => "encoding",
             Self::Extensions => "extensions",
             Self::KeyClaim => "key",
             Self::Credential => "credential",

@@ -290,6 +290,7 @@ impl<V: Verifier> Authenticator<V> {
         let compact = Compact::decode(&token.octets, token.place.may_be_padded())?;
         let jws = compact.parse()?;
         let algorithm = jws.algorithm().ok_or(Reason::UnsupportedAlgorithm)?;
+        let signature = jws.signature()?;
         if let Some(name) = jws.unsupported_header() {
             return Err(Reason::UnsupportedHeader(name).into());
         }
@@ -307,7 +308,7 @@ impl<V: Verifier> Authenticator<V> {
             let Some(keys) = search.keys(credential, kid.as_deref()) else { continue };
             search.fits |= keys.serves(algorithm);
             let verifies = |key: &VerificationKey| {
-                self.verifier.verify(key.key(), key.prepared(), algorithm, jws.signing_input, jws.signature)
+                self.verifier.verify(key.key(), key.prepared(), algorithm, jws.signing_input, signature)
             };
             if let Some(key) = search.find(keys.candidates(algorithm, kid.as_deref()), verifies) {
                 return Ok(VerifiedToken {
@@ -341,7 +342,7 @@ fn without_token(policy: &Policy, denial: Denial) -> Outcome<'_> {
         return Outcome::Optional;
     }
     match &policy.anonymous {
-        Some(consumer) if kind.is_among(&policy.anonymous_for) => match check_access(policy, consumer) {
+        Some(consumer) if kind.is_among(&policy.anonymous_for) => match check_anonymous(policy, consumer) {
             Ok(()) => Outcome::Anonymous { consumer, denial },
             Err(reason) => Outcome::Denied(Denial {
                 reason,
@@ -389,6 +390,13 @@ fn admit(
         return Err(Reason::InsufficientClaims(Arc::clone(unmet)));
     }
     Ok(policy.forwarding.headers(payload, &claims))
+}
+
+/// The anonymous consumer that is in no group is nobody in particular: as the gateway's ACL plugin does, the client is asked to
+/// say who it is, unless `deny` means this consumer.
+fn check_anonymous(policy: &Policy, consumer: &Consumer) -> Result<(), Reason> {
+    let is_nobody = consumer.groups.names().is_empty() && !policy.access.denies(consumer);
+    check_access(policy, consumer).map_err(|reason| if is_nobody { Reason::AnonymousWithoutGroup } else { reason })
 }
 
 fn check_access(policy: &Policy, consumer: &Consumer) -> Result<(), Reason> {

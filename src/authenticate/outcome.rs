@@ -8,7 +8,7 @@ use crate::{
     policy::{Consumer, Credential, FailureKind, Header, Policy, ResourceMetadata},
     request::NotOneToken,
     sender::SenderFault,
-    token::{ClaimFault, ClaimFaults, ClaimPath, JwsError, Requirement},
+    token::{ClaimFault, ClaimFaults, ClaimPath, JwsError, Part, Requirement},
 };
 
 /// A request decided: what is to be done with it, and by which policy. All that follows, for the upstream, the client and
@@ -172,6 +172,8 @@ pub enum Reason {
     MissingClaim(Arc<ClaimPath>),
     /// The token is meant for another audience.
     Audience,
+    /// `allow` does not let the anonymous consumer through, which is in no group: whoever calls must authenticate.
+    AnonymousWithoutGroup,
     /// `allow` and `deny` do not let the consumer through.
     NotAllowed,
     /// The token's subject is none of those that are wanted.
@@ -182,7 +184,7 @@ pub enum Reason {
 
 impl Reason {
     /// The names of all reasons, in the order of the variants.
-    pub const NAMES: [&str; 29] = [
+    pub const NAMES: [&str; 30] = [
         "forbidden_header",
         "no_token",
         "multiple_tokens",
@@ -209,6 +211,7 @@ impl Reason {
         "token_type",
         "missing_claim",
         "audience",
+        "anonymous_without_group",
         "not_allowed",
         "subject",
         "insufficient_claims",
@@ -242,6 +245,7 @@ impl Reason {
             Self::TokenType => "token_type",
             Self::MissingClaim(_) => "missing_claim",
             Self::Audience => "audience",
+            Self::AnonymousWithoutGroup => "anonymous_without_group",
             Self::NotAllowed => "not_allowed",
             Self::Subject => "subject",
             Self::InsufficientClaims(_) => "insufficient_claims",
@@ -253,6 +257,7 @@ impl Reason {
         match self {
             Self::ForbiddenHeader(_) => Check::Headers,
             Self::NoToken | Self::MultipleTokens => Check::Token,
+            Self::Malformed(JwsError::NotBase64Url(Part::Signature)) => Check::SignatureForm,
             Self::Malformed(_) => Check::Form,
             Self::UnsupportedAlgorithm => Check::KnownAlgorithm,
             Self::UnsupportedHeader(_) => Check::Extensions,
@@ -268,7 +273,7 @@ impl Reason {
             Self::TokenType => Check::TokenType,
             Self::MissingClaim(_) => Check::Presence,
             Self::Audience => Check::Audience,
-            Self::NotAllowed => Check::Access,
+            Self::AnonymousWithoutGroup | Self::NotAllowed => Check::Access,
             Self::Subject => Check::Subject,
             Self::InsufficientClaims(_) => Check::RequiredClaims,
         }
@@ -313,6 +318,7 @@ impl fmt::Display for Reason {
             Self::MissingClaim(claim) => write!(formatter, "{claim}: missing"),
             Self::Audience => formatter.write_str("aud: not allowed"),
             Self::Subject => formatter.write_str("sub: not allowed"),
+            Self::AnonymousWithoutGroup => formatter.write_str("the anonymous consumer is in no group that is allowed"),
             Self::NotAllowed => formatter.write_str("the consumer is not allowed"),
             Self::InsufficientClaims(required) => write!(formatter, "Insufficient claims: {required}"),
         }

@@ -43,8 +43,8 @@ pub(super) const FIELDS: &[Field] = &[
     Field::optional(
         "groups",
         Shape::List(&Shape::HeaderText),
-        "What `allow` and `deny` may name instead of each consumer; sent upstream as `X-Consumer-Groups`. No comma may \
-         stand in one.",
+        "What `allow` and `deny` may name instead of each consumer; sent upstream as `X-Consumer-Groups`, where one of these \
+         is set. No comma may stand in one.",
         r#"["partners"]"#,
     ),
     Field::optional("tags", Shape::List(&Shape::Name), "Labels for people; the filter ignores them.", r#"["partner"]"#),
@@ -131,6 +131,11 @@ impl ConsumerList {
     /// The consumer with this id, else the one with this username.
     pub(super) fn find(&self, name: &str) -> Option<Arc<Consumer>> {
         self.by_id.get(name).or_else(|| self.by_username.get(name)).cloned()
+    }
+
+    /// Whether any consumer is in a group.
+    pub(super) fn has_groups(&self) -> bool {
+        !self.groups.is_empty()
     }
 
     /// Whether a consumer is in this group.

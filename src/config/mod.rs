@@ -42,6 +42,9 @@ const MAX_CACHE_BYTES: u32 = 1 << 30;
 const MAX_WAITING_REQUESTS: u32 = 65_536;
 const MAX_WAITING_BODY_BYTES: u32 = 1 << 30;
 
+/// What is said of groups where no policy asks for them.
+const UNUSED_GROUPS: &str = "there are groups, but no allow or deny: the upstream is told them only where one of these is set, be it `deny: []`";
+
 /// The fields of the configuration, in the order in which they are documented.
 pub const FIELDS: &[Field] =
     &schema::joined::<{ policy::FIELDS.len() + WORKER_FIELDS.len() }>(policy::FIELDS, WORKER_FIELDS);
@@ -193,6 +196,10 @@ impl Config {
         let (mut policy, mut rules) = (policy?, rules?);
         let resources = resource_metadata::all(policy.resource_metadata.as_ref(), &rules, faults)?;
         rules::number_lookups(&mut policy, &mut rules);
+        let is_restricted = |policy: &Policy| policy.access.is_restricted();
+        if consumers.list.has_groups() && !is_restricted(&policy) && !rules.iter().any(|it| is_restricted(&it.policy)) {
+            faults.warn(Place::Field(&Place::Root, "consumers"), UNUSED_GROUPS.to_owned());
+        }
         let [credentials, other_credentials] = consumers.credentials;
         Ok(Self {
             claim_headers: claim_headers(&policy, &rules),

@@ -81,6 +81,13 @@ const OWN_FIELDS: &[Field] = &[
         "The usernames, ids and groups of consumers that may not call, whatever `allow` says.",
         r#"["suspended"]"#,
     ),
+    Field::with_default(
+        "hide_groups_header",
+        Shape::Flag,
+        "Whether the upstream is not told the consumer's groups; where neither `allow` nor `deny` is set, it never is.",
+        "false",
+        "true",
+    ),
     without_token::ANONYMOUS,
     without_token::ANONYMOUS_FOR,
     without_token::OPTIONAL,
@@ -217,9 +224,11 @@ impl<'c> PolicyReader<'c> {
             Ok(read(fields, field)?.map(|names| names.into_iter().collect()))
         });
         let deny = fields.inherited("deny", parent.map(|it| &it.deny), |fields, field| {
-            Ok(read(fields, field)?.into_iter().flatten().collect())
+            Ok(read(fields, field)?.map(|names| names.into_iter().collect()))
         });
-        Ok(Access { allow: allow?, deny: deny? })
+        let hide = parent.map(|it| &it.hide_groups_header);
+        let hide_groups_header = fields.inherited("hide_groups_header", hide, Fields::flag_or_false);
+        Ok(Access { allow: allow?, deny: deny?, hide_groups_header: hide_groups_header? })
     }
 
     /// Reads a name of `allow` or `deny`. One that is nobody's is a slip of the pen, and would let in or keep out nobody.

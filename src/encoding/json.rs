@@ -48,15 +48,15 @@ pub struct Members<'a>(Vec<(Text<'a>, &'a RawValue)>);
 impl<'a> Members<'a> {
     /// Reads a document that must be one object.
     ///
-    /// Nesting beyond 127 levels is an error, and so is a number beyond the range of a double anywhere but as the value
-    /// of a member of this object itself.
+    /// Nesting beyond 127 levels is an error, and so are half a surrogate pair, and a number beyond the range of a double
+    /// anywhere but as the value of a member of this object itself.
     pub fn parse(text: &'a str) -> Result<Self, serde_json::Error> {
         let members: Self = serde_json::from_str(text)?;
         members
             .0
             .iter()
             .map(|(_, value)| value.get())
-            .filter(|text| text.starts_with(['{', '[']))
+            .filter(|text| text.starts_with(['{', '[']) || text.contains("\\u"))
             .try_for_each(|text| Value::parse(text).map(drop))?;
         Ok(members)
     }
@@ -317,11 +317,29 @@ mod tests {
 
     #[test]
     fn strings_are_unescaped_and_borrowed_where_they_can_be() {
-        let members = Members::parse(r#"{"plain":"a","escaped":"\u0061\/","lone":"\ud800","number":1}"#).unwrap();
+        let members = Members::parse(r#"{"plain":"a","escaped":"\u0061\/","number":1}"#).unwrap();
         assert!(matches!(members.get("plain").unwrap().string(), Some(Cow::Borrowed("a"))));
         assert_eq!(members.get("escaped").unwrap().string().as_deref(), Some("a/"));
-        assert_eq!(members.get("lone").unwrap().string(), None);
         assert_eq!(members.get("number").unwrap().string(), None);
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_is_refused_wherever_it_stands() {
+        for text in [
+            r#"{"a":"\ud800"}"#,
+            r#"{"a":"x\udc00y"}"#,
+            r#"{"a":"\ud800\ud800"}"#,
+            r#"{"a":"\\\ud800"}"#,
+            r#"{"\ud800":1}"#,
+            r#"{"a":["\ud800"]}"#,
+            r#"{"a":{"\ud800":1}}"#,
+        ] {
+            assert!(Members::parse(text).is_err(), "{text}");
+            assert!(Value::parse(text).is_err(), "{text}");
+        }
+        let members = Members::parse(r#"{"pair":"\ud83d\ude00","no escape":"\\ud800"}"#).unwrap();
+        assert_eq!(members.get("pair").unwrap().string().as_deref(), Some("\u{1f600}"));
+        assert_eq!(members.get("no escape").unwrap().string().as_deref(), Some(r"\ud800"));
     }
 
     #[test]

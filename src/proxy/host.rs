@@ -16,7 +16,7 @@ use crate::{
     config::HostCryptoUse,
     crypto::{Algorithm, BuiltIn, CryptoHost, HostCrypto, Key, Prepared, Verifier},
     reply::Reply,
-    request::{Request, RequestHeaders},
+    request::{Protocol, Request, RequestHeaders},
     token::Timestamp,
 };
 
@@ -182,7 +182,10 @@ pub(super) fn now() -> Timestamp {
 
 /// Answers the request here. To a gRPC request Envoy says it in gRPC's way.
 pub(super) fn refuse(reply: &Reply) -> Action {
-    if let Err(status) = abi::send_local_response(reply.status, &reply.headers(), reply.body.as_bytes()) {
+    let content_type = abi::header(MapType::RequestHeaders, "content-type").ok().flatten();
+    let protocol = Protocol::of(content_type.as_deref());
+    let (headers, content) = (reply.headers(protocol), reply.content(protocol));
+    if let Err(status) = abi::send_local_response(reply.status, &headers, content.as_bytes()) {
         error!("the host does not send the answer to a refused request, {status}; the request is held");
     }
     Action::Pause

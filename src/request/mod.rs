@@ -4,6 +4,7 @@ mod body;
 mod carriers;
 mod places;
 mod ports;
+mod protocol;
 mod split_cookies;
 mod stripping;
 mod subprotocols;
@@ -13,6 +14,7 @@ pub use self::{
     carriers::{Carriers, FoundToken, MAX_TOKENS, NotOneToken},
     places::{Place, TokenHeader, TokenPlaces},
     ports::{NotChanged, Request, RequestHeaders},
+    protocol::Protocol,
     split_cookies::SplitCookie,
     stripping::{keep_end_to_end, take_out_tokens},
     subprotocols::TokenProtocol,

@@ -1,7 +1,7 @@
 //! Who is calling, as the upstream is told.
 
 use crate::{
-    authenticate::Outcome,
+    authenticate::{Decision, Outcome},
     encoding::HeaderText,
     policy::Consumer,
     request::{NotChanged, RequestHeaders},
@@ -10,33 +10,27 @@ use crate::{
 /// The identity headers of one request: each with its value, or without one when it does not apply.
 pub type IdentityHeaders<'c> = [(&'static str, Option<&'c str>); 6];
 
-/// The identity headers that an outcome gives a request.
-pub fn headers<'o>(outcome: &'o Outcome) -> IdentityHeaders<'o> {
-    match outcome {
+/// The identity headers that a decision gives a request.
+pub fn headers<'d>(decision: &'d Decision) -> IdentityHeaders<'d> {
+    let (consumer, credential, anonymous) = match &decision.outcome {
         Outcome::Authenticated(authenticated) => {
             let credential = authenticated.credential();
-            of(Some(credential.consumer()), Some(credential.identifier()), None)
+            (Some(credential.consumer().as_ref()), Some(credential.identifier()), None)
         }
-        Outcome::Anonymous { consumer, .. } => of(Some(consumer), None, Some("true")),
+        Outcome::Anonymous { consumer, .. } => (Some(*consumer), None, Some("true")),
         Outcome::Optional
         | Outcome::Preflight
         | Outcome::Disabled
         | Outcome::ResourceMetadata(_)
-        | Outcome::Denied(_) => of(None, None, None),
-    }
-}
-
-fn of<'c>(
-    consumer: Option<&'c Consumer>,
-    credential: Option<&'c HeaderText>,
-    anonymous: Option<&'c str>,
-) -> IdentityHeaders<'c> {
+        | Outcome::Denied(_) => (None, None, None),
+    };
     let name = |name: fn(&Consumer) -> &Option<HeaderText>| name(consumer?).as_ref().map(HeaderText::as_str);
+    let groups = consumer.filter(|_| decision.policy.access.tells_groups()).and_then(|it| it.groups.joined());
     [
         ("X-Consumer-ID", name(|consumer| &consumer.id)),
         ("X-Consumer-Custom-ID", name(|consumer| &consumer.custom_id)),
         ("X-Consumer-Username", name(|consumer| &consumer.username)),
-        ("X-Consumer-Groups", consumer.and_then(|consumer| consumer.groups.joined()).map(HeaderText::as_str)),
+        ("X-Consumer-Groups", groups.map(HeaderText::as_str)),
         ("X-Credential-Identifier", credential.map(HeaderText::as_str)),
         ("X-Anonymous-Consumer", anonymous),
     ]
@@ -64,10 +58,13 @@ pub(crate) fn write(name: &str, value: Option<&str>, request: &mut impl RequestH
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
 
     #[test]
     fn every_header_that_is_written_is_among_the_names() {
-        let written = headers(&Outcome::Preflight).map(|(name, _)| name.to_ascii_lowercase());
+        let config = Config::parse(b"").unwrap();
+        let decision = Decision { policy: &config.policy, claim_headers: &[], token: 0, outcome: Outcome::Preflight };
+        let written = headers(&decision).map(|(name, _)| name.to_ascii_lowercase());
         assert_eq!(written, crate::policy::IDENTITY_HEADERS);
     }
 }

@@ -13,7 +13,7 @@ use crate::{
 /// # Errors
 /// The host did not do it; the request must not go upstream.
 pub fn prepare(decision: &Decision, request: &mut impl RequestHeaders) -> Result<(), NotChanged> {
-    identity::apply(&identity::headers(&decision.outcome), request)?;
+    identity::apply(&identity::headers(decision), request)?;
     let of_claims = match &decision.outcome {
         Outcome::Authenticated(authenticated) => authenticated.claim_headers(),
         _ => &[],

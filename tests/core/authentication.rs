@@ -176,20 +176,20 @@ fn a_host_that_keeps_a_client_s_identity_header_gets_no_request_to_forward() {
     let authenticator = authenticator(json!({}));
     for name in ["x-consumer-username", "x-anonymous-consumer", "x-credential-identifier"] {
         let mut request = FakeRequest { keeps_removed_headers: true, ..FakeRequest::with_token().with(name, "admin") };
-        let outcome = authenticator.decide(&request, EXP).outcome;
-        assert!(identity::apply(&identity::headers(&outcome), &mut request).is_err(), "{name}");
+        let decision = authenticator.decide(&request, EXP);
+        assert!(identity::apply(&identity::headers(&decision), &mut request).is_err(), "{name}");
     }
     let mut request = FakeRequest { keeps_removed_headers: true, ..FakeRequest::with_token() };
-    let outcome = authenticator.decide(&request, EXP).outcome;
-    assert!(identity::apply(&identity::headers(&outcome), &mut request).is_ok());
+    let decision = authenticator.decide(&request, EXP);
+    assert!(identity::apply(&identity::headers(&decision), &mut request).is_ok());
 }
 
 #[test]
 fn a_host_that_takes_no_header_gets_no_request_to_forward() {
     let authenticator = authenticator(json!({}));
     let mut request = FakeRequest { keeps_headers: true, ..FakeRequest::with_token() };
-    let outcome = authenticator.decide(&request, EXP).outcome;
-    let problem = identity::apply(&identity::headers(&outcome), &mut request).unwrap_err();
+    let decision = authenticator.decide(&request, EXP);
+    let problem = identity::apply(&identity::headers(&decision), &mut request).unwrap_err();
     assert_eq!(problem.to_string(), "the header X-Consumer-ID cannot be changed on this host");
 }
 

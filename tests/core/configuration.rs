@@ -294,7 +294,8 @@ fn all_faults_are_reported_at_once_each_at_its_path() {
         "header_name: an unknown field; expected one of header_names, token_headers, websocket_protocols, uri_param_names, \
          cookie_names, split_cookies, first_valid, key_claim_name, secret_is_base64, claims_to_verify, maximum_expiration, \
          max_token_age, clock_skew_seconds, sender_constraint, client_certificate_from, token_types, require, audiences, \
-         subjects, required_claims, allow, deny, anonymous, anonymous_for, optional, run_on_preflight, realm, resource_metadata, claims_to_headers, forward_payload_header, \
+         subjects, required_claims, allow, deny, hide_groups_header, anonymous, anonymous_for, optional, run_on_preflight, \
+         realm, resource_metadata, claims_to_headers, forward_payload_header, \
          hide_credentials, clear_route_cache, response, filter_state, rules, host_crypto, token_cache_size, \
          token_cache_bytes, max_waiting_requests, max_waiting_body_bytes, measure_verification, consumers"
             .to_owned(),
@@ -510,9 +511,10 @@ fn every_policy_field() -> Json {
         "websocket_protocols": [{"name": "bearer"}], "split_cookies": [{"name": "s"}], "first_valid": true, "key_claim_name": "kid",
         "secret_is_base64": true, "claims_to_verify": ["exp"], "maximum_expiration": 60, "clock_skew_seconds": 5,
         "sender_constraint": "required", "client_certificate_from": "client-cert",
-        "max_token_age": 60, "token_types": ["at+jwt"], "require": ["jti"], "subjects": ["a"], "audiences": ["x"], "required_claims": [{"claim": "a", "present": true}], "allow": ["a"], "deny": ["a"],
-        "anonymous": "a", "anonymous_for": ["invalid"], "run_on_preflight": false, "realm": "api", "forward_payload_header": "x-p",
-        "resource_metadata": {"resource": "https://a.example.com"},
+        "max_token_age": 60, "token_types": ["at+jwt"], "require": ["jti"], "subjects": ["a"], "audiences": ["x"],
+        "required_claims": [{"claim": "a", "present": true}], "allow": ["a"], "deny": ["a"], "hide_groups_header": true,
+        "anonymous": "a", "anonymous_for": ["invalid"], "run_on_preflight": false, "realm": "api",
+        "resource_metadata": {"resource": "https://a.example.com"}, "forward_payload_header": "x-p",
         "claims_to_headers": [{"claim": "sub", "header": "x-sub"}], "hide_credentials": true, "clear_route_cache": true,
         "response": {"detail": false}, "filter_state": true,
     })

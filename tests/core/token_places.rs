@@ -72,6 +72,7 @@ fn get() -> FakeRequest {
 }
 
 const BAD: &str = "Bad token; invalid JSON";
+const BAD_END: &str = "Bad token; invalid signature";
 const SEVERAL: &str = "Multiple tokens provided";
 const NONE: &str = "Unauthorized";
 
@@ -135,7 +136,7 @@ fn a_header_may_hold_a_token_behind_another_scheme() {
     }
     let both = get().with("x-token", format!("JWT {it}")).with("authorization", format!("Token {}", token("b")));
     assert_eq!(told(&authenticator, &both), SEVERAL);
-    assert_eq!(told(&authenticator, &get().with("x-token", format!("JWT {it}, JWT {it}"))), BAD);
+    assert_eq!(told(&authenticator, &get().with("x-token", format!("JWT {it}, JWT {it}"))), BAD_END);
 }
 
 /// What a load balancer of AWS writes: base64url with its padding, which is signed as it stands.
@@ -230,11 +231,11 @@ fn a_token_may_be_in_cookies_in_parts() {
     let in_two_headers = get().with("cookie", format!("s.1={rest}")).with("cookie", format!("s.0={start}"));
     assert_eq!(told(&authenticator, &in_two_headers), "alice");
     for (cookies, expected) in [
-        (format!("s.0={start}; s.2={rest}"), BAD),
-        (format!("s.1={start}; s.2={rest}"), BAD),
-        (format!("s.0={start}; s.1={rest}; s.1=x"), BAD),
-        (format!("s.0={it}; s.16=x"), BAD),
-        (format!("s.0={it}; s.2=x"), BAD),
+        (format!("s.0={start}; s.2={rest}"), BAD_END),
+        (format!("s.1={start}; s.2={rest}"), BAD_END),
+        (format!("s.0={start}; s.1={rest}; s.1=x"), BAD_END),
+        (format!("s.0={it}; s.16=x"), BAD_END),
+        (format!("s.0={it}; s.2=x"), BAD_END),
         (format!("s={it}; s.0=x"), SEVERAL),
         (format!("s.00={it}"), NONE),
         (format!("nC0={it}"), NONE),

@@ -8,6 +8,7 @@ NO_TOKEN = "Bearer"
 INVALID_TOKEN = 'Bearer error="invalid_token"'
 
 BAD_JSON = "Bad token; invalid JSON"
+BAD_FORM = "Bad token; invalid signature"
 BAD_ALG = "Bad token; invalid alg"
 BAD_CRIT = "Bad token; invalid crit"
 BAD_B64 = "Bad token; invalid b64"

@@ -273,7 +273,7 @@ JWT = {
     "anonymous, with a token": Request("/guests", "/", token=partner, consumer="Partner"),
     "preflight": Request("/guests", "/", method="OPTIONS"),
     "preflight with an acl": Request("/members", status=401, method="OPTIONS", message="Unauthorized"),
-    "anonymous with an acl": Request("/visitors", status=403),
+    "anonymous with an acl": Request("/visitors", status=401, message="Unauthorized"),
     "preflight elsewhere": Request("/orders", status=401, method="OPTIONS", message="Unauthorized"),
 }
 

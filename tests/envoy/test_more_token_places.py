@@ -13,7 +13,7 @@ import yaml
 import client
 import harness
 from consumers import CLIENT_APP, HS256, PARTNER, PARTNER_ISSUER, RS256, plugin
-from expect import BAD_JSON, BAD_SIGNATURE, passed, refused, unauthorized
+from expect import BAD_FORM, BAD_JSON, BAD_SIGNATURE, passed, refused, unauthorized
 from harness import Listen
 from tokens import b64
 
@@ -78,16 +78,16 @@ def test_a_token_passes_there_and_is_hidden_where_that_is_asked_for(envoy, name,
     "headers, message",
     [
         ([("cf-access-jwt-assertion", f"Bearer {TOKEN}")], BAD_JSON),
-        ([("cf-access-jwt-assertion", f"{TOKEN},{TOKEN}")], BAD_JSON),
-        ([("authorization", f"JWT {TOKEN}, JWT {OTHER}")], BAD_JSON),
+        ([("cf-access-jwt-assertion", f"{TOKEN},{TOKEN}")], BAD_FORM),
+        ([("authorization", f"JWT {TOKEN}, JWT {OTHER}")], BAD_FORM),
         ([("cf-access-jwt-assertion", TOKEN), ("authorization", f"JWT {OTHER}")], SEVERAL),
         ([("sec-websocket-protocol", f"bearer, {TOKEN}"), ("sec-websocket-protocol", f"bearer, {OTHER}")], SEVERAL),
         ([("sec-websocket-protocol", f"bearer, {TOKEN}, {encoded(OTHER)}")], SEVERAL),
         ([("sec-websocket-protocol", KUBERNETES + TOKEN)], BAD_JSON),
         ([("cookie", "; ".join(split(TOKEN)[1:]))], BAD_JSON),
         ([("cookie", "; ".join([*split(TOKEN)[:1], *split(TOKEN)[2:]]))], BAD_JSON),
-        ([("cookie", "; ".join([*split(TOKEN), "session.0=x"]))], BAD_JSON),
-        ([("cookie", "; ".join([*split(TOKEN), "session.16=x"]))], BAD_JSON),
+        ([("cookie", "; ".join([*split(TOKEN), "session.0=x"]))], BAD_FORM),
+        ([("cookie", "; ".join([*split(TOKEN), "session.16=x"]))], BAD_FORM),
         ([("cookie", "; ".join([*split(TOKEN), f"session={OTHER}"]))], SEVERAL),
     ],
 )

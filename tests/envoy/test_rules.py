@@ -52,7 +52,7 @@ RULES = [
 ]
 OUTSIDER = {**PARTNER, "groups": ["partners"]}
 GOLD = {**CLIENT_APP, "groups": ["gold"]}
-FIELDS = {"claims_to_verify": ["exp"], "rules": RULES}
+FIELDS = {"claims_to_verify": ["exp"], "deny": [], "rules": RULES}
 PLUGIN = plugin(GOLD, OUTSIDER, GUEST, **FIELDS)
 TIDY = {"normalize_path": True, "merge_slashes": True, "path_with_escaped_slashes_action": "UNESCAPE_AND_FORWARD"}
 
@@ -69,7 +69,7 @@ LISTENERS = {
     ),
     "hidden": Listen(plugin(GOLD, hide_credentials=True, rules=RULES[:1]), ROUTES),
     "switched by Envoy": Listen(
-        plugin(GOLD, claims_to_verify=["exp"]),
+        plugin(CLIENT_APP, claims_to_verify=["exp"]),
         [route("health", {"prefix": "/health"}), {**route("other", {"prefix": "/"}), **SWITCHED_ON}],
         switched_off=SWITCH["http_filters"][0]["disabled"],
     ),
@@ -220,7 +220,7 @@ def test_envoy_can_strip_such_headers_before_it_chooses_a_route(envoy):
 def test_envoys_own_switch_does_the_same_but_for_identity_headers(envoy):
     listener = envoy["switched by Envoy"]
     unauthorized(listener.send())
-    passed(listener.bearer(LASTING, headers=[("x-consumer-username", "root")]), GOLD)
+    passed(listener.bearer(LASTING, headers=[("x-consumer-username", "root")]), CLIENT_APP)
     passed_unauthenticated(listener.send(path="/health"))
     spoofed = listener.send(path="/health", headers=[("x-consumer-username", "root")])
     assert identity(spoofed) == {"x-consumer-username": ["root"]}

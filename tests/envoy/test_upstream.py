@@ -6,7 +6,7 @@ import pytest
 
 import client
 from consumers import CLIENT_APP, GUEST, HS256, PARTNER, PARTNER_ISSUER, RS256, plugin
-from expect import BAD_JSON, IDENTITY, passed, passed_as_anonymous, passed_unauthenticated, refused
+from expect import BAD_FORM, IDENTITY, passed, passed_as_anonymous, passed_unauthenticated, refused
 from harness import Listen
 from tokens import as_json, b64
 
@@ -46,7 +46,9 @@ LISTENERS = {
         anonymous="guest",
         run_on_preflight=False,
     ),
-    "groups": plugin({**CLIENT_APP, "groups": ["staff", "gold"]}, {**GUEST, "groups": ["guests"]}, anonymous="guest"),
+    "groups": plugin(
+        {**CLIENT_APP, "groups": ["staff", "gold"]}, {**GUEST, "groups": ["guests"]}, anonymous="guest", deny=[]
+    ),
     "hiding": plugin(CLIENT_APP, GUEST, **HIDING),
     "strict": Listen(
         plugin(CLIENT_APP, header_names=["authorization", "x-token"], cookie_names=["session"]),
@@ -168,8 +170,8 @@ def test_a_second_token_in_the_same_place_is_refused(envoy, using):
     token, other = HS256.token(), RS256.token(iss=PARTNER_ISSUER)
     for headers, message in [
         ([("x-token", f"Bearer {token}"), ("x-token", f"Bearer {other}")], "Multiple tokens provided"),
-        ([("authorization", f"Bearer {token}"), ("authorization", f"Bearer {other}")], BAD_JSON),
-        ([("authorization", f"Bearer {token}, Bearer {other}")], BAD_JSON),
+        ([("authorization", f"Bearer {token}"), ("authorization", f"Bearer {other}")], BAD_FORM),
+        ([("authorization", f"Bearer {token}, Bearer {other}")], BAD_FORM),
         ([("cookie", f"session={token}"), ("cookie", f"session={other}")], "Multiple tokens provided"),
     ]:
         refused(envoy["strict"].send(headers=headers, using=using), message)

@@ -59,7 +59,7 @@ pub(super) fn of(configuration: &Configuration, config: &Config) -> Vec<Diagnost
                 "without hide_credentials the service may choose the token as its subprotocol, and so send it back";
             warnings.push(warn(field("websocket_protocols"), text));
         }
-        let is_held = !policy.access.deny.is_empty()
+        let is_held = policy.access.deny.as_ref().is_some_and(|deny| !deny.is_empty())
             || !policy.demands.subjects.is_empty()
             || !policy.demands.required_claims.is_empty();
         if policy.optional && is_held && sets("optional") {

@@ -15,9 +15,9 @@ pub(super) fn of_form(token: &[u8]) -> String {
     } else if token.starts_with(b"\"") || token.starts_with(b"'") {
         "; it stands in quotes".to_owned()
     } else if dots == 4 {
-        "; it has five, like an encrypted token (JWE), but the filter takes signed tokens".to_owned()
+        "; it has five parts, like an encrypted token (JWE), but the filter takes signed tokens".to_owned()
     } else if dots != 2 {
-        format!("; it has {}", dots.saturating_add(1))
+        format!("; it has {} part{}", dots.saturating_add(1), if dots == 0 { "" } else { "s" })
     } else {
         String::new()
     }
@@ -38,7 +38,7 @@ pub(super) fn of_secrets(jws: &Jws, algorithm: Algorithm, secrets: &[&str], is_b
     let other_way = |secret: &str| if is_base64 { Some(secret.into()) } else { decode_lenient(secret) };
     let verifies = |secret: &&str| {
         let signature = other_way(secret).and_then(|secret| Secret(secret).sign(algorithm, jws.signing_input));
-        signature.is_some_and(|signature| signature == jws.signature)
+        signature.is_some_and(|signature| jws.signature() == Ok(signature.as_slice()))
     };
     match secrets.iter().any(verifies) {
         true if is_base64 => "; it was signed with the secret as it stands, but secret_is_base64 is true",

@@ -136,11 +136,10 @@ impl Checks<'_> {
     fn passed(&self, check: Check) -> Vec<ShownCheck> {
         let facts = &self.facts;
         let policy = facts.policy;
-        let restricts_access = policy.access.allow.is_some() || !policy.access.deny.is_empty();
         let detail = match check {
-            Check::Headers | Check::Extensions | Check::Budget | Check::KeySet => None,
+            Check::Headers | Check::SignatureForm | Check::Extensions | Check::Budget | Check::KeySet => None,
             Check::Token => Some(facts.place()),
-            Check::Form => Some("header, claims and signature, all well-formed".to_owned()),
+            Check::Form => Some("header and claims, both well-formed".to_owned()),
             Check::KnownAlgorithm => Some(facts.algorithm_name().to_owned()),
             Check::KeyClaim => Some(format!("{} is {:?}", policy.key_claim_name, facts.identifier)),
             Check::Credential => Some(facts.credential()),
@@ -154,7 +153,9 @@ impl Checks<'_> {
             Check::TokenType => self.asks(|it| !it.token_types.is_empty(), || format!("typ is {}", facts.token_type())),
             Check::Presence => self.asks(|it| !it.require.is_empty(), || "the claims of require are there".to_owned()),
             Check::Audience => self.asks(|it| !it.audiences.is_empty(), || format!("aud is {}", self.claim("aud"))),
-            Check::Access => restricts_access.then(|| "allow and deny let the consumer through".to_owned()),
+            Check::Access => {
+                policy.access.is_restricted().then(|| "allow and deny let the consumer through".to_owned())
+            }
             Check::Subject => self.asks(|it| !it.subjects.is_empty(), || format!("sub is {}", self.claim("sub"))),
             Check::RequiredClaims => {
                 self.asks(|it| !it.required_claims.is_empty(), || "required_claims are met".to_owned())
@@ -217,7 +218,10 @@ impl Checks<'_> {
             Reason::Subject => format!("sub is {}, which is none of the subjects", self.claim("sub")),
             Reason::InsufficientClaims(required) => format!("{required}: not met"),
             Reason::Sender(fault) => facts.of_sender(fault),
-            Reason::ForbiddenHeader(_) | Reason::VerificationBudget | Reason::NotAllowed => reason.to_string(),
+            Reason::ForbiddenHeader(_)
+            | Reason::VerificationBudget
+            | Reason::AnonymousWithoutGroup
+            | Reason::NotAllowed => reason.to_string(),
         };
         vec![ShownCheck::failed(reason.check().name(), detail)]
     }
@@ -259,7 +263,9 @@ fn anonymous_refused(outcome: &Outcome) -> Option<ShownCheck> {
     let Outcome::Denied(Denial { reason, consumer: Some(consumer), before_anonymous: Some(_), .. }) = outcome else {
         return None;
     };
-    Some(ShownCheck::failed(reason.check().name(), format!("the anonymous consumer {consumer} is not allowed")))
+    let without_group = if *reason == Reason::AnonymousWithoutGroup { ", and in no group" } else { "" };
+    let detail = format!("the anonymous consumer {consumer} is not allowed{without_group}");
+    Some(ShownCheck::failed(reason.check().name(), detail))
 }
 
 fn members(members: &Members, at: u64) -> Vec<TokenMember> {

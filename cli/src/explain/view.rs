@@ -1,6 +1,7 @@
 //! An explanation as it is printed.
 
 use anstyle::{AnsiColor, Style};
+use jwt_auth_filter::request::Protocol;
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -79,7 +80,7 @@ impl Page {
             Verdict::Refused(reply) | Verdict::Published(reply) => {
                 let colour = if matches!(verdict, Verdict::Refused(_)) { RED } else { GREEN };
                 let mut lines = vec![self.styled(colour, &format!("The client is answered {}.", reply.status))];
-                lines.extend(reply.headers().iter().map(|(name, value)| format!("  {name}: {value}")));
+                lines.extend(reply.headers(Protocol::Http).iter().map(|(name, value)| format!("  {name}: {value}")));
                 lines.push(format!("  {}", reply.body));
                 lines
             }
@@ -107,8 +108,8 @@ pub(super) fn json(explanation: &Explanation) -> Value {
                 "hides_token_in_query": hides_token } })
         }
         Verdict::Refused(reply) | Verdict::Published(reply) => {
-            let headers: Map<String, Value> =
-                reply.headers().into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+            let headers = reply.headers(Protocol::Http).into_iter();
+            let headers: Map<String, Value> = headers.map(|(name, value)| (name.to_owned(), value.into())).collect();
             json!({ "passes": explanation.passes(), "status": reply.status, "headers": headers, "body": parsed(&reply.body) })
         }
     };

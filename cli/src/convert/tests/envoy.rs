@@ -141,10 +141,6 @@ impl jwt_auth_filter::request::Request for Sent<'_> {
         self.header(name).into_iter().collect()
     }
 
-    fn cookies(&self) -> Option<Cow<'_, [u8]>> {
-        None
-    }
-
     fn route_name(&self) -> Option<Vec<u8>> {
         self.route.map(|route| route.as_bytes().to_vec())
     }

@@ -145,7 +145,9 @@ pub(super) enum Rule {
 pub(super) enum Form {
     Good,
     TwoParts,
-    NotBase64,
+    /// The signature is padded.
+    BadSignature,
+    FourParts,
     NotObject,
     DuplicateMember,
 }
@@ -422,7 +424,8 @@ impl Case {
         }
         match token.form {
             Form::TwoParts => input,
-            Form::NotBase64 => format!("{input}.{}=", base64url(signature)),
+            Form::BadSignature => format!("{input}.{}=", base64url(signature)),
+            Form::FourParts => format!("{input}.{}.", base64url(signature)),
             _ => format!("{input}.{}", base64url(signature)),
         }
     }

@@ -35,8 +35,8 @@ pub(super) enum Expected {
     Authenticated(usize),
     Anonymous(Failure),
     Denied(Failure),
-    /// The anonymous consumer is denied, after a failure.
-    AnonymousDenied(Failure),
+    /// The anonymous consumer is denied for this reason, after a failure.
+    AnonymousDenied(Failure, &'static str),
 }
 
 impl Case {
@@ -79,7 +79,9 @@ impl Case {
                     false if kind == "missing" && policy.is_optional() => Expected::Exempt("optional"),
                     false => Expected::Denied(failure),
                     true if policy.admits("guest") => Expected::Anonymous(failure),
-                    true => Expected::AnonymousDenied(failure),
+                    // The guest is in no group.
+                    true if policy.access == Access::NotGuest => Expected::AnonymousDenied(failure, "not_allowed"),
+                    true => Expected::AnonymousDenied(failure, "anonymous_without_group"),
                 }
             }
         }
@@ -94,10 +96,13 @@ impl Case {
         if found.any(|other| other != first) {
             return fails(Check::Token, "multiple_tokens");
         }
-        if token.form != Form::Good || first == Carried::Another {
+        if !matches!(token.form, Form::Good | Form::BadSignature | Form::FourParts) || first == Carried::Another {
             return fails(Check::Form, "malformed_token");
         }
         let Some(algorithm) = self.algorithm() else { return fails(Check::KnownAlgorithm, "unsupported_algorithm") };
+        if token.form != Form::Good {
+            return fails(Check::SignatureForm, "malformed_token");
+        }
         if token.unsupported.is_some() {
             return fails(Check::Extensions, "unsupported_header");
         }
@@ -257,14 +262,14 @@ impl Expected {
             Self::Authenticated(_) => "authenticated".to_owned(),
             Self::Anonymous(_) => "anonymous".to_owned(),
             Self::Denied(failure) => format!("denied.{}", failure.reason),
-            Self::AnonymousDenied(_) => "denied.not_allowed".to_owned(),
+            Self::AnonymousDenied(_, reason) => format!("denied.{reason}"),
         }
     }
 
     pub(super) fn failure(&self) -> Option<&Failure> {
         match self {
             Self::Exempt(_) | Self::Authenticated(_) => None,
-            Self::Anonymous(failure) | Self::Denied(failure) | Self::AnonymousDenied(failure) => Some(failure),
+            Self::Anonymous(failure) | Self::Denied(failure) | Self::AnonymousDenied(failure, _) => Some(failure),
         }
     }
 
@@ -280,7 +285,7 @@ impl Expected {
             (_, Some(policy)) => self.checks(policy, case),
             (_, None) => vec![("headers", false)],
         };
-        let anonymous = matches!(self, Self::AnonymousDenied(_)).then_some(("access", false));
+        let anonymous = matches!(self, Self::AnonymousDenied(..)).then_some(("access", false));
         rule.into_iter().chain(checks).chain(anonymous).collect()
     }
 
@@ -311,7 +316,7 @@ impl Expected {
 fn shown(policy: &Policy, own: bool, check: Check, bound: Bound) -> Vec<&'static str> {
     let some = |is: bool, name: &'static str| if is { vec![name] } else { vec![] };
     match check {
-        Check::Headers | Check::Extensions | Check::Budget | Check::KeySet => vec![],
+        Check::Headers | Check::SignatureForm | Check::Extensions | Check::Budget | Check::KeySet => vec![],
         Check::Times => [some(policy.exp || own, "exp"), some(policy.nbf, "nbf"), some(policy.age, "iat")].concat(),
         Check::MaximumExpiration => some(policy.has_maximum(), "maximum"),
         Check::Sender => some(policy.constraint != "off" && bound != Bound::Not, "sender"),
