@@ -21,6 +21,7 @@ end
 function done(summary, latency)
    local errors = summary.errors
    local failed = errors.connect + errors.read + errors.write + errors.status + errors.timeout
-   local form = '{"requests": %d, "duration": %d, "errors": %d, "p50": %d, "p99": %d}'
-   print(form:format(summary.requests, summary.duration, failed, latency:percentile(50), latency:percentile(99)))
+   local form = '{"requests": %d, "duration": %d, "errors": %d, "p50": %d, "p99": %d, "max": %d}'
+   local p50, p99 = latency:percentile(50), latency:percentile(99)
+   print(form:format(summary.requests, summary.duration, failed, p50, p99, latency.max))
 end

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import chart
+import document
+import replacing
 import results
 import rounds
 import startup
@@ -35,10 +37,12 @@ class Plan:
     consumers: tuple[int, ...]
     start_rounds: int
     start_consumers: tuple[int, ...]
+    replace_rounds: int
+    replace_consumers: int
 
 
-FULL = Plan(11, 0.6, (1, 1_000, 100_000), 5, (1, 1_000, 10_000, 100_000))
-QUICK = Plan(3, 0.2, (1, 1_000), 1, (1, 10_000))
+FULL = Plan(11, 0.6, (1, 1_000, 100_000), 5, (1, 1_000, 10_000, 100_000), 5, 100_000)
+QUICK = Plan(3, 0.2, (1, 1_000), 1, (1, 10_000), 1, 10_000)
 
 
 def main() -> None:
@@ -60,6 +64,7 @@ def run(plan: Plan, target: Path, rough: bool) -> None:
         subjects = all_subjects(plan.consumers)
         samples = rounds.measure(subjects, plan.rounds, plan.slice_seconds, directory, say)
         starts = startup.measure(plan.start_consumers, plan.start_rounds, directory, say)
+        replacements = replacing.measure(plan.replace_consumers, plan.replace_rounds, directory, say)
     left_out = {NO_CACHE, IN_WASM} - {subject.name for subject in subjects}
     circumstances = results.Circumstances(
         rough=rough,
@@ -69,8 +74,11 @@ def run(plan: Plan, target: Path, rough: bool) -> None:
         left_out=tuple(sorted(left_out)),
         **machine,
     )
-    save(results.gather(circumstances, samples, starts), target)
+    save(results.gather(circumstances, samples, starts, plan.replace_consumers, replacements), target)
     say(f"saved in {target.relative_to(ROOT)}")
+    if not rough:
+        document.update(target / "latest.json")
+        say(f"its figures stand in {document.PAGE.relative_to(ROOT)}")
 
 
 def save(its: results.Results, target: Path) -> None:

@@ -122,6 +122,7 @@ def version() -> str:
 
 def _bootstrap(listeners: dict[str, list[dict]], unread: str, keys_port: int | None) -> dict:
     return {
+        "node": {"id": "bench", "cluster": "bench"},  # without which Envoy discovers nothing
         "admin": {"address": _address(0)},
         "static_resources": {
             "listeners": [_listener(name, filters, unread) for name, filters in listeners.items()],
@@ -170,9 +171,22 @@ def _router() -> dict:
     return {"name": "envoy.filters.http.router", "typed_config": typed_config}
 
 
-def jwt_authn(issuer: str, jwks: dict, fields: dict) -> dict:
-    """Envoy's own filter with one provider: looks where this filter looks by default, and writes as many headers."""
-    provider = {
+def jwt_authn(issuers: dict[str, dict], fields: dict) -> dict:
+    """Envoy's own filter with a provider for each issuer, whose key set is given: looks where this filter looks by default,
+    and writes as many headers. Of several providers any will do, one after the other, as Istio writes it."""
+    providers = {f"bench-{number}": _provider(*its, fields) for number, its in enumerate(issuers.items())}
+    each = [{"provider_name": name} for name in providers]
+    requires = each[0] if len(each) == 1 else {"requires_any": {"requirements": each}}
+    typed_config = {
+        "@type": _type("envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication"),
+        "providers": providers,
+        "rules": [{"match": {"prefix": "/"}, "requires": requires}],
+    }
+    return {"name": "envoy.filters.http.jwt_authn", "typed_config": typed_config}
+
+
+def _provider(issuer: str, jwks: dict, fields: dict) -> dict:
+    return {
         "issuer": issuer,
         "local_jwks": {"inline_string": json.dumps(jwks)},
         "from_headers": [{"name": "Authorization", "value_prefix": "Bearer "}],
@@ -181,12 +195,6 @@ def jwt_authn(issuer: str, jwks: dict, fields: dict) -> dict:
         "claim_to_headers": [{"header_name": f"x-token-{claim}", "claim_name": claim} for claim in ("sub", "iss")],
         **fields,
     }
-    typed_config = {
-        "@type": _type("envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication"),
-        "providers": {"bench": provider},
-        "rules": [{"match": {"prefix": "/"}, "requires": {"provider_name": "bench"}}],
-    }
-    return {"name": "envoy.filters.http.jwt_authn", "typed_config": typed_config}
 
 
 def wasm(plugin: str, vm_id: str) -> dict:
@@ -217,6 +225,13 @@ def dynamic_module(plugin: str) -> dict:
             "filter_config": _string(plugin),
         },
     }
+
+
+def discovered(path: Path, its: dict) -> dict:
+    """A filter of the same kind as this one, whose configuration Envoy discovers in a file."""
+    source = {"resource_api_version": "V3", "path_config_source": {"path": str(path)}}
+    discovery = {"type_urls": [its["typed_config"]["@type"]], "config_source": source}
+    return {"name": "jwt_auth", "config_discovery": discovery}
 
 
 def _string(text: str) -> dict:

@@ -6,9 +6,22 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from figures import Figure, costs
+from replacing import Replacements
 from rounds import Cell, Samples
-from startup import Starts
-from subjects import FETCHED_KEY_SET, IN_WASM, JWT_AUTH, JWT_AUTHN, JWT_AUTHN_CACHE, KEY_SET, NATIVE, NO_CACHE
+from startup import NATIVE_WORKERS, Starts
+from subjects import (
+    FETCHED_KEY_SET,
+    IN_WASM,
+    JWT_AUTH,
+    JWT_AUTHN,
+    JWT_AUTHN_CACHE,
+    KEY_SET,
+    MANY_ISSUERS,
+    NATIVE,
+    NATIVE_ONE_CALLER,
+    NO_CACHE,
+    ONE_CALLER,
+)
 from workload import ALGORITHMS, FIRST_SEEN, PUBLISHABLE, RETURNING
 
 TIMES = "×"
@@ -78,6 +91,9 @@ def of_requests(samples: Samples) -> Iterator[Goal]:
     yield Goal(f"first-seen token, {among_many}", 1.05, TIMES, _each(first_seen_among_many))
     yield Goal(f"returning token, {among_many}", 1.05, TIMES, _each(returning_among_many))
 
+    yield from _of_one_caller("", JWT_AUTH, ONE_CALLER, samples, most)
+    yield from _of_many_issuers("", JWT_AUTH, samples)
+
     yield Goal("returning token, key set against key", 1.05, TIMES, _each(of_key_set))
     fetched = _each(of_fetched_key_set, PUBLISHABLE)
     yield Goal("returning token, fetched key set against key", 1.05, TIMES, fetched)
@@ -112,6 +128,33 @@ def _of_native_edition(samples: Samples, most: int) -> Iterator[Goal]:
     for tokens in FIRST_SEEN, RETURNING:
         figures = _each(among_many(tokens))
         yield Goal(f"native edition, {tokens} token, {most:,} consumers against 1", 1.05, TIMES, figures)
+    yield from _of_one_caller("native edition, ", NATIVE, NATIVE_ONE_CALLER, samples, most)
+    yield from _of_many_issuers("native edition, ", NATIVE, samples)
+
+
+def _of_one_caller(edition: str, subject: str, one_caller: str, samples: Samples, most: int) -> Iterator[Goal]:
+    """The same tokens of one consumer, where that is the only one and where there are many. (Among many, many call: each has
+    a key and tokens of its own, which the processor's caches have to hold.)"""
+
+    def figure(tokens: str) -> Callable[[str], Figure]:
+        return lambda algorithm: Figure.ratio(
+            costs(samples, Cell(one_caller, most, algorithm, tokens)), costs(samples, Cell(subject, 1, algorithm, tokens))
+        )
+
+    for tokens in FIRST_SEEN, RETURNING:
+        what = f"{edition}{tokens} token, {most:,} consumers against 1, one of them calls"
+        yield Goal(what, 1.05, TIMES, _each(figure(tokens)))
+
+
+def _of_many_issuers(edition: str, subject: str, samples: Samples) -> Iterator[Goal]:
+    """Many issuers, of which jwt_authn tries one after the other."""
+
+    def cost(subject: str, tokens: str) -> list[float]:
+        return costs(samples, Cell(subject, MANY_ISSUERS, "RS256", tokens))
+
+    for tokens in FIRST_SEEN, RETURNING:
+        figure = Figure.ratio(cost(subject, tokens), cost(JWT_AUTHN, tokens))
+        yield Goal(f"{edition}{tokens} token, {MANY_ISSUERS} issuers, against `jwt_authn`", 0.01, TIMES, {"RS256": figure})
 
 
 def of_loading(starts: Starts, module_bytes: int) -> Iterator[Goal]:
@@ -123,7 +166,21 @@ def of_loading(starts: Starts, module_bytes: int) -> Iterator[Goal]:
     yield Goal(f"load of {most:,} consumers by a worker", 3, "s", {"RS256": load})
     yield Goal(f"start of Envoy with {most:,} consumers, above no filter", 3, "s", {"RS256": above})
     yield Goal(f"memory of a worker with {most:,} consumers", 200, "MB", {"RS256": memory})
+    if starts[most][0].native_memory is not None:
+        native = Figure.of([start.native_memory for start in starts[most]])
+        what = f"native edition, memory of {most:,} consumers, {NATIVE_WORKERS} workers in all"
+        yield Goal(what, 250, "MB", {"RS256": native})
     yield Goal("size of the module", 1.2, "MB", {ANY: Figure.of([module_bytes / 1e6])})
+
+
+def of_replacing(consumers: int, replacements: Replacements) -> Iterator[Goal]:
+    """The goals for the longest wait while a configuration is replaced, above the same without a change."""
+    for subject, limit in (JWT_AUTH, 300), (NATIVE, 10):
+        if subject in replacements:
+            edition = "native edition, " if subject == NATIVE else ""
+            waits = replacements[subject]
+            figure = Figure.difference([its.during for its in waits], [its.without for its in waits])
+            yield Goal(f"{edition}longest wait, {consumers:,} consumers replaced", limit, "ms", {"RS256": figure})
 
 
 def _each(figure: Callable[[str], Figure], algorithms: tuple[str, ...] = ALGORITHMS) -> dict[str, Figure]:

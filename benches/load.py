@@ -1,12 +1,14 @@
-"""Load from wrk: eight connections, one request at a time on each, as fast as they are answered."""
+"""Load from wrk: eight connections, one request at a time on each, as fast as they are answered or at a pace."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +17,12 @@ from suite import LAUNCHER
 from workload import Tokens
 
 CONNECTIONS = 8
-SCRIPT = Path(__file__).with_name("authorized.lua")
+HERE = Path(__file__).parent
+AS_FAST_AS_ANSWERED = HERE / "authorized.lua"
+PACED = HERE / "paced.lua"
 # wrk counts its time in whole seconds, so it is told to stop; it ends by itself when nobody does.
 LIMIT_SECONDS = 20
+LONGER_LIMIT_SECONDS = 120
 
 
 class LoadFailed(Exception):
@@ -37,10 +42,8 @@ class Slice:
 def send(envoy: Envoy, listener: str, tokens: Tokens, seconds: float) -> Slice:
     """Sends requests with the tokens for so long, and measures."""
     before = envoy.cpu_seconds()
-    report = _wrk(envoy.address(listener), tokens, seconds)
+    report = _wrk(envoy.address(listener), tokens, lambda process: _wait(process, seconds))
     cpu_seconds = envoy.cpu_seconds() - before
-    if report["errors"]:
-        raise LoadFailed(f"{listener}: {report['errors']} of {report['requests']} requests failed")
     # wrk does not count the requests that it had no answer to when it stopped, nor the one that it tries the script with.
     tokens.advance(report["requests"] + CONNECTIONS + 1)
     return Slice(
@@ -51,16 +54,40 @@ def send(envoy: Envoy, listener: str, tokens: Tokens, seconds: float) -> Slice:
     )
 
 
-def _wrk(address: str, tokens: Tokens, seconds: float) -> dict:
-    command = ["wrk", "--threads", "1", "--connections", str(CONNECTIONS), "--duration", str(LIMIT_SECONDS)]
-    script = ["--script", str(SCRIPT), f"http://{address}/", "--", str(tokens.path), str(tokens.position)]
-    launched = [sys.executable, "-IS", "-c", LAUNCHER, *command, *script]
-    with subprocess.Popen(launched, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+def longest_wait(envoy: Envoy, listener: str, tokens: Tokens, meanwhile: Callable[[], None]) -> float:
+    """The longest that any of the requests waited, in milliseconds, that were sent at a pace while something was done."""
+    report = _wrk(envoy.address(listener), tokens, lambda _: meanwhile(), PACED, LONGER_LIMIT_SECONDS)
+    return report["max"] / 1000
+
+
+def _wait(process: subprocess.Popen, seconds: float) -> None:
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(seconds)
+
+
+def _wrk(
+    address: str,
+    tokens: Tokens,
+    meanwhile: Callable[[subprocess.Popen], None],
+    script: Path = AS_FAST_AS_ANSWERED,
+    limit: int = LIMIT_SECONDS,
+) -> dict:
+    """Runs wrk until what is done meanwhile has been done, and gives its report."""
+    # A request that waits longer than 30 s is none that was answered.
+    options = ["--threads", "1", "--connections", str(CONNECTIONS), "--duration", str(limit), "--timeout", "30"]
+    arguments = ["--script", str(script), f"http://{address}/", "--", str(tokens.path), str(tokens.position)]
+    launched = [sys.executable, "-IS", "-c", LAUNCHER, "wrk", *options, *arguments]
+    environment = {**os.environ, "LUA_PATH": f"{HERE}/?.lua;;"}
+    with subprocess.Popen(
+        launched, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
         process.stderr.readline()  # the script has read the tokens
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(seconds)
+        meanwhile(process)
         process.send_signal(signal.SIGINT)
-        output, problems = process.communicate(timeout=LIMIT_SECONDS)
+        output, problems = process.communicate(timeout=limit)
     if process.returncode != 0:
         raise LoadFailed(f"wrk ended with {process.returncode}: {problems or output}")
-    return json.loads(output.splitlines()[-1])
+    report = json.loads(output.splitlines()[-1])
+    if report["errors"]:
+        raise LoadFailed(f"{address}: {report['errors']} of {report['requests']} requests failed")
+    return report

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import envoy
 from figures import Figure, costs
-from goals import Goal, of_loading, of_requests
+from goals import Goal, of_loading, of_replacing, of_requests
+from replacing import Replacements
 from rounds import Cell, Samples
 from startup import Starts
 from suite import MODULE
@@ -56,6 +57,17 @@ class StartRow:
     with_filter: Figure
     worker_cpu: Figure
     worker_memory: Figure
+    native_memory: Figure | None
+
+
+@dataclass(frozen=True)
+class ReplacementRow:
+    """The longest waits with an edition, in milliseconds: without a change of its configuration, and during one."""
+
+    subject: str
+    consumers: int
+    without: Figure
+    during: Figure
 
 
 @dataclass(frozen=True)
@@ -65,6 +77,7 @@ class Results:
     circumstances: Circumstances
     rows: list[Row]
     starts: list[StartRow]
+    replacements: list[ReplacementRow]
     goals: list[Goal]
 
 
@@ -81,10 +94,17 @@ def machine() -> dict:
     }
 
 
-def gather(circumstances: Circumstances, samples: Samples, starts: Starts) -> Results:
-    """Turns what was measured into figures."""
-    goals = [*of_requests(samples), *of_loading(starts, circumstances.module_bytes)]
-    return Results(circumstances, list(_rows(samples)), list(_start_rows(starts)), goals)
+def gather(
+    circumstances: Circumstances, samples: Samples, starts: Starts, replaced: int, replacements: Replacements
+) -> Results:
+    """Turns what was measured into figures; `replaced` is how many consumers were."""
+    goals = [
+        *of_requests(samples),
+        *of_loading(starts, circumstances.module_bytes),
+        *of_replacing(replaced, replacements),
+    ]
+    rows = list(_replacement_rows(replaced, replacements))
+    return Results(circumstances, list(_rows(samples)), list(_start_rows(starts)), rows, goals)
 
 
 def _rows(samples: Samples) -> Iterator[Row]:
@@ -95,8 +115,16 @@ def _rows(samples: Samples) -> Iterator[Row]:
 
 def _start_rows(starts: Starts) -> Iterator[StartRow]:
     for consumers, rounds in starts.items():
-        names = ("without_filter", "with_filter", "worker_cpu", "worker_memory")
-        yield StartRow(consumers, **{name: Figure.of([getattr(its, name) for its in rounds]) for name in names})
+        names = ["without_filter", "with_filter", "worker_cpu", "worker_memory"]
+        names += ["native_memory"] * (rounds[0].native_memory is not None)
+        figures = {name: Figure.of([getattr(its, name) for its in rounds]) for name in names}
+        yield StartRow(consumers, **{"native_memory": None, **figures})
+
+
+def _replacement_rows(consumers: int, replacements: Replacements) -> Iterator[ReplacementRow]:
+    for subject, rounds in replacements.items():
+        figures = {name: Figure.of([getattr(its, name) for its in rounds]) for name in ("without", "during")}
+        yield ReplacementRow(subject, consumers, **figures)
 
 
 def as_json(results: Results) -> str:
@@ -105,6 +133,10 @@ def as_json(results: Results) -> str:
         "circumstances": asdict(results.circumstances),
         "requests": [{**asdict(row.cell), **_figures(row, FIELDS_OF_ROW)} for row in results.rows],
         "starts": [{"consumers": row.consumers, **_figures(row, FIELDS_OF_START)} for row in results.starts],
+        "replacements": [
+            {"subject": row.subject, "consumers": row.consumers, **_figures(row, FIELDS_OF_REPLACEMENT)}
+            for row in results.replacements
+        ],
         "goals": [_goal(goal, algorithm) for goal in results.goals for algorithm in goal.figures],
     }
     return "{\n" + ",\n".join(f"{json.dumps(name)}: {_lines(part)}" for name, part in parts.items()) + "\n}\n"
@@ -123,16 +155,19 @@ FIELDS_OF_START = {
     "with_filter": "with_filter_s",
     "worker_cpu": "worker_cpu_s",
     "worker_memory": "worker_memory_mb",
+    "native_memory": "native_memory_mb",
 }
+FIELDS_OF_REPLACEMENT = {"without": "longest_wait_without_ms", "during": "longest_wait_during_ms"}
 
 
-def _figures(row: Row | StartRow, fields: dict[str, str]) -> dict:
-    return {in_json: _figure(getattr(row, name)) for name, in_json in fields.items()}
+def _figures(row: Row | StartRow | ReplacementRow, fields: dict[str, str]) -> dict:
+    figures = {in_json: getattr(row, name) for name, in_json in fields.items()}
+    return {in_json: _figure(figure) for in_json, figure in figures.items() if figure is not None}
 
 
-def _figure(figure: Figure) -> dict:
-    quartiles = {name: round(getattr(figure, name), 3) for name in ("median", "low", "high")}
-    return {**quartiles, "rounds": [round(value, 3) for value in figure.rounds]}
+def _figure(figure: Figure, digits: int = 3) -> dict:
+    quartiles = {name: round(getattr(figure, name), digits) for name in ("median", "low", "high")}
+    return {**quartiles, "rounds": [round(value, digits) for value in figure.rounds]}
 
 
 def _goal(goal: Goal, algorithm: str) -> dict:
@@ -141,7 +176,7 @@ def _goal(goal: Goal, algorithm: str) -> dict:
         "algorithm": algorithm,
         "limit": goal.limit_of(algorithm),
         "unit": goal.unit,
-        "measured": _figure(goal.figures[algorithm]),
+        "measured": _figure(goal.figures[algorithm], digits=5 if goal.limit < 0.1 else 3),
         "reached": goal.reached(algorithm),
     }
 

@@ -13,7 +13,6 @@ from load import Slice, send
 from subjects import Subject
 from suite import KeyServer
 from workload import (
-    ACTIVE_CONSUMERS,
     ALGORITHMS,
     FIRST_SEEN,
     RETURNING,
@@ -83,7 +82,7 @@ def _publisher() -> KeyServer:
 def _turns(subjects: list[Subject], directory: Path) -> Iterator[Turn]:
     """The turns of a round; what is compared stands side by side."""
     for algorithm in ALGORITHMS:
-        senders = {min(subject.consumers, ACTIVE_CONSUMERS) for subject in subjects}
+        senders = {subject.callers for subject in subjects}
         written = {count: write_tokens(directory, algorithm, count) for count in senders}
         for way in (FIRST_SEEN, RETURNING):
             for subject in subjects:
@@ -91,7 +90,7 @@ def _turns(subjects: list[Subject], directory: Path) -> Iterator[Turn]:
                     yield Turn(
                         cell=Cell(subject.name, subject.consumers, algorithm, way),
                         listener=subject.listener(algorithm),
-                        tokens=dataclasses.replace(written[min(subject.consumers, ACTIVE_CONSUMERS)][way]),
+                        tokens=dataclasses.replace(written[subject.callers][way]),
                         open_to_all=subject.lets_anyone_in(),
                     )
 

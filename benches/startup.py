@@ -6,9 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from envoy import Envoy, wasm
+from envoy import Envoy, dynamic_module, wasm
 from subjects import plugin_text
+from suite import NATIVE_MODULE
 from workload import rs256_consumers
+
+# Of the native edition, whose workers share one configuration, the memory is measured as a whole.
+NATIVE_WORKERS = 4
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,7 @@ class Start:
     with_filter: float
     worker_cpu: float
     worker_memory: float
+    native_memory: float | None
 
 
 Starts = dict[int, list[Start]]
@@ -43,4 +48,15 @@ def _start(plugin: str, directory: Path) -> Start:
     with Envoy({"start-up": filters}, directory) as one:
         with_filter, cpu, memory = one.start_seconds, one.cpu_seconds(), one.resident_mb()
     with Envoy({"start-up": filters}, directory, concurrency=2) as two:
-        return Start(without_filter, with_filter, two.cpu_seconds() - cpu, two.resident_mb() - memory)
+        worker_cpu, worker_memory = two.cpu_seconds() - cpu, two.resident_mb() - memory
+    return Start(without_filter, with_filter, worker_cpu, worker_memory, _native_memory(plugin, directory))
+
+
+def _native_memory(plugin: str, directory: Path) -> float | None:
+    """What an Envoy with the native edition holds, above one that has only the text of its configuration."""
+    if not NATIVE_MODULE.is_file():
+        return None
+    with Envoy({"start-up": []}, directory, concurrency=NATIVE_WORKERS, unread=plugin) as without:
+        memory = without.resident_mb()
+    with Envoy({"start-up": [dynamic_module(plugin)]}, directory, concurrency=NATIVE_WORKERS) as envoy:
+        return envoy.resident_mb() - memory

@@ -6,7 +6,9 @@ from collections.abc import Iterable
 
 from figures import Figure
 from goals import ANY, Goal
-from results import Circumstances, Results, Row, StartRow
+from replacing import WORKERS
+from results import Circumstances, ReplacementRow, Results, Row, StartRow
+from startup import NATIVE_WORKERS
 from subjects import NO_FILTER
 from workload import ALGORITHMS
 
@@ -26,6 +28,9 @@ def as_markdown(results: Results) -> str:
         "## Start-up and memory",
         "The consumers have an RS256 key each. Envoy starts with one worker; what a worker costs is what a second one adds.",
         _starts(results.starts),
+        "## Replacing the configuration",
+        f"The longest that any request waited, with {WORKERS} workers under a light load.",
+        _replacements(results.replacements),
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -46,7 +51,7 @@ def _introduction(its: Circumstances) -> str:
 
 def _goals(goals: list[Goal]) -> str:
     columns = (*ALGORITHMS, ANY)
-    return _table(
+    return as_table(
         ["", "goal", *columns],
         ([goal.what, _limit(goal), *(_measured(goal, algorithm) for algorithm in columns)] for goal in goals),
     )
@@ -60,13 +65,13 @@ def _limit(goal: Goal) -> str:
 def _measured(goal: Goal, algorithm: str) -> str:
     if algorithm not in goal.figures:
         return ""
-    digits = 1 if goal.unit in ("µs", "MB") and goal.limit > 1.5 else 2
+    digits = 4 if goal.limit < 0.1 else 1 if goal.unit in ("µs", "MB", "ms") and goal.limit > 1.5 else 2
     verdict = "✓" if goal.reached(algorithm) else "✗"
     return f"{verdict} {_with_spread(goal.figures[algorithm], digits)}"
 
 
 def _requests(rows: list[Row]) -> str:
-    return _table(
+    return as_table(
         ["", "token", "", "consumers", "CPU µs", "cost µs", "requests/s", "p50 µs", "p99 µs"],
         (
             [
@@ -84,14 +89,28 @@ def _requests(rows: list[Row]) -> str:
 
 
 def _starts(rows: list[StartRow]) -> str:
-    return _table(
-        ["consumers", "start without filter s", "start with it s", "load by a worker, CPU s", "memory of a worker MB"],
+    return as_table(
+        [
+            *["consumers", "start without filter s", "start with it s", "load by a worker, CPU s", "memory of a worker MB"],
+            f"native edition, memory with {NATIVE_WORKERS} workers MB",
+        ],
         (
             [
                 f"{row.consumers:,}",
                 *(_with_spread(figure, 2) for figure in (row.without_filter, row.with_filter, row.worker_cpu)),
                 _with_spread(row.worker_memory, 1),
+                _with_spread(row.native_memory, 1) if row.native_memory else "",
             ]
+            for row in rows
+        ),
+    )
+
+
+def _replacements(rows: list[ReplacementRow]) -> str:
+    return as_table(
+        ["", "consumers", "without a change ms", "during one ms"],
+        (
+            [row.subject, f"{row.consumers:,}", _with_spread(row.without, 1), _with_spread(row.during, 1)]
             for row in rows
         ),
     )
@@ -103,6 +122,7 @@ def _with_spread(figure: Figure, digits: int) -> str:
     return f"{figure.median:,.{digits}f} ({figure.low:,.{digits}f}–{figure.high:,.{digits}f})"
 
 
-def _table(head: list[str], rows: Iterable[list[str]]) -> str:
+def as_table(head: list[str], rows: Iterable[list[str]]) -> str:
+    """A table in Markdown."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

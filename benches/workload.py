@@ -58,6 +58,12 @@ def consumer_with_fetched_key_sets(cluster: str) -> dict:
     return {"username": username(0), "jwt_secrets": credentials}
 
 
+def issuers(count: int) -> dict[str, dict]:
+    """The key sets of the issuers of that many consumers' tokens, by issuer."""
+    senders = [(algorithm, index) for index in range(count) for algorithm in algorithms_of(index)]
+    return {issuer(*sender): jwks(*sender) for sender in senders}
+
+
 def published() -> dict[str, dict]:
     """The key sets that are fetched, by path."""
     return {_path(name): jwks(name) for name in PUBLISHABLE}
@@ -119,9 +125,9 @@ def pem(der: bytes) -> str:
     return "\n".join(["-----BEGIN PUBLIC KEY-----", *lines, "-----END PUBLIC KEY-----", ""])
 
 
-def jwks(algorithm: str) -> dict:
-    """The first consumer's key of an algorithm as a set of JSON Web Keys."""
-    its = signing_key(algorithm, 0)
+def jwks(algorithm: str, index: int = 0) -> dict:
+    """A consumer's key of an algorithm as a set of JSON Web Keys."""
+    its = signing_key(algorithm, index)
     jwk = {"kty": "oct", "k": b64(its.private)} if algorithm == "HS256" else its.jwk
     return {"keys": [{**jwk, "alg": algorithm, "use": "sig"}]}
 
