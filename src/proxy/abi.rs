@@ -73,6 +73,21 @@ pub(super) fn log(level: LogLevel, line: &str) {
     _ = unsafe { proxy_log(level as u32, line.as_ptr(), line.len()) };
 }
 
+/// The least level that the host keeps lines of, as [`LogLevel`] numbers them.
+#[cfg(not(feature = "all-callbacks"))]
+pub(super) fn log_level() -> Result<u32, Status> {
+    let mut level = 0;
+    // SAFETY: The host writes to this place and nowhere else.
+    Status::of(unsafe { proxy_get_log_level(&mut level) })?;
+    Ok(level)
+}
+
+/// Hosts that the portable build is for may not have the function, and then do not load a module that asks for it.
+#[cfg(feature = "all-callbacks")]
+pub(super) fn log_level() -> Result<u32, Status> {
+    Err(Status::NOT_FOUND)
+}
+
 /// The time since 1970. A host that says 1970 has no clock: tokens of any age would pass by it.
 pub(super) fn now() -> Result<Duration, Status> {
     let mut nanoseconds = 0;
@@ -289,6 +304,8 @@ extern "C" fn proxy_on_memory_allocate(size: usize) -> *mut u8 {
 #[link(wasm_import_module = "env")]
 unsafe extern "C" {
     fn proxy_log(level: u32, line: *const u8, line_size: usize) -> u32;
+    #[cfg(not(feature = "all-callbacks"))]
+    fn proxy_get_log_level(level: *mut u32) -> u32;
     fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
     fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
     fn proxy_get_buffer_bytes(buffer: u32, start: usize, max_size: usize, data: *mut *mut u8, size: *mut usize) -> u32;

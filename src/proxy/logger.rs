@@ -1,4 +1,5 @@
-//! Where the lines of [`log`] go: to the host, which filters by its own level.
+//! Where the lines of [`log`] go: to the host, which filters by its own level. The level is learnt now and then, so that a line
+//! that nobody reads costs no call.
 
 use std::panic;
 
@@ -23,6 +24,17 @@ impl Log for Logger {
     }
 
     fn flush(&self) {}
+}
+
+/// Learns which lines the host keeps. A host that does not tell gets all.
+pub(super) fn learn_level() {
+    log::set_max_level(match abi::log_level() {
+        Ok(0) | Err(_) => LevelFilter::Trace,
+        Ok(1) => LevelFilter::Debug,
+        Ok(2) => LevelFilter::Info,
+        Ok(3) => LevelFilter::Warn,
+        Ok(_) => LevelFilter::Error,
+    });
 }
 
 /// Has lines go to the host from here on, and the place of a panic, should there ever be one. Its message stays here: it

@@ -7,6 +7,7 @@ use log::{error, info, warn};
 use super::{
     abi::{self, BufferType},
     host::{self, Ticker},
+    logger,
     worker::Worker,
 };
 use crate::config::Config;
@@ -30,6 +31,7 @@ impl Plugin {
 
     /// Takes the configuration, of so many octets; whether it is one.
     pub(super) fn configure(&self, size: usize) -> bool {
+        logger::learn_level();
         let bytes = match abi::buffer(BufferType::PluginConfiguration, size) {
             Ok(bytes) => bytes,
             Err(status) => {
@@ -66,6 +68,7 @@ impl Plugin {
 
     /// Does what is due.
     pub(super) fn tick(&self) {
+        logger::learn_level();
         if let Some(worker) = self.worker() {
             worker.tick();
         }

@@ -193,6 +193,11 @@ class Envoy:
         with urllib.request.urlopen(f"http://{self._admin_path.read_text()}{path}", timeout=5 * PATIENCE) as answer:
             return answer.read().decode()
 
+    def set_log_level(self, level):
+        """Has Envoy keep lines of the filter from this level on."""
+        address = f"http://{self._admin_path.read_text()}/logging?{LOGGER}={level}"
+        urllib.request.urlopen(urllib.request.Request(address, method="POST"), timeout=5 * PATIENCE).close()
+
     def log(self):
         """The log so far."""
         return self._log_path.read_text(errors="replace")

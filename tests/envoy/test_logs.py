@@ -55,6 +55,18 @@ def test_several_tokens_are_logged(envoy):
     envoy.wait_for_log(rf"(?i)\[info\]\[{harness.LOGGER}\] .*denied: multiple tokens", since)
 
 
+def test_a_level_that_is_lowered_at_run_time_holds_soon(upstream, tmp_path):
+    with harness.Envoy({"open": plugin()}, upstream, tmp_path, log_level="warning") as running:
+        assert running["open"].bearer(HS256.token()).status == 200
+        running.set_log_level("debug")
+
+        def is_told():
+            assert running["open"].bearer(HS256.token()).status == 200
+            return re.search(rf"\[debug\]\[{harness.LOGGER}\] .*authenticated: ", running.log())
+
+        harness.until(is_told, "a line of the level that was asked for")
+
+
 def test_an_accepted_request_is_logged_at_debug_with_its_consumer(envoy):
     since = len(envoy.log())
     assert envoy["open"].bearer(HS256.token()).status == 200

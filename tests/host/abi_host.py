@@ -120,6 +120,7 @@ class Host:
         self.quirks = quirks
         self.faults = dict(faults or {})
         self.log, self.ticks, self.calls, self.shared = [], [], {}, {}
+        self.level = "trace"  # the least that it keeps lines of
         self.requests, self.called = {}, set()
         self.counters, self.numbers = {}, itertools.count(2)
         self.current, self.answering, self.configuration = PLUGIN, None, b""
@@ -231,6 +232,10 @@ class Host:
 
     def _proxy_log(self, level, at, size):
         self.log.append((LEVELS[level], self._text(at, size)))
+        return OK
+
+    def _proxy_get_log_level(self, at):
+        self._write(at, "<I", LEVELS.index(self.level))
         return OK
 
     def _proxy_get_current_time_nanoseconds(self, at):

@@ -233,3 +233,17 @@ def test_the_module_has_only_the_callbacks_that_do_something():
     about_requests = {f"proxy_on_request_{part}" for part in ("headers", "body", "trailers")}
     about_plugins = {"context_create", "vm_start", "configure", "tick", "http_call_response", "delete", "memory_allocate"}
     assert callbacks == about_requests | {f"proxy_on_{name}" for name in about_plugins}
+
+
+@pytest.mark.parametrize("quirks", [ENVOY, NGINX])
+def test_a_line_that_nobody_reads_is_not_handed_over(quirks):
+    host = Host(quirks)
+    host.level = "info"
+    assert host.configure(plugin()), host.log
+    assert host.request(GOOD).passes
+    assert host.log
+    assert not any(level == "debug" for level, _ in host.log)
+    host.level = "debug"
+    host.tick()
+    assert host.request(GOOD).passes
+    assert host.log[-1][0] == "debug"
