@@ -1,11 +1,14 @@
 //! A configuration of the filter, made on Envoy's main thread and shared by all workers.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
 };
 
-use jwt_auth_filter::{config::Config, jwks::Answer};
+use jwt_auth_filter::{config::Config, jwks::Answer, policy::Credentials};
 use log::{error, info, warn};
 
 use crate::{abi::FilterConfig, key_sets::KeySets, metrics::Metrics};
@@ -56,5 +59,20 @@ impl Plugin {
     /// Takes the answer to a request of its own. On the main thread.
     pub(crate) fn answered(&self, call: u64, answer: Answer) {
         self.key_sets.answered(call, answer);
+    }
+}
+
+impl Drop for Plugin {
+    fn drop(&mut self) {
+        free(Config::take_credentials(&mut self.config));
+    }
+}
+
+/// Has a thread of its own free the credentials of a configuration: with many consumers that takes longer than a request
+/// should wait for a worker, on which the last share of a configuration is mostly given up.
+pub(crate) fn free(credentials: Option<[Credentials; 2]>) {
+    if let Some(credentials) = credentials {
+        // If there can be no thread, they are freed here.
+        _ = thread::Builder::new().name("jwt_auth_free".to_owned()).spawn(move || drop(credentials));
     }
 }

@@ -16,7 +16,12 @@ use jwt_auth_filter::{
 };
 use log::error;
 
-use crate::{abi, key_sets::now, plugin::Plugin, request::EnvoyRequest};
+use crate::{
+    abi,
+    key_sets::now,
+    plugin::{self, Plugin},
+    request::EnvoyRequest,
+};
 
 /// A worker's part of a configuration.
 pub(crate) struct Worker {
@@ -89,6 +94,12 @@ impl Worker {
             plugin.metrics.record_verification(envoy, taken);
         }
         plugin.metrics.hand_over(envoy);
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        plugin::free(self.authenticator.take_credentials());
     }
 }
 

@@ -28,7 +28,7 @@ use crate::{
         json::{Members, Raw},
     },
     jwks::VerificationKey,
-    policy::{Consumer, Credential, Demands, FailureKind, Header, Policy},
+    policy::{Consumer, Credential, Credentials, Demands, FailureKind, Header, Policy},
     request::{Carriers, FoundToken, Request},
     sender::Binding,
     token::{Compact, JwsError, Part, Times, Timestamp, TokenType},
@@ -100,6 +100,11 @@ impl<V: Verifier> Authenticator<V> {
     /// What it decides by.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// The credentials of what it decides by, if nobody else does: see [`Config::take_credentials`].
+    pub fn take_credentials(&mut self) -> Option<[Credentials; 2]> {
+        Config::take_credentials(&mut self.config)
     }
 
     /// What verifies signatures.

@@ -20,7 +20,7 @@ mod token_places;
 mod upstream_fields;
 mod without_token;
 
-use std::{collections::BTreeSet, iter, sync::Arc};
+use std::{collections::BTreeSet, iter, mem, sync::Arc};
 
 pub use self::fault::{Fault, Path, Step, UNKNOWN_FIELD, Warning};
 use self::{
@@ -156,6 +156,13 @@ pub enum HostCryptoUse {
 }
 
 impl Config {
+    /// The credentials of a configuration whose last share this is, for the caller to free where that takes no time from
+    /// requests. Nothing is accepted by the configuration any more.
+    pub fn take_credentials(shared: &mut Arc<Self>) -> Option<[Credentials; 2]> {
+        let config = Arc::get_mut(shared)?;
+        Some([&mut config.credentials, &mut config.other_credentials].map(mem::take))
+    }
+
     /// Reads a plugin configuration as a proxy hands it over: JSON (of a `StringValue`), or the serialized message of a
     /// `google.protobuf.Struct`. Nothing at all is a configuration without a field.
     ///

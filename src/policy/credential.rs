@@ -4,8 +4,10 @@
 //! are what a signature is verified with.
 
 use std::{
-    collections::HashMap,
-    hash::{BuildHasherDefault, DefaultHasher},
+    borrow::Borrow,
+    collections::{HashMap, HashSet},
+    hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher},
+    slice,
     sync::{Arc, OnceLock},
 };
 
@@ -119,29 +121,84 @@ impl Credential {
     }
 }
 
+/// Credentials that share an identifier, nearly always one. They have it in themselves, so that to find one of many takes few
+/// steps from one place of the memory to another.
+#[derive(Debug)]
+enum Sharing {
+    One(Arc<Credential>),
+    Several(Vec<Arc<Credential>>),
+}
+
+impl Sharing {
+    fn as_slice(&self) -> &[Arc<Credential>] {
+        match self {
+            Self::One(only) => slice::from_ref(only),
+            Self::Several(all) => all,
+        }
+    }
+
+    /// The same and one more; unchanged if that is another consumer's.
+    fn with(self, credential: &Arc<Credential>) -> Result<Self, Self> {
+        let mut all = match self {
+            Self::One(only) => vec![only],
+            Self::Several(all) => all,
+        };
+        if all.iter().any(|other| !Arc::ptr_eq(&other.consumer, &credential.consumer)) {
+            return Err(Self::Several(all));
+        }
+        all.push(Arc::clone(credential));
+        Ok(Self::Several(all))
+    }
+}
+
+impl Borrow<str> for Sharing {
+    fn borrow(&self) -> &str {
+        self.as_slice().first().map_or("", |first| first.identifier.as_str())
+    }
+}
+
+impl Hash for Sharing {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Borrow::<str>::borrow(self).hash(state);
+    }
+}
+
+impl PartialEq for Sharing {
+    fn eq(&self, other: &Self) -> bool {
+        Borrow::<str>::borrow(self) == Borrow::<str>::borrow(other)
+    }
+}
+
+impl Eq for Sharing {}
+
 /// All credentials, by identifier. Those that share one belong to one consumer.
 #[derive(Debug, Default)]
 pub struct Credentials {
     // Only the configuration puts something in, so the hashes need no seed: it would come from the host, which may decline.
-    by_identifier: HashMap<HeaderText, Vec<Arc<Credential>>, BuildHasherDefault<DefaultHasher>>,
+    by_identifier: HashSet<Sharing, BuildHasherDefault<DefaultHasher>>,
     remote: HashMap<Source, Arc<RemoteKeys>, BuildHasherDefault<DefaultHasher>>,
 }
 
 impl Credentials {
     /// Adds a credential, unless its identifier is another consumer's.
     pub fn add(&mut self, credential: &Arc<Credential>) -> Result<(), IdentifierTaken> {
-        let sharing = self.by_identifier.entry(credential.identifier.clone()).or_default();
-        if sharing.first().is_some_and(|first| !Arc::ptr_eq(&first.consumer, &credential.consumer)) {
-            return Err(IdentifierTaken);
-        }
-        sharing.reserve_exact(1);
-        sharing.push(Arc::clone(credential));
+        let sharing = match self.by_identifier.take(credential.identifier.as_str()) {
+            None => Sharing::One(Arc::clone(credential)),
+            Some(others) => match others.with(credential) {
+                Ok(all) => all,
+                Err(others) => {
+                    self.by_identifier.insert(others);
+                    return Err(IdentifierTaken);
+                }
+            },
+        };
+        self.by_identifier.insert(sharing);
         Ok(())
     }
 
     /// The credentials with an identifier, in the order of the configuration; none, or all of one consumer.
     pub fn identified_by(&self, identifier: &str) -> &[Arc<Credential>] {
-        self.by_identifier.get(identifier).map_or(&[], Vec::as_slice)
+        self.by_identifier.get(identifier).map_or(&[], Sharing::as_slice)
     }
 
     /// How many different identifiers there are.
@@ -156,7 +213,7 @@ impl Credentials {
 
     /// All credentials.
     pub fn all(&self) -> impl Iterator<Item = &Arc<Credential>> {
-        self.by_identifier.values().flatten()
+        self.by_identifier.iter().flat_map(Sharing::as_slice)
     }
 
     /// The key set of a source, the same for all who ask.

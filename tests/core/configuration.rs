@@ -1,5 +1,7 @@
 //! Reading configurations: both forms, the defaults, and every fault with its path, all at once.
 
+use std::sync::Arc;
+
 use crate::support::serialized_struct;
 use jwt_auth_filter::{
     config::{
@@ -32,6 +34,18 @@ fn faults(config: &Json) -> Vec<String> {
     let from_json = lines(config.to_string().as_bytes());
     assert_eq!(lines(&serialized_struct(config)), from_json);
     from_json
+}
+
+#[test]
+fn credentials_are_taken_out_of_the_last_share_of_a_configuration() {
+    let text = json!({"consumers": [{"username": "a", "jwt_secrets": [{"key": "k", "secret": "s"}]}]}).to_string();
+    let mut one = Arc::new(Config::parse(text.as_bytes()).unwrap());
+    let other = Arc::clone(&one);
+    assert!(Config::take_credentials(&mut one).is_none());
+    drop(other);
+    let [taken, _] = Config::take_credentials(&mut one).unwrap();
+    assert_eq!(taken.identified_by("k").len(), 1);
+    assert!(one.credentials.is_empty());
 }
 
 /// The faults of a configuration of one consumer with one credential.
