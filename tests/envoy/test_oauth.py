@@ -2,72 +2,19 @@
 
 import base64
 import json
-import shutil
-import subprocess
 import threading
-import urllib.parse
-import urllib.request
-from pathlib import Path
-
-import pytest
 
 import harness
+import node
 from conftest import check_log
 from consumers import plugin
 from expect import passed
 from harness import until
 
-SERVER = Path(__file__).resolve().parents[1] / "oauth"
 ISSUER = "http://auth.example.com"
 APP = {"username": "App"}
 
-
-def _node_version():
-    node = shutil.which("node")
-    return int(subprocess.check_output([node, "-p", "process.versions.node"]).split(b".")[0]) if node else 0
-
-
-pytestmark = pytest.mark.skipif(
-    _node_version() < 20 or not (SERVER / "node_modules" / "oidc-provider").is_dir(),
-    reason="the authorization server needs Node 20 or newer, and its packages in tests/oauth",
-)
-
-
-class AuthorizationServer:
-    """A process of tests/oauth/server.mjs."""
-
-    def __enter__(self):
-        command = ["node", "server.mjs", "0", ISSUER]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-        self._process = subprocess.Popen(command, cwd=SERVER, text=True, start_new_session=True, **pipes)
-        self.port = self._said("port")
-        return self
-
-    def __exit__(self, *_):
-        self._process.kill()
-        self._process.communicate()
-
-    def token(self):
-        """A JWT access token by the client-credentials grant (RFC 6749 section 4.4)."""
-        client = base64.b64encode(b"demo:demo-secret").decode()
-        request = urllib.request.Request(
-            f"http://{harness.LOOPBACK}:{self.port}/token",
-            urllib.parse.urlencode({"grant_type": "client_credentials", "scope": "read"}).encode(),
-            {"authorization": f"Basic {client}"},
-        )
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return json.load(answer)["access_token"]
-
-    def rotate(self):
-        """Signs with a new key from now on; its kid."""
-        self._process.stdin.write("rotate\n")
-        self._process.stdin.flush()
-        return self._said("rotated")
-
-    def _said(self, name):
-        """What the server says next under this name, among the notices of its library."""
-        line = next(line for line in self._process.stdout if line.startswith(f'{{"{name}"'))
-        return json.loads(line)[name]
+pytestmark = node.NEEDED
 
 
 def kid_of(token):
@@ -79,7 +26,7 @@ def test_keys_rotate_under_load_and_no_request_is_refused(upstream, tmp_path):
     discovery = {"uri": f"{ISSUER}/.well-known/openid-configuration", "cluster": "auth"}
     credential = {"key": ISSUER, "algorithm": "RS256", "discovery": discovery}
     configuration = plugin({**APP, "jwt_secrets": [credential]}, claims_to_verify=["exp"])
-    with AuthorizationServer() as server:
+    with node.AuthorizationServer(ISSUER) as server:
         envoy = harness.Envoy({"main": configuration}, upstream, tmp_path, concurrency=4, clusters={"auth": server.port})
         with envoy:
             first = server.token()
