@@ -28,7 +28,7 @@ pub struct Reply {
     /// The body: a JSON object, or what a template makes of it.
     pub body: String,
     /// What a gRPC client is told in place of the body.
-    pub message: String,
+    pub message: Box<str>,
 }
 
 /// What kind of refusal it is.
@@ -115,7 +115,7 @@ impl Reply {
             ),
             _ => (405, &[("allow", "GET, HEAD, OPTIONS")], refusal.json()),
         };
-        let (content_type, message) = (Cow::Borrowed("application/json"), refusal.text().into_owned());
+        let (content_type, message) = (Cow::Borrowed("application/json"), refusal.text().into());
         Self { status, www_authenticate: None, retry_after: None, of_kind, content_type, body, message }
     }
 
@@ -147,7 +147,7 @@ impl Reply {
             of_kind: &[],
             content_type: content_type.unwrap_or(Self::JSON),
             body,
-            message: content.text().into_owned(),
+            message: content.text().into(),
         }
     }
 
@@ -179,7 +179,7 @@ impl Reply {
             of_kind: &[],
             content_type: Self::JSON,
             body: content.json(),
-            message: content.text().into_owned(),
+            message: content.text().into(),
         }
     }
 }

@@ -6,6 +6,7 @@ use jwt_auth_filter::{
     config::Config,
     crypto::BuiltIn,
     reply::Reply,
+    request::Protocol,
 };
 use serde_json::{Value as Json, json};
 
@@ -56,7 +57,7 @@ fn document(authenticator: &Authenticator<BuiltIn>, path: &str) -> Json {
 }
 
 fn header(reply: &Reply, name: &str) -> Option<String> {
-    reply.headers().into_iter().find(|(own, _)| *own == name).map(|(_, value)| value.into_owned())
+    reply.headers(Protocol::Http).into_iter().find(|(own, _)| *own == name).map(|(_, value)| value.into_owned())
 }
 
 #[test]
