@@ -9,6 +9,7 @@
 //! - [`request`]: finding the token in a request, and taking it out
 //! - [`sender`]: that a token comes from whom it was issued to
 //! - [`policy`]: consumers and their credentials, who may call, what is forwarded and answered
+//! - [`revocation`]: tokens that are revoked before they expire
 //! - [`config`]: reading all that can be configured
 //! - [`authenticate`]: deciding about a request, and what is remembered for it
 //! - [`reply`], [`upstream`]: what the client and the upstream are told of it
@@ -29,6 +30,7 @@ pub mod policy;
 mod proxy;
 pub mod reply;
 pub mod request;
+pub mod revocation;
 pub mod sender;
 pub mod token;
 pub mod upstream;

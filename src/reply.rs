@@ -271,6 +271,7 @@ fn content(reason: &Reason, key_claim: &str) -> Content {
         Reason::MissingClaim(claim) => return Content::Claims(vec![(claim.to_string().into(), "missing".to_owned())]),
         Reason::Audience => return Content::Claims(vec![("aud".into(), "not allowed".to_owned())]),
         Reason::Subject => return Content::Claims(vec![("sub".into(), "not allowed".to_owned())]),
+        Reason::Revoked => "Token revoked".into(),
         Reason::NotAllowed => "You cannot consume this service".into(),
         Reason::InsufficientClaims(_) => "Insufficient claims".into(),
     })

@@ -65,6 +65,7 @@ fn shape(shape: Shape) -> Value {
             let (minimum, maximum) = (seconds(minimum), seconds(maximum));
             json!({ "type": ["number", "string"], "minimum": minimum, "maximum": maximum, "pattern": DURATION })
         }
+        Shape::DateTime => json!({ "type": "string", "format": "date-time" }),
         Shape::Uri => json!({ "type": "string", "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://[^#@]+$" }),
         Shape::KeySet => json!({ "type": ["object", "string"] }),
         Shape::TextPattern => {

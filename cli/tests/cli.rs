@@ -1153,6 +1153,12 @@ fn demands_that_seldom_mean_what_they_look_like_are_warned_of() {
             "required_claims[0].any[0].suffix: \"example.com\" also ends longer names, such as \"xexample.com\"; begin it with what separates them"
         ]
     );
+    let revoked = json!([{"sub": "s"}, {"jti": "7"}]);
+    let no_jti = ["require: without jti, a token that has none cannot be revoked by it"];
+    assert_eq!(warned(json!({"revoked": revoked})), no_jti);
+    assert_eq!(warned(json!({"revoked": revoked, "require": ["sub"]})), no_jti);
+    assert_eq!(warned(json!({"revoked": revoked, "require": ["jti"]})), [""; 0]);
+    assert_eq!(warned(json!({"revoked": [{"sub": "s"}]})), [""; 0]);
     assert_eq!(warned(json!({"optional": true})), [""; 0]);
     assert_eq!(
         warned(json!({"optional": true, "subjects": ["a"]})),

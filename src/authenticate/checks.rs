@@ -42,6 +42,8 @@ pub enum Check {
     Presence,
     /// The token is meant for this audience.
     Audience,
+    /// The token is not revoked.
+    Revocation,
     /// `allow` and `deny` let the consumer through.
     Access,
     /// The token is of one of the subjects that are wanted.
@@ -71,6 +73,7 @@ impl Check {
         Self::TokenType,
         Self::Presence,
         Self::Audience,
+        Self::Revocation,
         Self::Access,
         Self::Subject,
         Self::RequiredClaims,
@@ -97,6 +100,7 @@ impl Check {
             Self::TokenType => "type",
             Self::Presence => "present",
             Self::Audience => "audience",
+            Self::Revocation => "revocation",
             Self::Access => "access",
             Self::Subject => "subject",
             Self::RequiredClaims => "claims",

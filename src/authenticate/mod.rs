@@ -30,6 +30,7 @@ use crate::{
     jwks::VerificationKey,
     policy::{Consumer, Credential, Credentials, Demands, FailureKind, Header, Policy},
     request::{Carriers, FoundToken, Request},
+    revocation::{Marks, Revocations},
     sender::Binding,
     token::{Compact, JwsError, Part, Times, Timestamp, TokenType},
 };
@@ -48,6 +49,7 @@ pub struct Authenticator<V> {
 struct Keeps {
     claims: bool,
     token_type: bool,
+    marks: bool,
 }
 
 /// How often the cache was asked.
@@ -76,6 +78,8 @@ struct VerifiedToken {
     is_padded: bool,
     /// Its type, where any policy or credential looks at it.
     token_type: Option<TokenType>,
+    /// What it may be revoked by, where anything is.
+    marks: Option<Marks>,
     /// All its claims, a JSON object, where any policy or credential uses them.
     payload: Option<Arc<str>>,
 }
@@ -84,7 +88,8 @@ impl VerifiedToken {
     /// How many bytes it keeps alive elsewhere.
     fn size_beside(&self) -> usize {
         let token_type = self.token_type.as_ref().map_or(0, |it| it.as_str().len());
-        self.payload.as_ref().map_or(0, |payload| payload.len()).saturating_add(token_type)
+        let marks = self.marks.as_ref().map_or(0, Marks::size);
+        self.payload.as_ref().map_or(0, |payload| payload.len()).saturating_add(token_type).saturating_add(marks)
     }
 }
 
@@ -93,7 +98,11 @@ impl<V: Verifier> Authenticator<V> {
     pub fn new(config: impl Into<Arc<Config>>, verifier: V) -> Self {
         let config = config.into();
         let cache = RefCell::new(TokenCache::new(config.token_cache));
-        let keeps = Keeps { claims: config.uses_claims(), token_type: config.uses_token_types() };
+        let keeps = Keeps {
+            claims: config.uses_claims(),
+            token_type: config.uses_token_types(),
+            marks: config.revocations.are_any(),
+        };
         Self { config, verifier, cache, cache_use: Cell::default(), keeps }
     }
 
@@ -250,7 +259,7 @@ impl<V: Verifier> Authenticator<V> {
         search: &mut Search,
     ) -> Result<Authenticated, Denial> {
         let verified = self.verified(policy, token, now, search)?;
-        match admit(policy, &verified, request, now) {
+        match admit(policy, &self.config.revocations, &verified, request, now) {
             Ok(claim_headers) => Ok(Authenticated::new(verified.credential, claim_headers)),
             Err(reason) => Err(Denial::of_token(&verified.credential, reason)),
         }
@@ -324,6 +333,7 @@ impl<V: Verifier> Authenticator<V> {
                     lookup: policy.lookup,
                     is_padded: token.octets.contains(&b'='),
                     token_type: if self.keeps.token_type { jws.token_type() } else { None },
+                    marks: self.keeps.marks.then(|| Marks::of(&jws.claims, credential)),
                     payload: self.keeps.claims.then(|| jws.payload.into()),
                 });
             }
@@ -364,11 +374,13 @@ fn without_token(policy: &Policy, denial: Denial) -> Outcome<'_> {
 /// headers that the policy makes of its claims.
 fn admit(
     policy: &Policy,
+    revocations: &Revocations,
     token: &VerifiedToken,
     request: &impl Request,
     now: Timestamp,
 ) -> Result<Vec<Header>, Reason> {
-    let VerifiedToken { credential, times, binding, token_type, payload, .. } = token;
+    let VerifiedToken { credential, times, binding, token_type, marks, payload, .. } = token;
+    let is_revoked = || marks.as_ref().is_some_and(|marks| revocations.revoke(marks, times.issued_at()));
     times.check(credential.time_checks(policy.time_checks), now).map_err(Reason::Claims)?;
     policy.sender.check(binding, request).map_err(Reason::Sender)?;
 
@@ -377,6 +389,9 @@ fn admit(
         return Err(Reason::TokenType);
     }
     if !policy.forwarding.uses_claims() && !demands().any(Demands::use_claims) {
+        if is_revoked() {
+            return Err(Reason::Revoked);
+        }
         return check_access(policy, credential.consumer()).map(|()| Vec::new());
     }
     let payload = payload.as_deref().unwrap_or_default();
@@ -386,6 +401,9 @@ fn admit(
     }
     if !demands().all(|it| it.admit_audience(&claims)) {
         return Err(Reason::Audience);
+    }
+    if is_revoked() {
+        return Err(Reason::Revoked);
     }
     check_access(policy, credential.consumer())?;
     if !demands().all(|it| it.admit_subject(&claims)) {

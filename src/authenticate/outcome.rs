@@ -172,6 +172,8 @@ pub enum Reason {
     MissingClaim(Arc<ClaimPath>),
     /// The token is meant for another audience.
     Audience,
+    /// The token is revoked.
+    Revoked,
     /// `allow` does not let the anonymous consumer through, which is in no group: whoever calls must authenticate.
     AnonymousWithoutGroup,
     /// `allow` and `deny` do not let the consumer through.
@@ -184,7 +186,7 @@ pub enum Reason {
 
 impl Reason {
     /// The names of all reasons, in the order of the variants.
-    pub const NAMES: [&str; 30] = [
+    pub const NAMES: [&str; 31] = [
         "forbidden_header",
         "no_token",
         "multiple_tokens",
@@ -211,6 +213,7 @@ impl Reason {
         "token_type",
         "missing_claim",
         "audience",
+        "revoked",
         "anonymous_without_group",
         "not_allowed",
         "subject",
@@ -245,6 +248,7 @@ impl Reason {
             Self::TokenType => "token_type",
             Self::MissingClaim(_) => "missing_claim",
             Self::Audience => "audience",
+            Self::Revoked => "revoked",
             Self::AnonymousWithoutGroup => "anonymous_without_group",
             Self::NotAllowed => "not_allowed",
             Self::Subject => "subject",
@@ -273,6 +277,7 @@ impl Reason {
             Self::TokenType => Check::TokenType,
             Self::MissingClaim(_) => Check::Presence,
             Self::Audience => Check::Audience,
+            Self::Revoked => Check::Revocation,
             Self::AnonymousWithoutGroup | Self::NotAllowed => Check::Access,
             Self::Subject => Check::Subject,
             Self::InsufficientClaims(_) => Check::RequiredClaims,
@@ -318,6 +323,7 @@ impl fmt::Display for Reason {
             Self::MissingClaim(claim) => write!(formatter, "{claim}: missing"),
             Self::Audience => formatter.write_str("aud: not allowed"),
             Self::Subject => formatter.write_str("sub: not allowed"),
+            Self::Revoked => formatter.write_str("Token revoked"),
             Self::AnonymousWithoutGroup => formatter.write_str("the anonymous consumer is in no group that is allowed"),
             Self::NotAllowed => formatter.write_str("the consumer is not allowed"),
             Self::InsufficientClaims(required) => write!(formatter, "Insufficient claims: {required}"),

@@ -12,6 +12,7 @@ mod protobuf;
 mod required_claims;
 mod resource_metadata;
 mod response;
+mod revocation;
 mod rules;
 pub mod schema;
 mod sender;
@@ -35,6 +36,7 @@ use crate::{
     jwks::WaitingLimits,
     policy::{Credentials, Demands, IDENTITY_HEADERS, Policy, ResourceMetadata, Rule},
     request::Request,
+    revocation::Revocations,
 };
 
 const MAX_CACHE_ENTRIES: u32 = 1_000_000;
@@ -103,6 +105,12 @@ const WORKER_FIELDS: &[Field] = &[
         "true",
     ),
     Field::optional(
+        "revoked",
+        Shape::List(&Shape::Object(revocation::FIELDS)),
+        "Tokens that are refused although they have not expired: of a `jti`, a `sub`, a consumer or a credential.",
+        r#"[{"jti": "7d4f"}, {"consumer": "ClientApp", "issued_before": "2026-11-25T00:00:00Z"}]"#,
+    ),
+    Field::optional(
         "consumers",
         Shape::List(&Shape::Object(consumers::FIELDS)),
         "Who may call, and with what credentials.",
@@ -125,6 +133,8 @@ pub struct Config {
     pub credentials: Credentials,
     /// The same for policies whose `secret_is_base64` is not that of [`Config::policy`].
     pub other_credentials: Credentials,
+    /// Which of their tokens are revoked.
+    pub revocations: Revocations,
     /// Whether the host may check signatures.
     pub host_crypto: HostCryptoUse,
     /// `token_cache_size` and `token_cache_bytes`.
@@ -196,6 +206,7 @@ impl Config {
         let measure_verification = fields.or_default("measure_verification", flag, false);
         let secret_forms = rules::secret_forms(&fields);
         let (consumers, consumers_read) = Consumers::read(&mut fields, secret_forms);
+        let revocations = revocation::read(&mut fields, &consumers);
         let policy = PolicyReader::new(&consumers.list).read(&mut fields, None);
         let rules = rules::read(&mut fields, &consumers.list, policy.as_ref().ok());
 
@@ -215,6 +226,7 @@ impl Config {
             resources,
             credentials,
             other_credentials,
+            revocations: revocations?,
             host_crypto: host_crypto?,
             token_cache: token_cache?,
             waiting: WaitingLimits { requests: max_waiting? as usize, bytes: max_waiting_body_bytes?.into() },

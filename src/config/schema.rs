@@ -109,6 +109,8 @@ pub enum Shape {
         /// The longest, in milliseconds.
         maximum: u64,
     },
+    /// A point in time, as RFC 3339 §5.6 writes it.
+    DateTime,
     /// An `http` or `https` URI without user and fragment.
     Uri,
     /// A key set (RFC 7517 §5): an object, or its JSON as text.

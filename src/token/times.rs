@@ -44,6 +44,11 @@ impl Times {
         Self { exp: number("exp"), nbf: number("nbf"), iat: number("iat") }
     }
 
+    /// When the token was issued, if it says so.
+    pub fn issued_at(&self) -> Option<f64> {
+        self.iat
+    }
+
     /// Checks the claims against the time `now`.
     pub fn check(&self, checks: TimeChecks, now: Timestamp) -> Result<(), ClaimFaults> {
         let now = now as f64;

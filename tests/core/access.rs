@@ -428,7 +428,7 @@ fn every_reason_has_a_name_of_the_fixed_set_and_a_check_in_their_order() {
     "required_claims": [{"claim": "x", "present": true}], "rules": [
         {"routes": ["bound"], "sender_constraint": "required"},
         {"routes": ["r"], "anonymous": "costly", "allow": ["gold"]},
-    ]});
+    ], "revoked": [{"jti": "2"}]});
     let authenticator = authenticator(fields);
     let hash = encode_url([0; 32]);
     let certificate = json!({"x5t#S256": hash});
@@ -469,6 +469,7 @@ fn every_reason_has_a_name_of_the_fixed_set_and_a_check_in_their_order() {
         bearing(&token(&good)),
         with("jti", Json::Null),
         with("aud", json!("x")),
+        with("jti", json!("2")),
         FakeRequest::get("/").on("r", "s"),
         with("iss", json!("b")),
         with("sub", json!("other")),

@@ -311,7 +311,7 @@ fn all_faults_are_reported_at_once_each_at_its_path() {
          subjects, required_claims, allow, deny, hide_groups_header, anonymous, anonymous_for, optional, run_on_preflight, \
          realm, resource_metadata, claims_to_headers, forward_payload_header, \
          hide_credentials, clear_route_cache, response, filter_state, rules, host_crypto, token_cache_size, \
-         token_cache_bytes, max_waiting_requests, max_waiting_body_bytes, measure_verification, consumers"
+         token_cache_bytes, max_waiting_requests, max_waiting_body_bytes, measure_verification, revoked, consumers"
             .to_owned(),
         "header_names[0]: a string; expected the name of a header".to_owned(),
         "header_names[1]: a number; expected a string".to_owned(),

@@ -20,6 +20,7 @@ mod key_set_configuration;
 mod key_sets;
 mod kinds;
 mod resource_metadata;
+mod revocation;
 mod rfc_vectors;
 mod sender;
 mod support;

@@ -28,6 +28,8 @@ pub(super) fn of(configuration: &Configuration, config: &Config) -> Vec<Diagnost
     if config.credentials.is_empty() {
         warnings.push(warn(field("consumers"), "no consumer has a credential, so no token is accepted"));
     }
+    let revokes_by_jti = configuration.root.get("revoked").map(Node::items).unwrap_or_default();
+    let revokes_by_jti = revokes_by_jti.iter().any(|entry| entry.get("jti").is_some());
     for PolicyPlace { policy, path, node } in policies(configuration, config) {
         let field = |name: &str| [path.clone(), field(name)].concat();
         // A rule inherits what it does not set, and the warning about it stands at the top already.
@@ -65,6 +67,10 @@ pub(super) fn of(configuration: &Configuration, config: &Config) -> Vec<Diagnost
         if policy.optional && is_held && sets("optional") {
             let text = "whoever deny, subjects or required_claims keep out can leave the token out and pass";
             warnings.push(warn(field("optional"), text));
+        }
+        if revokes_by_jti && !policy.demands.require.iter().any(|path| path.is("jti")) && sets("require") {
+            let text = "without jti, a token that has none cannot be revoked by it";
+            warnings.push(warn(field("require"), text));
         }
         warnings.extend(demands::remarks(node, &path).into_iter().map(|(path, text)| warn(path, &text)));
     }

@@ -21,7 +21,7 @@ pub(super) fn is_harmless(shape: Shape, in_credentials: bool) -> bool {
         Shape::Flag | Shape::Number { .. } | Shape::ErrorStatus | Shape::OneOf(_) | Shape::Algorithm => true,
         Shape::Duration { .. } => true,
         Shape::Text | Shape::Name | Shape::HeaderText | Shape::Token | Shape::Scalar => !in_credentials,
-        Shape::TextPattern | Shape::RequiredClaim => !in_credentials,
+        Shape::TextPattern | Shape::RequiredClaim | Shape::DateTime => !in_credentials,
         Shape::Object(_) => !in_credentials,
         Shape::Uri | Shape::KeySet | Shape::PublicKey => false,
     }

@@ -31,6 +31,8 @@ pub(super) struct Facts<'a> {
     pub identifier: String,
     /// The credentials that the key claim names.
     pub credentials: &'a [Arc<Credential>],
+    /// Whether any token is revoked.
+    pub revokes: bool,
     /// The one of them whose signature the token has.
     pub signed_by: Option<&'a Credential>,
 }
@@ -48,8 +50,9 @@ impl<'a> Facts<'a> {
         let claim = jws.and_then(|jws| policy.key_claim_name.find(jws)?.string());
         let identifier = claim.map(Cow::into_owned).unwrap_or_default();
         let credentials = config.credentials_for(policy).identified_by(&identifier);
+        let revokes = config.revocations.are_any();
         let signed_by = decision.outcome.credential();
-        Self { configuration, policy, request, token, number, jws, identifier, credentials, signed_by }
+        Self { configuration, policy, request, token, number, jws, identifier, credentials, revokes, signed_by }
     }
 
     /// What policy and credential demand of the token.

@@ -153,6 +153,7 @@ impl Checks<'_> {
             Check::TokenType => self.asks(|it| !it.token_types.is_empty(), || format!("typ is {}", facts.token_type())),
             Check::Presence => self.asks(|it| !it.require.is_empty(), || "the claims of require are there".to_owned()),
             Check::Audience => self.asks(|it| !it.audiences.is_empty(), || format!("aud is {}", self.claim("aud"))),
+            Check::Revocation => facts.revokes.then(|| "the token is not revoked".to_owned()),
             Check::Access => {
                 policy.access.is_restricted().then(|| "allow and deny let the consumer through".to_owned())
             }
@@ -215,6 +216,7 @@ impl Checks<'_> {
                 );
                 format!("aud is {}; expected one of {names}", self.claim("aud"))
             }
+            Reason::Revoked => "by its jti, its sub, its consumer or its credential; see revoked".to_owned(),
             Reason::Subject => format!("sub is {}, which is none of the subjects", self.claim("sub")),
             Reason::InsufficientClaims(required) => format!("{required}: not met"),
             Reason::Sender(fault) => facts.of_sender(fault),

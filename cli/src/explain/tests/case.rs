@@ -280,6 +280,8 @@ pub(super) struct Asked {
 pub(super) struct Case {
     pub policy: Policy,
     pub rule: Option<Rule>,
+    /// Whether the tokens of the subject `s-1` are revoked.
+    pub revokes: bool,
     pub credentials: Vec<Credential>,
     pub issuers: Vec<Issuer>,
     /// The credential and the key at which the token is aimed.
@@ -297,6 +299,9 @@ impl Case {
             json!({"username": format!("c{owner}"), "jwt_secrets": credentials})
         });
         config["consumers"] = consumers.chain([json!({"username": "guest"})]).collect();
+        if self.revokes {
+            config["revoked"] = json!([{"sub": "s-1"}, {"jti": "other"}]);
+        }
         if let Some(rule) = &self.rule {
             let mut rule = match rule {
                 Rule::Disabled => json!({"disabled": true}),

@@ -122,7 +122,11 @@ fn token() -> impl Strategy<Value = Token> {
         [None, Some(json!("JWT")), Some(json!("application/AT+JWT")), Some(json!(7))],
     );
     let jti = mostly(Some(json!("1")), 10, [None, Some(Value::Null), Some(json!([]))]);
-    let sub = mostly(Some(json!("s-1")), 8, [None, Some(json!("x s-1")), Some(json!(["s-1"])), Some(json!("s"))]);
+    let sub = mostly(
+        Some(json!("s-1")),
+        8,
+        [None, Some(json!("x s-1")), Some(json!(["s-1"])), Some(json!("s")), Some(json!("s-2")), Some(json!("s-3"))],
+    );
     let header = (form, mostly(Alg::Aimed, 8, others), mostly(None, 20, unsupported), kid, signer, typ);
     let claims = (iss, any::<bool>(), mostly(false, 12, [true]), exp, nbf, iat, aud, scope, (jti, sub, bound));
     (header, claims).prop_map(|((form, alg, unsupported, kid, signer, typ), claims)| {
@@ -174,15 +178,24 @@ pub(super) fn case() -> impl Strategy<Value = Case> {
     let credential = credential.prop_map(|(owner, keys, demands)| Credential { owner, keys, demands });
     let credentials = prop::collection::vec(credential, 1..5);
     let issuers = prop::collection::vec(issuer(), 2);
-    (policy(), rule, credentials, issuers, any::<(sample::Index, sample::Index)>(), token(), asked()).prop_map(
-        |(policy, rule, credentials, issuers, aim, token, asked)| Case {
+    (
+        policy(),
+        rule,
+        mostly(false, 3, [true]),
+        credentials,
+        issuers,
+        any::<(sample::Index, sample::Index)>(),
+        token(),
+        asked(),
+    )
+        .prop_map(|(policy, rule, revokes, credentials, issuers, aim, token, asked)| Case {
             policy,
             rule,
+            revokes,
             credentials,
             issuers,
             aim,
             token,
             asked,
-        },
-    )
+        })
 }

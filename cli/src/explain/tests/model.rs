@@ -134,6 +134,9 @@ impl Case {
         if (policy.audiences || own) && !token.aud.as_ref().is_some_and(|aud| aud.to_string().contains("api")) {
             return fails(Check::Audience, "audience");
         }
+        if self.revokes && text(&token.sub) == "s-1" {
+            return fails(Check::Revocation, "revoked");
+        }
         if !policy.admits(&format!("c{}", self.aimed_at().owner)) {
             return fails(Check::Access, "not_allowed");
         }
@@ -296,16 +299,14 @@ impl Expected {
             match self.failure().filter(|failure| failure.check == check) {
                 Some(Failure { times, .. }) if check == Check::Times => {
                     let failed = |name: &str| times[["exp", "nbf", "iat"].iter().position(|it| *it == name).unwrap()];
-                    checks.extend(
-                        shown(policy, own, check, case.token.bound).into_iter().map(|name| (name, !failed(name))),
-                    );
+                    checks.extend(shown(policy, own, check, case).into_iter().map(|name| (name, !failed(name))));
                     break;
                 }
                 Some(_) => {
                     checks.push((check.name(), false));
                     break;
                 }
-                None => checks.extend(shown(policy, own, check, case.token.bound).into_iter().map(|name| (name, true))),
+                None => checks.extend(shown(policy, own, check, case).into_iter().map(|name| (name, true))),
             }
         }
         checks
@@ -313,15 +314,16 @@ impl Expected {
 }
 
 /// The names that are shown for a check that has passed.
-fn shown(policy: &Policy, own: bool, check: Check, bound: Bound) -> Vec<&'static str> {
+fn shown(policy: &Policy, own: bool, check: Check, case: &Case) -> Vec<&'static str> {
     let some = |is: bool, name: &'static str| if is { vec![name] } else { vec![] };
     match check {
         Check::Headers | Check::SignatureForm | Check::Extensions | Check::Budget | Check::KeySet => vec![],
         Check::Times => [some(policy.exp || own, "exp"), some(policy.nbf, "nbf"), some(policy.age, "iat")].concat(),
         Check::MaximumExpiration => some(policy.has_maximum(), "maximum"),
-        Check::Sender => some(policy.constraint != "off" && bound != Bound::Not, "sender"),
+        Check::Sender => some(policy.constraint != "off" && case.token.bound != Bound::Not, "sender"),
         Check::TokenType => some(policy.kind[0], "type"),
         Check::Presence => some(policy.kind[1], "present"),
+        Check::Revocation => some(case.revokes, "revocation"),
         Check::Subject => some(policy.kind[2], "subject"),
         Check::Audience => some(policy.audiences || own, "audience"),
         Check::Access => some(policy.access != Access::Everybody, "access"),
