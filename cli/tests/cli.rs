@@ -2012,6 +2012,46 @@ fn of_several_tokens_the_one_that_counts_is_explained() {
 }
 
 #[test]
+fn a_request_for_the_metadata_of_a_resource_is_explained() {
+    let fields = config(json!({"resource_metadata": {"resource": "https://api.example.com/mcp"}}));
+    let path = "/.well-known/oauth-protected-resource/mcp";
+    let (code, explanation) = explain("metadata.json", &fields, &[], &format!("GET {path}\n"));
+    assert_eq!(code, 0, "{explanation:#}");
+    assert_eq!(
+        explanation["checks"],
+        json!([{"check": "metadata", "passed": true, "detail": "those of https://api.example.com/mcp, which need no token"}])
+    );
+    let verdict = &explanation["verdict"];
+    assert_eq!((&verdict["passes"], &verdict["status"]), (&json!(true), &json!(200)));
+    assert_eq!(verdict["body"]["resource"], "https://api.example.com/mcp");
+    assert_eq!(verdict["headers"]["access-control-allow-origin"], "*");
+    let (code, explanation) = explain("metadata.json", &fields, &[], "GET /mcp\n");
+    assert_eq!(code, 1);
+    let challenge = "Bearer resource_metadata=\"https://api.example.com/.well-known/oauth-protected-resource/mcp\"";
+    assert_eq!(explanation["verdict"]["headers"]["www-authenticate"], challenge);
+}
+
+#[test]
+fn metadata_that_mislead_clients_are_warned_of() {
+    let warned = |metadata: Value, more: Value| {
+        let mut fields = json!({"resource_metadata": metadata});
+        fields.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let (code, lines) = check("metadata.json", config(fields).to_string());
+        assert_eq!(code, 0, "{lines:?}");
+        let of_metadata = lines.iter().filter_map(|line| line.split("warning: resource_metadata: ").nth(1));
+        of_metadata.map(|text| text.split([',', ' ']).next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let resource = |scheme: &str| format!("{scheme}://api.example.com/mcp");
+    let servers = ["https://auth.example.com"];
+    assert_eq!(warned(json!({"resource": resource("http")}), json!({})), ["over", "no", "audiences"]);
+    let good = json!({"resource": resource("https"), "authorization_servers": servers});
+    assert_eq!(warned(good.clone(), json!({})), ["audiences"]);
+    assert_eq!(warned(good, json!({"audiences": ["x", resource("https")]})), [""; 0]);
+    let local = json!({"resource": "http://127.0.0.1:8080/mcp", "authorization_servers": servers});
+    assert_eq!(warned(local, json!({"audiences": ["http://127.0.0.1:8080/mcp"]})), [""; 0]);
+}
+
+#[test]
 fn a_subprotocol_that_may_be_sent_back_is_warned_of() {
     let warned = |fields: Value| {
         let (_, lines) = check("websocket.json", config(fields).to_string());
