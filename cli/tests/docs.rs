@@ -275,6 +275,38 @@ fn every_reason_has_its_response_in_the_documentation() {
     }
 }
 
+/// The names of the tests in files of this ending, below a folder.
+fn tests_below(folder: &Path, ending: &str, function: &str, names: &mut HashSet<String>) {
+    for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if entry.is_dir() && !entry.ends_with("node_modules") {
+            tests_below(&entry, ending, function, names);
+        } else if entry.extension().is_some_and(|it| it == ending) {
+            let text = fs::read_to_string(&entry).unwrap();
+            let functions = text.lines().filter_map(|line| line.trim_start().strip_prefix(function));
+            names.extend(functions.filter_map(|rest| rest.split('(').next()).map(str::to_owned));
+        }
+    }
+}
+
+#[test]
+fn every_feature_of_the_comparison_is_shown_by_a_test() {
+    const COLUMNS: usize = 8;
+    let mut tests = HashSet::new();
+    tests_below(&Path::new(ROOT).join("tests/core"), "rs", "fn ", &mut tests);
+    tests_below(&Path::new(ROOT).join("tests/envoy"), "py", "def ", &mut tests);
+    let page = read("docs/comparison.md");
+    let rows = page.lines().filter(|line| line.starts_with('|') && !line.starts_with("|---"));
+    let mut count = 0;
+    for row in rows.filter(|row| !row.starts_with("| feature |")) {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        assert_eq!(cells.len(), COLUMNS, "{row}");
+        let test = cells[COLUMNS - 1].trim_matches('`');
+        assert!(tests.contains(test), "no test {test}: {row}");
+        count += 1;
+    }
+    assert!(count > 30, "{count}");
+}
+
 /// An object of the configuration with its fields: the names that it stands under, none for the top.
 struct Section {
     names: Vec<&'static str>,
