@@ -31,12 +31,14 @@ pub(crate) enum Command {
     /// Convert Kong's configuration into one for Envoy
     ///
     /// Services and routes become clusters and routes; the plugins jwt and acl, consumers and their credentials become the
-    /// filter's configuration. What has no counterpart is listed at the end, with its line.
+    /// filter's configuration; the plugins cors and request-termination become Envoy's own. Manifests of the Kong Ingress
+    /// Controller are read too. What has no counterpart is listed at the end, with its line.
     ///
     /// Exit codes: 0 when it is converted, 1 when Kong or the filter would refuse it, or with --strict when something has
     /// no counterpart, 2 when a file cannot be read.
     #[command(after_help = "Examples:\n  jwt-auth convert kong.yaml > envoy.yaml\n  \
-                            deck gateway dump -o - | jwt-auth convert --strict -")]
+                            deck gateway dump -o - | jwt-auth convert --strict -\n  \
+                            kubectl get -A -o yaml ingress,service,secret,kongplugin,kongconsumer | jwt-auth convert -")]
     Convert(ConvertArguments),
 
     /// Explain what the filter does with a token or a request, step by step

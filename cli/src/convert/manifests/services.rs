@@ -124,7 +124,8 @@ impl<'n, 'r> Translation<'n, 'r> {
     fn address(&mut self, backend: Backend<'n>) -> Option<(Backend<'n>, String, u16)> {
         let object = self.objects.find("Service", backend.namespace, backend.name);
         let subject = format!("Service {}/{}", backend.namespace, backend.name);
-        if object.is_none() {
+        let is_said = self.report.notes.iter().any(|note| note.subject.as_ref() == Some(&subject));
+        if object.is_none() && !is_said {
             let message = "is not in these files; if its annotations name plugins, they are missing here";
             self.report.note(backend.at, &subject, message);
         }

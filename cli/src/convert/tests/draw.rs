@@ -77,9 +77,10 @@ pub(super) fn file() -> impl Strategy<Value = File> {
     let form = sample::select(vec![Form::Nested, Form::Flat, Form::Answers, Form::Manifests]);
     let written = (form, sample::select(vec!["1.1", "2.1", "3.0"]), any::<bool>());
     let services = [bool::weighted(0.9), bool::weighted(0.9)];
-    (written, collection::vec(consumer, 3), services, bool::weighted(0.2), plugins()).prop_map(
-        |((form, version, is_yaml), consumers, services, has_sni, plugins)| {
-            let file = File { form, version, is_yaml, consumers, services, has_sni, plugins };
+    let conditions = (bool::weighted(0.2), any::<bool>());
+    (written, collection::vec(consumer, 3), services, conditions, plugins()).prop_map(
+        |((form, version, is_yaml), consumers, services, (has_sni, only_gets), plugins)| {
+            let file = File { form, version, is_yaml, consumers, services, has_sni, only_gets, plugins };
             if form == Form::Manifests { in_kubernetes(file) } else { file }
         },
     )

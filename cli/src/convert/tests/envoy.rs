@@ -38,7 +38,7 @@ impl Envoy {
 
     pub(super) fn fate(&self, request: &Request) -> Fate {
         let sent = Sent { request, route: None };
-        let route = self.routes.iter().find(|route| matches(&route["match"], &sent.target())).unwrap();
+        let route = self.routes.iter().find(|route| matches(&route["match"], &sent.target(), sent.verb())).unwrap();
         let sent = Sent { route: Some(text(&route["name"])), ..sent };
         let mut passes_as = None;
         for filter in &self.filters {
@@ -82,13 +82,17 @@ fn answered(answer: &Value) -> Fate {
     }
 }
 
-fn matches(condition: &Value, path: &str) -> bool {
-    let [(kind, value)] = condition.as_object().unwrap().iter().collect::<Vec<_>>()[..] else { panic!("{condition}") };
-    match kind.as_str() {
+fn matches(condition: &Value, path: &str, method: &str) -> bool {
+    condition.as_object().unwrap().iter().all(|(kind, value)| match kind.as_str() {
         "prefix" => path.starts_with(text(value)),
         "path" => path == text(value),
+        "headers" => list(value).iter().all(|header| {
+            assert_eq!(header["name"], ":method");
+            let regex = text(&header["string_match"]["safe_regex"]["regex"]);
+            regex.trim_start_matches("(?:").trim_end_matches(')').split('|').any(|name| name == method)
+        }),
         _ => panic!("{condition}"),
-    }
+    })
 }
 
 fn list(value: &Value) -> &[Value] {
@@ -114,6 +118,10 @@ impl Sent<'_> {
         }
     }
 
+    fn verb(&self) -> &'static str {
+        if self.request.is_preflight { "OPTIONS" } else { "GET" }
+    }
+
     fn value(&self, name: &str) -> Option<String> {
         match (name, self.request.is_preflight) {
             ("authorization", _) => Some(format!("Bearer {}", token(self.request.caller)?)),
@@ -126,7 +134,7 @@ impl Sent<'_> {
 
 impl jwt_auth_filter::request::Request for Sent<'_> {
     fn method(&self) -> Option<Cow<'_, [u8]>> {
-        Some(if self.request.is_preflight { b"OPTIONS".as_slice() } else { b"GET" }.into())
+        Some(self.verb().as_bytes().into())
     }
 
     fn path(&self) -> Option<Cow<'_, [u8]>> {

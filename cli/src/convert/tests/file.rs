@@ -17,6 +17,8 @@ pub(super) struct File {
     pub services: [bool; 2],
     /// Whether the second route of the first service asks for a name in the TLS handshake.
     pub has_sni: bool,
+    /// Whether the second route of the second service is for GET alone.
+    pub only_gets: bool,
     pub plugins: Vec<Plugin>,
 }
 
@@ -198,6 +200,9 @@ impl File {
         if self.has_sni && (service, number) == (0, 1) {
             route["snis"] = json!(["a.example.com"]);
         }
+        if self.only_gets && (service, number) == (1, 1) {
+            route["methods"] = json!(["GET", "POST"]);
+        }
         if is_nested {
             route["plugins"] =
                 self.plugins_in(|home, scope| home == Home::Route && scope.route == Some((service, number))).into();
@@ -329,6 +334,9 @@ impl File {
             self.metadata(&format!("r{service}{number}"), |scope| scope.route == Some((service, number)));
         if self.has_sni && (service, number) == (0, 1) {
             metadata["annotations"]["konghq.com/snis"] = json!("a.example.com");
+        }
+        if self.only_gets && (service, number) == (1, 1) {
+            metadata["annotations"]["konghq.com/methods"] = json!("GET,POST");
         }
         json!({
             "apiVersion": "networking.k8s.io/v1",

@@ -61,6 +61,9 @@ impl File {
         let Some(route) = request.route.filter(|(service, _)| self.services[*service]) else {
             return Fate::Answered(404);
         };
+        if self.only_gets && request.is_preflight && route == (1, 1) {
+            return self.fate(&Request { route: Some((1, 0)), ..*request });
+        }
         if self.has_sni && route == (0, 1) {
             // Which name the handshake had is not known.
             return match self.is_guarded(route) {
