@@ -314,7 +314,7 @@ fn a_plugin_that_is_not_there_is_a_fault_where_it_is_named() {
     let named = |name: &str| placed("KongPlugin", "jwt", &[("INGRESS", &format!("konghq.com/plugins: '{name}'"))]);
     let missing = |namespace: &str, name: &str| {
         format!(
-            "4:90: konghq.com/plugins: no KongPlugin {namespace}/{name} and no KongClusterPlugin {name} is in these files"
+            "4:90: KongPlugin {namespace}/{name}: is named, but not in these files, nor is a KongClusterPlugin of this name"
         )
     };
     assert_eq!(convert(&named("p, q")).faults(), [missing("default", "q")]);
@@ -613,6 +613,8 @@ fn the_filters_of_an_http_route_are_listed_or_close_it() {
         assert_eq!(run.out.contains("cluster: n.s.80\n"), passes, "{}", run.out);
         assert!(said(&run).iter().any(|note| note.contains(filter)), "{}", run.out);
     }
+    let other = "rules: [{backendRefs: [{name: s, port: 80}], filters: [{type: ExtensionRef, extensionRef: {kind: Other, name: x}}]}]";
+    assert!(!of_route("HTTPRoute", other).out.contains("cluster: n.s.80\n"));
     let of_backend =
         of_route("HTTPRoute", "rules: [{backendRefs: [{name: s, port: 80, filters: [{type: ExtensionRef}]}]}]");
     assert_eq!(said(&of_backend), ["HTTPRoute n/r.spec.rules[0].backendRefs[0].filters: has no counterpart"]);

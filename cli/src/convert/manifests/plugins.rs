@@ -16,11 +16,9 @@ impl<'n> Translation<'n, '_> {
         let users = std::mem::take(&mut self.users);
         for named in users.iter().flat_map(|user| &user.plugins) {
             if self.objects.plugin(*named).is_none() {
-                let message = format!(
-                    "no KongPlugin {}/{} and no KongClusterPlugin {} is in these files",
-                    named.namespace, named.name, named.name
-                );
-                self.report.fault(named.at, "konghq.com/plugins", message);
+                let subject = format!("KongPlugin {}/{}", named.namespace, named.name);
+                let message = "is named, but not in these files, nor is a KongClusterPlugin of this name";
+                self.report.fault(named.at, &subject, message);
             }
         }
         let objects = self.objects;

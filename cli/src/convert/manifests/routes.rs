@@ -39,7 +39,7 @@ impl<'n> Translation<'n, '_> {
         let mut answers = Vec::new();
         for (number, filter) in items("filters").iter().enumerate() {
             match filter.given("type").and_then(Node::text).unwrap_or_default() {
-                "ExtensionRef" => plugins.extend(extension(object, filter)),
+                "ExtensionRef" if extension(object, filter).is_some() => plugins.extend(extension(object, filter)),
                 // The rest changes a request or an answer.
                 kind @ ("RequestHeaderModifier"
                 | "ResponseHeaderModifier"
@@ -110,7 +110,8 @@ impl<'n> Translation<'n, '_> {
 
 /// The plugin that an `ExtensionRef` names; it stands in the namespace of the route.
 fn extension<'n>(object: &Object<'n>, filter: &'n Node) -> Option<PluginName<'n>> {
-    let reference = filter.given("extensionRef")?;
+    let is_plugin = |reference: &&Node| reference.given("kind").and_then(Node::text) == Some("KongPlugin");
+    let reference = filter.given("extensionRef").filter(is_plugin)?;
     let name = reference.given("name")?;
     Some(PluginName { at: name.at, namespace: object.namespace, name: name.text()? })
 }
