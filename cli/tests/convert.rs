@@ -116,10 +116,42 @@ services:
   write_timeout: 60000
 "#;
 
+/// All that `kong config db_export` writes.
+const EXPORT: &str = r#"
+_format_version: '3.0'
+_transform: false
+parameters:
+- {created_at: 1, key: cluster_id, value: x}
+workspaces:
+- {id: w, name: default, config: {}, meta: {}}
+services:
+- {id: s1, name: orders, host: orders.example.com, port: 8443, protocol: https, path: /api, ws_id: w, enabled: true, retries: 5,
+   connect_timeout: 60000, read_timeout: 60000, write_timeout: 60000, created_at: 1, updated_at: 1, tags: null, tls_verify: null,
+   ca_certificates: null, client_certificate: null, tls_verify_depth: null}
+routes:
+- {id: r1, name: orders, service: s1, ws_id: w, paths: [/orders, "~/o/[0-9]+$"], methods: [GET], hosts: null, headers: null,
+   snis: null, sources: null, destinations: null, protocols: [http, https], strip_path: true, preserve_host: false,
+   path_handling: v0, regex_priority: 0, https_redirect_status_code: 426, request_buffering: true, response_buffering: true}
+plugins:
+- {id: p1, name: jwt, service: s1, route: null, consumer: null, consumer_group: null, ws_id: w, enabled: true, instance_name: null,
+   protocols: [http], ordering: null, tags: null, cache_key: "plugins:jwt::s1::::w", config: {anonymous: null, claims_to_verify:
+   [exp], cookie_names: {}, header_names: [authorization], key_claim_name: iss, maximum_expiration: 600, realm: null,
+   run_on_preflight: true, secret_is_base64: false, uri_param_names: [jwt]}}
+- {id: p2, name: acl, route: r1, service: null, consumer: null, ws_id: w, enabled: true, protocols: [http], config: {allow: [staff],
+   deny: null, hide_groups_header: false, always_use_authenticated_groups: false, include_consumer_groups: false}}
+consumers:
+- {id: 4f5a7a1c-6b6e-4e0e-9f2e-5b7d3a6f1c11, username: ClientApp, custom_id: null, ws_id: w, type: 0, tags: null, created_at: 1}
+jwt_secrets:
+- {id: j1, consumer: 4f5a7a1c-6b6e-4e0e-9f2e-5b7d3a6f1c11, key: k, secret: 0123456789abcdef0123456789abcdef, algorithm: HS256,
+   rsa_public_key: null, tags: null, ws_id: w, created_at: 1}
+acls:
+- {id: a1, consumer: 4f5a7a1c-6b6e-4e0e-9f2e-5b7d3a6f1c11, group: staff, ws_id: w, cache_key: "acls:c1:staff::::w", tags: null}
+"#;
+
 #[test]
-fn nested_and_flat_files_and_what_deck_dumps_are_converted_alike() {
+fn nested_and_flat_files_and_what_kong_and_deck_dump_are_converted_alike() {
     let nested = convert(NESTED);
-    for other in [FLAT, DECK] {
+    for other in [FLAT, DECK, EXPORT] {
         assert_eq!(convert(other).converted(), nested.converted());
     }
 }
@@ -164,6 +196,32 @@ fn answers_of_the_admin_api_are_taken_together() {
     );
     let names: Vec<&str> = files.iter().map(String::as_str).collect();
     assert_eq!(run(&names, "").converted(), convert(NESTED).converted());
+}
+
+#[test]
+fn things_name_each_other_as_in_every_admin_api() {
+    let source = |reference: &str| FLAT.replace("service: {id: s1}", reference);
+    for reference in [
+        "service: s1",
+        "service: orders",
+        "service: {name: orders}",
+        "service_id: s1",
+        "service: {id: elsewhere, name: orders}",
+    ] {
+        assert_eq!(convert(&source(reference)).converted(), convert(FLAT).converted(), "{reference}");
+    }
+    for (reference, field) in
+        [("service: s2", "service"), ("service: {id: s2}", "service"), ("service_id: s2", "service_id")]
+    {
+        let column = 17 + field.len();
+        assert_eq!(
+            convert(&source(reference)).faults(),
+            [format!("14:{column}: plugins[1].{field}: names no existing service")]
+        );
+    }
+    let targets = "upstreams: [{name: pool, id: u1}]\ntargets: [{target: 'a:1', upstream_id: u1}]\n";
+    let pooled = convert(&format!("{}{targets}", FLAT.replace("host: orders.example.com", "host: pool")));
+    assert!(pooled.converted().contains("address: a\n"), "{}", pooled.out);
 }
 
 #[test]

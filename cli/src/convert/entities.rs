@@ -112,7 +112,17 @@ pub(super) struct Entities<'s> {
 }
 
 /// What stands at the top without saying anything about requests.
-const ABOUT: [&str; 7] = ["_format_version", "_transform", "_comment", "_workspace", "_konnect", "_info", "next"];
+const ABOUT: [&str; 9] = [
+    "_format_version",
+    "_transform",
+    "_comment",
+    "_workspace",
+    "_konnect",
+    "_info",
+    "next",
+    "parameters",
+    "workspaces",
+];
 
 impl<'s> Entities<'s> {
     pub(super) fn collect(files: &'s [Node], manifested: &'s [Manifested], report: &mut Report) -> Self {
@@ -166,11 +176,11 @@ impl<'s> Entities<'s> {
         entity.within.is_some_and(|number| self.kind(number) == Some(kind))
     }
 
-    /// What a reference means: a name, an id, or a map with one of them.
+    /// What a reference means: a name, an id, or a map with one of them. Of both the id counts, if the files have ids.
     pub(super) fn find(&self, kind: EntityKind, reference: &Node) -> Option<usize> {
         let names = NAMES.iter().filter_map(|field| reference.given(field)?.text());
-        let name = reference.text().or_else(|| names.into_iter().next())?;
-        self.of(kind).find(|(_, entity)| entity.is_named(name)).map(|(number, _)| number)
+        let entity = |name: &str| self.of(kind).find(|(_, entity)| entity.is_named(name)).map(|(number, _)| number);
+        reference.text().into_iter().chain(names).find_map(entity)
     }
 
     /// Whether one of the kind has the name or id.

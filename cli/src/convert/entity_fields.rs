@@ -89,7 +89,8 @@ impl<'s, 'r> EntityFields<'s, 'r> {
 
     /// Notes what is left, but for the fields without a meaning for requests, and those at their defaults.
     pub(super) fn finish(self, without_meaning: &[&str], defaults: &[(&str, &str)]) {
-        const ALWAYS: [&str; 7] = ["id", "tags", "created_at", "updated_at", "ws_id", "_comment", "_ignore"];
+        const ALWAYS: [&str; 8] =
+            ["id", "tags", "created_at", "updated_at", "ws_id", "cache_key", "_comment", "_ignore"];
 
         for (name, node) in self.members {
             let at_default = || defaults.iter().any(|(key, json)| *key == name && node.is(json));

@@ -25,7 +25,7 @@ pub(super) struct Backend<'n> {
 
 /// The annotations of a Service that are fields of the gateway's services.
 const FIELDS: [&str; 6] = ["connect-timeout", "read-timeout", "write-timeout", "retries", "path", "protocol"];
-const READ_ELSEWHERE: [&str; 4] = ["plugins", "override", "host-header", "tls-verify"];
+const READ_ELSEWHERE: [&str; 2] = ["plugins", "override"];
 
 impl<'n, 'r> Translation<'n, 'r> {
     /// The name of the service that several backends, or one, become together; it is made once.

@@ -49,7 +49,7 @@ impl<'s> KongReader<'s, '_> {
         let mut fields = self.fields(entity);
         let target = fields.name("target");
         let weight = fields.number("weight", 65_535).unwrap_or(100);
-        fields.finish(&["upstream"], &[("failover", "false")]);
+        fields.finish(&["upstream", "upstream_id"], &[("failover", "false")]);
         let Reference::To(upstream) = upstream else { return None };
         let Some((host, port)) = target.as_deref().and_then(|target| host_and_port(target, 8000)) else {
             self.report.fault(entity.node.at, &entity.path, "a target without a host and a port");
