@@ -813,6 +813,30 @@ fn an_acl_whose_groups_nobody_is_in_lets_nobody_in_and_says_so() {
     assert!(run.out.contains("allow: []") && run.out.contains("cluster: orders"), "{}", run.out);
 }
 
+#[test]
+fn an_acl_whose_deny_names_nobody_lets_all_in_and_says_so() {
+    let run = convert(&NESTED.replace("allow: [staff]", "deny: [board]"));
+    let subject = "11:7: services[0].routes[0].plugins[0].config";
+    assert_eq!(
+        run.notes(),
+        [
+            format!(
+                "{subject}: no consumer is in a group of deny, so all may call, and the service gets no X-Consumer-Groups"
+            ),
+            format!("{subject}: the group \"board\" is left out, because no consumer is in it"),
+        ]
+    );
+}
+
+#[test]
+fn the_service_is_not_told_the_groups_if_the_acl_hides_them() {
+    let of = |fields: &str| convert(&NESTED.replace("allow: [staff]", &format!("allow: [staff]{fields}")));
+    assert!(of(", hide_groups_header: true").converted().contains("hide_groups_header: true\n"));
+    assert_eq!(of(", hide_groups_header: false").converted(), convert(NESTED).converted());
+    // The plugin jwt knows no groups of its own.
+    assert_eq!(of(", always_use_authenticated_groups: true").converted(), convert(NESTED).converted());
+}
+
 /// So it is in `deck`: what the plugin says stays, and the rest is filled in.
 #[test]
 fn a_null_of_a_plugin_counts_before_what_it_shares() {

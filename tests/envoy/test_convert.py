@@ -44,6 +44,11 @@ services:
     plugins:
     - name: acl
       config: {{deny: [accounting]}}
+  - name: hidden
+    paths: [/hidden]
+    plugins:
+    - name: acl
+      config: {{allow: [accounting], hide_groups_header: true, always_use_authenticated_groups: true}}
   - name: closed
     paths: [/nobody]
     plugins:
@@ -391,6 +396,12 @@ def test_a_request_is_answered_as_the_gateway_does(listener, name):
         assert response.header("www-authenticate") == (NO_TOKEN if request.message == "Unauthorized" else INVALID_TOKEN)
 
 
+@pytest.mark.parametrize("path, groups", [("/orders/invoices/1", ["group-accounting"]), ("/hidden", []), ("/orders", [])])
+def test_the_service_is_told_the_groups_where_an_acl_does_not_hide_them(listener, path, groups):
+    response, _ = send(listener, Request(path, token=client_app))
+    assert response.upstream_headers("x-consumer-groups") == groups
+
+
 @pytest.mark.parametrize("name", PRIORITY)
 def test_of_several_routes_the_gateway_s_choice_matches(listener_of_routes, name):
     path, method, host, headers, route = PRIORITY[name]
@@ -433,9 +444,9 @@ def test_what_has_no_counterpart_is_at_the_end(gateway, converted):
     board = lines.index("      config: {allow: [board]}") + 1
     assert converted.rstrip().splitlines()[-6:] == [
         "# What has no counterpart, and where it stands:",
-        f"# <stdin>:{board - 1}:7: services[0].routes[4].plugins[0].config: no consumer is in a group of allow, so nobody may "
+        f"# <stdin>:{board - 1}:7: services[0].routes[5].plugins[0].config: no consumer is in a group of allow, so nobody may "
         "call: `allow: []`",
-        f'# <stdin>:{board - 1}:7: services[0].routes[4].plugins[0].config: the group "board" is left out, because no consumer is '
+        f'# <stdin>:{board - 1}:7: services[0].routes[5].plugins[0].config: the group "board" is left out, because no consumer is '
         "in it",
         f"# <stdin>:{route}:5: guarded: the route answers 503 until you decide: the plugin key-auth has no counterpart",
         f"# <stdin>:{route + 3}:7: services[1].routes[5].plugins[0]: the plugin key-auth has no counterpart",

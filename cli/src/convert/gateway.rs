@@ -101,6 +101,8 @@ pub(super) struct Jwt(pub Vec<(String, super::yaml_output::Yaml)>);
 pub(super) struct Acl {
     pub allow: Vec<String>,
     pub deny: Vec<String>,
+    /// Whether the service is not told the groups.
+    pub hide_groups_header: bool,
 }
 
 /// The `cors` plugin: what a browser lets the pages of other origins do.

@@ -152,6 +152,9 @@ fn demand(Jwt(fields): &Jwt, acl: Option<&Acl>, gateway: &Gateway, groups: &Grou
     if !deny.is_empty() {
         fields.push(("deny".to_owned(), texts(deny)));
     }
+    if acl.hide_groups_header {
+        fields.push(("hide_groups_header".to_owned(), true.into()));
+    }
     fields
 }
 

@@ -149,16 +149,17 @@ pub(super) fn acl(place: Position, path: &str, configs: Configs, report: &mut Re
     let mut fields = ConfigFields::of(path, configs, report);
     let (allow, deny) = (fields.texts(&["allow", "whitelist"]), fields.texts(&["deny", "blacklist"]));
     let goes_by_consumer_group = fields.flag(BY_CONSUMER_GROUP, false);
+    let hide_groups_header = fields.flag("hide_groups_header", false);
     // Groups that the plugin jwt finds in no token.
     fields.flag("always_use_authenticated_groups", false);
-    fields.finish(&[("hide_groups_header", "false")]);
+    fields.finish(&[]);
     if goes_by_consumer_group {
         return PluginKind::Guard(format!("the plugin acl with {BY_CONSUMER_GROUP}"));
     }
     if allow.is_empty() && deny.is_empty() {
         report.fault(place, path, "neither allow nor deny; expected one of them");
     }
-    PluginKind::Acl(Acl { allow, deny })
+    PluginKind::Acl(Acl { allow, deny, hide_groups_header })
 }
 
 /// The fields of a plugin's configuration that are still to be read.

@@ -146,6 +146,11 @@ impl<'s> KongReader<'s, '_> {
                 let message = "no consumer is in a group of allow, so nobody may call: `allow: []`";
                 self.report.note(entity.node.at, subject, message);
             }
+            if acl.allow.is_empty() && !acl.deny.iter().any(|group| groups.contains(group)) {
+                let message =
+                    "no consumer is in a group of deny, so all may call, and the service gets no X-Consumer-Groups";
+                self.report.note(entity.node.at, subject, message);
+            }
         }
         kind
     }
