@@ -39,6 +39,7 @@ const README_LINES: usize = 180;
 const COMPARED_ELSEWHERE: &[(&str, &str, &str)] = &[
     ("README.md", "dist/jwt-auth.wasm:", "tests/envoy/test_readme.py"),
     ("docs/authorization.md", "http_filters:", "tests/envoy/test_rules.py"),
+    ("docs/authorization.md", "routes:", "tests/envoy/test_route_policy.py"),
     ("docs/cli.md", "$ jwt-auth check", "cli/tests/cli.rs"),
     ("docs/cli.md", "envoy.yaml:74:45:", "cli/tests/cli.rs"),
     ("docs/cli.md", "$ jwt-auth explain", "cli/tests/cli.rs"),

@@ -6,7 +6,8 @@
 use std::{
     borrow::Cow,
     ffi::{CStr, c_char, c_void},
-    ptr, slice,
+    ptr::{self, NonNull},
+    slice,
     sync::OnceLock,
     time::Duration,
 };
@@ -178,6 +179,13 @@ impl Request {
         unsafe {
             envoy_dynamic_module_callback_http_get_cluster_name(self.0, &mut name).then(|| name.octets().to_vec())
         }
+    }
+
+    /// What the request's route has of its own for the filter, or else its virtual host or list of routes: what a hook gave
+    /// Envoy for it, in this module or in another.
+    pub(crate) fn route_configuration(self) -> Option<NonNull<c_void>> {
+        // SAFETY: The request is good, as its type says.
+        NonNull::new(unsafe { envoy_dynamic_module_callback_get_most_specific_route_config(self.0) }.cast_mut())
     }
 
     /// Answers the request in place of the upstream.
@@ -447,6 +455,7 @@ unsafe extern "C" {
         attribute: u32,
         value: *mut Buffer,
     ) -> bool;
+    fn envoy_dynamic_module_callback_get_most_specific_route_config(request: *mut c_void) -> *const c_void;
     fn envoy_dynamic_module_callback_http_get_cluster_name(request: *mut c_void, name: *mut Buffer) -> bool;
     fn envoy_dynamic_module_callback_http_send_response(
         request: *mut c_void,

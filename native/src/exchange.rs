@@ -1,7 +1,8 @@
 //! One request, from its headers until Envoy is done with it.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::{Cell, OnceCell, RefCell},
+    rc::Rc,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -9,8 +10,9 @@ use std::{
 };
 
 use jwt_auth_filter::{
-    authenticate::{Arrival, Decision, Pending},
+    authenticate::{Arrival, Decision, OnRoute, Pending},
     jwks::{Millis, Next},
+    policy::Policy,
     reply::Reply,
     request::{Protocol, expected_body},
     upstream,
@@ -21,7 +23,8 @@ use crate::{
     key_sets::{DECIDE_AGAIN, KeySets, now},
     plugin::Plugin,
     request::EnvoyRequest,
-    worker::Worker,
+    routes::Number,
+    worker::{Timed, Worker},
 };
 
 /// What becomes of a request.
@@ -41,6 +44,8 @@ pub(crate) struct Exchange {
     /// By which it goes while it waits.
     number: u32,
     state: Cell<State>,
+    /// The policy that its route has of its own, and the number that Envoy knows it by.
+    route: OnceCell<(Number, Rc<Policy>)>,
     waiting: RefCell<Option<(Pending, Millis)>>,
 }
 
@@ -49,7 +54,7 @@ impl Exchange {
         static NUMBERS: AtomicU32 = AtomicU32::new(0);
 
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
-        Self { plugin, number, state: Cell::new(State::Refused), waiting: RefCell::new(None) }
+        Self { plugin, number, state: Cell::new(State::Refused), route: OnceCell::new(), waiting: RefCell::new(None) }
     }
 
     /// What has become of it.
@@ -63,12 +68,23 @@ impl Exchange {
         let Some(request) = EnvoyRequest::of(envoy) else {
             return self.fail(&worker, "Envoy did not hand over the headers", envoy);
         };
-        let weighed = worker.authenticator.decide_or_wait(&request, now() / 1000);
+        if let Some(number) = route_number(envoy) {
+            match worker.route_policy(number) {
+                Ok(policy) => _ = self.route.set((number, policy)),
+                Err(problem) => return self.fail(&worker, problem, envoy),
+            }
+        }
+        let weighed = self.on_route(&worker).decide_or_wait(&request, now() / 1000);
         let weighed = weighed.map_err(|pending| {
             let body = if has_body { expected_body(&request) } else { 0 };
             pending.arriving(Arrival { at: now(), body })
         });
         self.conclude_or_wait(&worker, request, envoy, weighed, None)
+    }
+
+    /// What decides about it.
+    fn on_route<'r>(&'r self, worker: &'r Worker) -> OnRoute<'r, Timed> {
+        worker.authenticator.on_route(self.route.get().map(|(_, policy)| &**policy))
     }
 
     /// Decides again, after it has waited. Says whether it is to go on now.
@@ -79,11 +95,11 @@ impl Exchange {
         let state = match EnvoyRequest::of(envoy) {
             None => self.fail(&worker, "Envoy did not hand over the headers", envoy),
             Some(request) if event == DECIDE_AGAIN => {
-                let weighed = worker.authenticator.decide_again(&request, now() / 1000, pending);
+                let weighed = self.on_route(&worker).decide_again(&request, now() / 1000, pending);
                 self.conclude_or_wait(&worker, request, envoy, weighed, Some(deadline))
             }
             Some(request) => {
-                let decision = worker.authenticator.give_up(&request, now() / 1000, pending);
+                let decision = self.on_route(&worker).give_up(&request, now() / 1000, pending);
                 self.conclude_or_wait(&worker, request, envoy, Ok(decision), Some(deadline))
             }
         };
@@ -94,18 +110,19 @@ impl Exchange {
     /// that are to be hidden.
     pub(crate) fn clean_trailers(&self, envoy: abi::Request) {
         let config = &self.plugin.config;
-        for name in config.own_headers().chain(config.hidden_headers()) {
+        let hidden_here = self.route.get().into_iter().flat_map(|(_, policy)| policy.hidden_headers());
+        for name in config.own_headers().chain(config.hidden_headers()).chain(hidden_here) {
             envoy.remove_field(Fields::Trailers, name);
         }
     }
 
     /// Concludes what is decided. What has to wait does so until the deadline, or for a time that begins now.
-    fn conclude_or_wait<'w>(
-        &self,
-        worker: &'w Worker,
+    fn conclude_or_wait<'r>(
+        &'r self,
+        worker: &'r Worker,
         mut request: EnvoyRequest,
         envoy: abi::Request,
-        mut weighed: Result<Decision<'w>, Pending>,
+        mut weighed: Result<Decision<'r>, Pending>,
         deadline: Option<Millis>,
     ) -> State {
         loop {
@@ -123,10 +140,10 @@ impl Exchange {
                     return self.become_(State::Waits);
                 }
                 Next::TryAgain(_) => {
-                    weighed = worker.authenticator.decide_again(&request, now() / 1000, pending);
+                    weighed = self.on_route(worker).decide_again(&request, now() / 1000, pending);
                 }
                 Next::GiveUp(_) => {
-                    weighed = Ok(worker.authenticator.give_up(&request, now() / 1000, pending));
+                    weighed = Ok(self.on_route(worker).give_up(&request, now() / 1000, pending));
                 }
             }
         }
@@ -144,6 +161,9 @@ impl Exchange {
         }
         if decision.policy.forwarding.clear_route_cache {
             envoy.clear_route_cache();
+            if route_number(envoy) != self.route.get().map(|(number, _)| *number) {
+                return self.fail(worker, "the route that was chosen anew has another policy of its own", envoy);
+            }
         }
         worker.tell(&self.plugin, decision, request, envoy);
         self.become_(State::Passes)
@@ -179,6 +199,11 @@ impl Drop for Told<'_> {
     fn drop(&mut self) {
         self.0.decided();
     }
+}
+
+/// By which Envoy knows the policy of the request's route, if it has one of its own.
+fn route_number(envoy: abi::Request) -> Option<Number> {
+    envoy.route_configuration().map(|configuration| configuration.addr())
 }
 
 /// What a gRPC client is told instead of an HTTP status (gRPC's "HTTP to gRPC Status Code Mapping"). Envoy would say 0 here.

@@ -21,6 +21,8 @@ pub(crate) struct FakeRequest {
     pub(crate) response: Option<(u32, TextFields, String)>,
     pub(crate) has_gone_on: bool,
     pub(crate) counted: Vec<(usize, u64)>,
+    /// What the module gave for its route.
+    pub(crate) route: Option<*const c_void>,
     /// The numbers with which it was woken, in this thread or another.
     pub(crate) rung: Box<Mutex<Vec<u64>>>,
 }
@@ -52,7 +54,11 @@ pub(crate) struct FakeConfig {
 static LOG: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 /// What was logged by any test.
-pub(crate) fn log() -> MutexGuard<'static, Vec<String>> {
+pub(crate) fn log() -> Vec<String> {
+    lines().clone()
+}
+
+fn lines() -> MutexGuard<'static, Vec<String>> {
     LOG.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -79,7 +85,7 @@ unsafe fn texts(fields: *const Field, count: usize) -> TextFields {
 
 #[unsafe(no_mangle)]
 extern "C" fn envoy_dynamic_module_callback_log(_level: u32, line: Buffer) {
-    log().push(text(line));
+    lines().push(text(line));
 }
 
 #[unsafe(no_mangle)]
@@ -163,6 +169,12 @@ extern "C" fn envoy_dynamic_module_callback_http_filter_get_attribute_string(
     _value: *mut Buffer,
 ) -> bool {
     false
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn envoy_dynamic_module_callback_get_most_specific_route_config(of: *mut c_void) -> *const c_void {
+    // SAFETY: See `request`.
+    unsafe { request(of) }.route.unwrap_or(ptr::null())
 }
 
 #[unsafe(no_mangle)]

@@ -3,7 +3,7 @@
 use std::{
     ffi::{c_char, c_void},
     panic::{self, AssertUnwindSafe},
-    slice,
+    ptr, slice,
     sync::Arc,
 };
 
@@ -17,6 +17,7 @@ use crate::{
     exchange::{Exchange, State},
     logger,
     plugin::Plugin,
+    routes::{self, Number},
 };
 
 const HEADERS_CONTINUE: u32 = 0;
@@ -50,7 +51,7 @@ extern "C" fn envoy_dynamic_module_on_http_filter_config_new(
         let configuration = unsafe { configuration.octets() };
         Plugin::new(FilterConfig::new(envoy), configuration)
     };
-    caught(new).flatten().map_or(std::ptr::null(), |plugin| Arc::into_raw(Arc::new(plugin)))
+    caught(new).flatten().map_or(ptr::null(), |plugin| Arc::into_raw(Arc::new(plugin)))
 }
 
 #[unsafe(no_mangle)]
@@ -58,6 +59,24 @@ extern "C" fn envoy_dynamic_module_on_http_filter_config_destroy(plugin: *const 
     // SAFETY: It is what `config_new` gave, and Envoy gives it back once.
     let plugin = unsafe { Arc::from_raw(plugin) };
     _ = caught(|| drop(plugin));
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_http_filter_per_route_config_new(
+    name: Buffer,
+    configuration: Buffer,
+) -> *const c_void {
+    let add = || {
+        // SAFETY: Envoy lends both texts for as long as the hook runs.
+        let (name, configuration) = unsafe { (name.octets(), configuration.octets()) };
+        routes::add(&String::from_utf8_lossy(name), configuration)
+    };
+    caught(add).flatten().map_or(ptr::null(), |number| ptr::without_provenance(number.get()))
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_http_filter_per_route_config_destroy(policy: *const c_void) {
+    _ = caught(|| Number::new(policy.addr()).map(routes::remove));
 }
 
 #[unsafe(no_mangle)]
@@ -70,7 +89,7 @@ extern "C" fn envoy_dynamic_module_on_http_filter_new(plugin: *const Plugin, _en
         };
         Box::new(Exchange::new(plugin))
     };
-    caught(new).map_or(std::ptr::null(), |exchange| Box::into_raw(exchange).cast_const())
+    caught(new).map_or(ptr::null(), |exchange| Box::into_raw(exchange).cast_const())
 }
 
 #[unsafe(no_mangle)]
@@ -298,162 +317,4 @@ mod idle {
     clippy::unwrap_used,
     reason = "a test is meant to panic"
 )]
-mod tests {
-    use std::ptr;
-
-    use super::*;
-    use crate::{
-        fake_envoy::{self, FakeConfig, FakeRequest},
-        key_sets::{DECIDE_AGAIN, GIVE_UP},
-    };
-
-    const FETCHED: &str = r#"{"consumers": [{"username": "u", "jwt_secrets": [
-        {"key": "k", "remote_jwks": {"uri": "http://issuer/jwks", "cluster": "issuer"}}]}]}"#;
-    const GUESTS: &str = r#"{"anonymous": "guest", "consumers": [{"username": "guest"}]}"#;
-    /// {"alg":"ES256","kid":"1"} and {"iss":"k"}, with a signature that nobody made.
-    const FORGED: &str = "Bearer eyJhbGciOiJFUzI1NiIsImtpZCI6IjEifQ.eyJpc3MiOiJrIn0.AAAA";
-
-    /// A configuration as Envoy has it, from its making to its end.
-    struct Configured {
-        envoy: *mut FakeConfig,
-        plugin: *const Plugin,
-    }
-
-    impl Configured {
-        fn new(configuration: &str) -> Self {
-            envoy_dynamic_module_on_program_init();
-            let envoy = Box::into_raw(Box::<FakeConfig>::default());
-            let text = Buffer::of(configuration.as_bytes());
-            let plugin = envoy_dynamic_module_on_http_filter_config_new(envoy.cast(), Buffer::of(b"jwt_auth"), text);
-            Self { envoy, plugin }
-        }
-
-        /// Takes a request up, and gives what becomes of its headers.
-        fn take(&self, request: &mut FakeRequest) -> (*const Exchange, u32) {
-            let envoy = ptr::from_mut(request).cast();
-            let exchange = envoy_dynamic_module_on_http_filter_new(self.plugin, envoy);
-            (exchange, envoy_dynamic_module_on_http_filter_request_headers(envoy, exchange, true))
-        }
-
-        fn tick(&self) {
-            envoy_dynamic_module_on_http_filter_config_scheduled(self.envoy.cast(), self.plugin, 0);
-        }
-
-        fn calls(&self) -> usize {
-            // SAFETY: Nobody else uses it now.
-            unsafe { &*self.envoy }.calls.len()
-        }
-
-        fn answer(&self, call: u64, body: &str) {
-            let status = Field { name: Buffer::of(b":status"), value: Buffer::of(b"200") };
-            let (first, last) = body.as_bytes().split_at(body.len() / 2);
-            let chunks = [Buffer::of(first), Buffer::of(last)];
-            envoy_dynamic_module_on_http_filter_config_http_callout_done(
-                self.envoy.cast(),
-                self.plugin,
-                call,
-                CALL_SUCCEEDED,
-                &status,
-                1,
-                chunks.as_ptr(),
-                2,
-            );
-        }
-    }
-
-    impl Drop for Configured {
-        fn drop(&mut self) {
-            if !self.plugin.is_null() {
-                envoy_dynamic_module_on_http_filter_config_destroy(self.plugin);
-            }
-            // SAFETY: It was made by `new`, and the module is done with it.
-            drop(unsafe { Box::from_raw(self.envoy) });
-        }
-    }
-
-    fn rung(request: &FakeRequest) -> Vec<u64> {
-        request.rung.lock().unwrap().clone()
-    }
-
-    #[test]
-    fn a_request_without_a_token_is_answered_and_its_body_does_not_pass() {
-        let configured = Configured::new("{}");
-        let mut request = FakeRequest::with(&[]);
-        let (exchange, status) = configured.take(&mut request);
-        assert_eq!(status, HEADERS_STOP);
-        let envoy = ptr::from_mut(&mut *request).cast();
-        assert_eq!(envoy_dynamic_module_on_http_filter_request_body(envoy, exchange, true), BODY_STOP_AND_WATERMARK);
-        assert_eq!(envoy_dynamic_module_on_http_filter_request_trailers(envoy, exchange), TRAILERS_STOP);
-        envoy_dynamic_module_on_http_filter_destroy(exchange);
-        let (status, headers, body) = request.response.as_ref().unwrap();
-        assert_eq!((*status, body.as_str()), (401, r#"{"message":"Unauthorized"}"#));
-        assert!(headers.contains(&("www-authenticate".to_owned(), "Bearer".to_owned())));
-        assert_eq!(request.counted.len(), 1);
-    }
-
-    #[test]
-    fn a_client_s_identity_headers_and_trailers_are_replaced() {
-        let configured = Configured::new(GUESTS);
-        let mut request = FakeRequest::with(&[("x-consumer-username", "admin"), ("x-consumer-username", "root")]);
-        request.trailers.push(("x-consumer-username".to_owned(), "admin".to_owned()));
-        let (exchange, status) = configured.take(&mut request);
-        let envoy = ptr::from_mut(&mut *request).cast();
-        assert_eq!(envoy_dynamic_module_on_http_filter_request_trailers(envoy, exchange), TRAILERS_CONTINUE);
-        envoy_dynamic_module_on_http_filter_destroy(exchange);
-        assert_eq!((status, request.response.is_none()), (HEADERS_CONTINUE, true));
-        assert_eq!(request.values("x-consumer-username"), ["guest"]);
-        assert!(request.trailers.is_empty());
-    }
-
-    #[test]
-    fn a_configuration_at_fault_is_refused_and_said_why() {
-        assert!(Configured::new(r#"{"claims_to_verfy": []}"#).plugin.is_null());
-        assert!(fake_envoy::log().iter().any(|line| line.starts_with("jwt_auth: claims_to_verfy: an unknown field")));
-    }
-
-    #[test]
-    fn a_panic_is_a_500_for_that_request_and_its_place_is_logged_without_its_message() {
-        let configured = Configured::new(GUESTS);
-        let mut request = FakeRequest::with(&[]);
-        let (exchange, _) = configured.take(&mut request);
-        let state = about(ptr::from_mut(&mut *request).cast(), exchange, |_, _| panic!("hunter2"));
-        assert_eq!(state, State::Refused);
-        envoy_dynamic_module_on_http_filter_destroy(exchange);
-        assert_eq!(request.response.as_ref().unwrap().0, 500);
-        let log = fake_envoy::log();
-        assert!(log.iter().any(|line| line.contains("panicked at native/src/hooks.rs:")));
-        assert!(!log.iter().any(|line| line.contains("hunter2")));
-    }
-
-    #[test]
-    fn a_request_waits_for_a_key_set_and_decides_when_it_is_told() {
-        let configured = Configured::new(FETCHED);
-        let mut requests =
-            [FakeRequest::with(&[("authorization", FORGED)]), FakeRequest::with(&[("authorization", FORGED)])];
-        let [waiting, leaving] = &mut requests;
-        let (exchange, status) = configured.take(waiting);
-        let (leaves, _) = configured.take(leaving);
-        assert_eq!(status, HEADERS_STOP_ALL_AND_WATERMARK);
-        configured.tick();
-        configured.tick();
-        assert_eq!(configured.calls(), 1);
-        envoy_dynamic_module_on_http_filter_destroy(leaves);
-        configured.answer(1, r#"{"keys": []}"#);
-        assert_eq!((rung(waiting).as_slice(), rung(leaving).as_slice()), ([DECIDE_AGAIN].as_slice(), [].as_slice()));
-        envoy_dynamic_module_on_http_filter_scheduled(ptr::from_mut(&mut **waiting).cast(), exchange, DECIDE_AGAIN);
-        envoy_dynamic_module_on_http_filter_destroy(exchange);
-        assert_eq!((waiting.response.as_ref().unwrap().0, waiting.has_gone_on), (401, false));
-    }
-
-    #[test]
-    fn a_request_that_is_told_to_give_up_is_answered_503() {
-        let configured = Configured::new(FETCHED);
-        let mut request = FakeRequest::with(&[("authorization", FORGED)]);
-        let (exchange, _) = configured.take(&mut request);
-        envoy_dynamic_module_on_http_filter_scheduled(ptr::from_mut(&mut *request).cast(), exchange, GIVE_UP);
-        // What was not waiting is not told twice.
-        envoy_dynamic_module_on_http_filter_scheduled(ptr::from_mut(&mut *request).cast(), exchange, GIVE_UP);
-        envoy_dynamic_module_on_http_filter_destroy(exchange);
-        assert_eq!(request.response.as_ref().unwrap().0, 503);
-    }
-}
+mod tests;

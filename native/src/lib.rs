@@ -17,5 +17,6 @@ mod logger;
 mod metrics;
 mod plugin;
 mod request;
+mod routes;
 mod shared_memory;
 mod worker;

@@ -8,7 +8,7 @@ use std::{
     thread,
 };
 
-use jwt_auth_filter::{config::Config, jwks::Answer, policy::Credentials};
+use jwt_auth_filter::{config::Config, jwks::Answer};
 use log::{error, info, warn};
 
 use crate::{abi::FilterConfig, key_sets::KeySets, metrics::Metrics};
@@ -64,15 +64,15 @@ impl Plugin {
 
 impl Drop for Plugin {
     fn drop(&mut self) {
-        free(Config::take_credentials(&mut self.config));
+        free(Config::take_callers(&mut self.config));
     }
 }
 
-/// Has a thread of its own free the credentials of a configuration: with many consumers that takes longer than a request
+/// Has a thread of its own free the consumers and credentials of a configuration: with many consumers that takes longer than a request
 /// should wait for a worker, on which the last share of a configuration is mostly given up.
-pub(crate) fn free(credentials: Option<[Credentials; 2]>) {
-    if let Some(credentials) = credentials {
+pub(crate) fn free(callers: Option<impl Send + 'static>) {
+    if let Some(callers) = callers {
         // If there can be no thread, they are freed here.
-        _ = thread::Builder::new().name("jwt_auth_free".to_owned()).spawn(move || drop(credentials));
+        _ = thread::Builder::new().name("jwt_auth_free".to_owned()).spawn(move || drop(callers));
     }
 }

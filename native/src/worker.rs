@@ -3,6 +3,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::HashMap,
     rc::Rc,
     sync::{Arc, Weak},
     time::Instant,
@@ -13,6 +14,7 @@ use jwt_auth_filter::{
     authenticate::{Authenticator, CacheUse, Decision, Outcome},
     crypto::{Algorithm, Key, Prepared, Verifier},
     observe::{DecisionLog, INTERNAL_ERROR},
+    policy::Policy,
 };
 use log::error;
 
@@ -21,6 +23,7 @@ use crate::{
     key_sets::now,
     plugin::{self, Plugin},
     request::EnvoyRequest,
+    routes::{self, Number},
 };
 
 /// A worker's part of a configuration.
@@ -28,6 +31,8 @@ pub(crate) struct Worker {
     pub(crate) authenticator: Authenticator<Timed>,
     log: DecisionLog,
     cache_use: Cell<CacheUse>,
+    /// The policies of routes, over the configuration; `None` for those that are at fault there.
+    route_policies: RefCell<HashMap<Number, Option<Rc<Policy>>>>,
 }
 
 /// A configuration's worker on this thread.
@@ -63,7 +68,38 @@ impl Worker {
             authenticator: Authenticator::new(Arc::clone(&plugin.config), verifier),
             log: DecisionLog::default(),
             cache_use: Cell::default(),
+            route_policies: RefCell::default(),
         }
+    }
+
+    /// The policy that a route has of its own. It is read once for each worker and configuration.
+    ///
+    /// # Errors
+    /// It is at fault over this configuration, which the log tells, or another module's.
+    pub(crate) fn route_policy(&self, number: Number) -> Result<Rc<Policy>, &'static str> {
+        let known = self.route_policies.borrow().get(&number).cloned();
+        let policy = known.unwrap_or_else(|| {
+            let policy = self.read_route_policy(number);
+            let mut policies = self.route_policies.borrow_mut();
+            policies.retain(|number, _| routes::find(*number).is_some());
+            policies.insert(number, policy.clone());
+            policy
+        });
+        policy.ok_or("the route's own policy cannot be followed")
+    }
+
+    fn read_route_policy(&self, number: Number) -> Option<Rc<Policy>> {
+        let Some(policy) = routes::find(number) else {
+            error!("the route has a configuration of another module for this filter");
+            return None;
+        };
+        let read = policy.over(self.authenticator.config());
+        let faults = match read {
+            Ok(policy) => return Some(Rc::new(policy)),
+            Err(faults) => faults,
+        };
+        faults.iter().for_each(|fault| error!("policy of a route, over the filter's configuration: {fault}"));
+        None
     }
 
     /// Tells the operators what was decided.
@@ -99,7 +135,7 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        plugin::free(self.authenticator.take_credentials());
+        plugin::free(self.authenticator.take_callers());
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod cache;
 mod checks;
+mod on_route;
 mod outcome;
 mod pending;
 mod search;
@@ -16,6 +17,7 @@ use self::search::Search;
 pub use self::{
     cache::TokenCache,
     checks::Check,
+    on_route::OnRoute,
     outcome::{Authenticated, Decision, Denial, Outcome, Reason},
     pending::{Arrival, Pending},
     search::VERIFICATION_BUDGET,
@@ -28,7 +30,7 @@ use crate::{
         json::{Members, Raw},
     },
     jwks::VerificationKey,
-    policy::{Consumer, Credential, Credentials, Demands, FailureKind, Header, Policy},
+    policy::{Consumer, Credential, Demands, Header, Policy},
     request::{Carriers, FoundToken, Request},
     revocation::{Marks, Revocations},
     sender::Binding,
@@ -50,6 +52,26 @@ struct Keeps {
     claims: bool,
     token_type: bool,
     marks: bool,
+}
+
+impl Keeps {
+    /// What a policy looks at, which may be that of a route and none of the configuration's.
+    fn of(policy: &Policy) -> Self {
+        Self { claims: policy.uses_claims(), token_type: !policy.demands.token_types.is_empty(), marks: false }
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self {
+            claims: self.claims || other.claims,
+            token_type: self.token_type || other.token_type,
+            marks: self.marks || other.marks,
+        }
+    }
+
+    /// Whether nothing is left to be asked for.
+    fn covers(self, wanted: Self) -> bool {
+        (self.claims || !wanted.claims) && (self.token_type || !wanted.token_type) && (self.marks || !wanted.marks)
+    }
 }
 
 /// How often the cache was asked.
@@ -76,11 +98,13 @@ struct VerifiedToken {
     lookup: usize,
     /// Whether its parts end with padding, which a token may have in some places only.
     is_padded: bool,
-    /// Its type, where any policy or credential looks at it.
+    /// What is known of it beside, for any policy or credential that looks at it.
+    kept: Keeps,
+    /// Its type.
     token_type: Option<TokenType>,
     /// What it may be revoked by, where anything is.
     marks: Option<Marks>,
-    /// All its claims, a JSON object, where any policy or credential uses them.
+    /// All its claims, a JSON object.
     payload: Option<Arc<str>>,
 }
 
@@ -111,9 +135,9 @@ impl<V: Verifier> Authenticator<V> {
         &self.config
     }
 
-    /// The credentials of what it decides by, if nobody else does: see [`Config::take_credentials`].
-    pub fn take_credentials(&mut self) -> Option<[Credentials; 2]> {
-        Config::take_credentials(&mut self.config)
+    /// The consumers and credentials of what it decides by, if nobody else does: see [`Config::take_callers`].
+    pub fn take_callers(&mut self) -> Option<impl Send + use<V>> {
+        Config::take_callers(&mut self.config)
     }
 
     /// What verifies signatures.
@@ -126,6 +150,12 @@ impl<V: Verifier> Authenticator<V> {
         self.cache_use.get()
     }
 
+    /// Decides about requests whose route has a policy of its own, if it has one: it takes the place of those of the
+    /// configuration, over which it must have been read.
+    pub fn on_route<'c>(&'c self, policy: Option<&'c Policy>) -> OnRoute<'c, V> {
+        OnRoute::new(self, policy)
+    }
+
     /// Decides about a request at the time `now`, with the keys that are there.
     pub fn decide(&self, request: &impl Request, now: Timestamp) -> Decision<'_> {
         self.decide_or_wait(request, now).unwrap_or_else(|pending| self.give_up(request, now, pending))
@@ -136,7 +166,7 @@ impl<V: Verifier> Authenticator<V> {
     /// # Errors
     /// What the request should wait for: its token is not valid, and a key set that has yet to arrive may change that.
     pub fn decide_or_wait(&self, request: &impl Request, now: Timestamp) -> Result<Decision<'_>, Pending> {
-        self.weigh(request, now, None)
+        self.on_route(None).decide_or_wait(request, now)
     }
 
     /// Decides again about a request that has waited. Keys that have been tried are not tried again, and what they have cost
@@ -150,61 +180,12 @@ impl<V: Verifier> Authenticator<V> {
         now: Timestamp,
         pending: Pending,
     ) -> Result<Decision<'_>, Pending> {
-        let arrival = pending.arrival;
-        self.weigh(request, now, Some(pending.search.again())).map_err(|pending| pending.arriving(arrival))
+        self.on_route(None).decide_again(request, now, pending)
     }
 
     /// Decides about a request that is not to wait any longer. Nothing is verified: what the request has come to is known.
     pub fn give_up(&self, request: &impl Request, now: Timestamp, pending: Pending) -> Decision<'_> {
-        let policy = self.config.policy_for(request);
-        self.decision(policy, pending.search.token, without_token(policy, pending.denial_at_last(now)))
-    }
-
-    fn decision<'c>(&'c self, policy: &'c Policy, token: usize, outcome: Outcome<'c>) -> Decision<'c> {
-        Decision { policy, claim_headers: &self.config.claim_headers, token, outcome }
-    }
-
-    fn weigh(&self, request: &impl Request, now: Timestamp, search: Option<Search>) -> Result<Decision<'_>, Pending> {
-        if let Some(metadata) = self.config.resource_metadata(request) {
-            return Ok(self.decision(&self.config.policy, 0, Outcome::ResourceMetadata(metadata)));
-        }
-        let policy = self.config.policy_for(request);
-        if let Some(outcome) = self.without_authentication(policy, request) {
-            return Ok(self.decision(policy, 0, outcome));
-        }
-        let mut search = search.unwrap_or_default();
-        match self.check(policy, request, now, &mut search) {
-            Ok(authenticated) => Ok(self.decision(policy, search.token, Outcome::Authenticated(authenticated))),
-            Err(denial) if !search.awaited.is_empty() => {
-                let arrival = Arrival { at: now.saturating_mul(1000), body: 0 };
-                Err(Pending { denial: denial.into(), search: Box::new(search), arrival })
-            }
-            Err(denial) => Ok(self.decision(policy, search.token, without_token(policy, denial))),
-        }
-    }
-
-    /// What becomes of a request whose token does not matter.
-    fn without_authentication(&self, policy: &Policy, request: &impl Request) -> Option<Outcome<'_>> {
-        if let Err(denial) = self.route_is_its_own(request) {
-            return Some(Outcome::Denied(denial));
-        }
-        if policy.disabled {
-            return Some(Outcome::Disabled);
-        }
-        (!policy.run_on_preflight && is_preflight(request)).then_some(Outcome::Preflight)
-    }
-
-    /// A proxy chooses the route again when the filter takes a header away. Where rules go by the route, a client must
-    /// not be able to choose one by a header that will be gone: so it is refused what else is only overwritten.
-    fn route_is_its_own(&self, request: &impl Request) -> Result<(), Denial> {
-        if !self.config.rules.is_empty() {
-            for name in self.config.own_headers() {
-                if request.header(name).is_some() {
-                    return Err(Reason::ForbiddenHeader(name.to_owned()).into());
-                }
-            }
-        }
-        Ok(())
+        self.on_route(None).give_up(request, now, pending)
     }
 
     /// Finds the request's token and checks it.
@@ -277,6 +258,7 @@ impl<V: Verifier> Authenticator<V> {
             known.lookup == policy.lookup
                 && !known.key.is_removed()
                 && (!known.is_padded || token.place.may_be_padded())
+                && known.kept.covers(Keeps::of(policy))
         };
         let known = self.cache.borrow_mut().get(&token.octets).filter(stands).cloned();
         let CacheUse { hits, misses } = self.cache_use.get();
@@ -301,6 +283,7 @@ impl<V: Verifier> Authenticator<V> {
         now: Timestamp,
         search: &mut Search,
     ) -> Result<VerifiedToken, Denial> {
+        let kept = self.keeps.and(Keeps::of(policy));
         let compact = Compact::decode(&token.octets, token.place.may_be_padded())?;
         let jws = compact.parse()?;
         let algorithm = jws.algorithm().ok_or(Reason::UnsupportedAlgorithm)?;
@@ -332,41 +315,14 @@ impl<V: Verifier> Authenticator<V> {
                     binding: Binding::of(&jws.claims),
                     lookup: policy.lookup,
                     is_padded: token.octets.contains(&b'='),
-                    token_type: if self.keeps.token_type { jws.token_type() } else { None },
-                    marks: self.keeps.marks.then(|| Marks::of(&jws.claims, credential)),
-                    payload: self.keeps.claims.then(|| jws.payload.into()),
+                    kept,
+                    token_type: if kept.token_type { jws.token_type() } else { None },
+                    marks: kept.marks.then(|| Marks::of(&jws.claims, credential)),
+                    payload: kept.claims.then(|| jws.payload.into()),
                 });
             }
         }
         Err(search.in_vain(&first, now))
-    }
-}
-
-/// Whether a browser asks whether it may send a request (Fetch standard, CORS-preflight request). Any other `OPTIONS` may do
-/// whatever the service makes of it, such as a method that another header names.
-fn is_preflight(request: &impl Request) -> bool {
-    request.method().is_some_and(|method| *method == *b"OPTIONS")
-        && request.header("origin").is_some()
-        && request.header("access-control-request-method").is_some()
-}
-
-/// What becomes of a request whose authentication failed. `allow` and `deny` hold for the anonymous consumer as well.
-fn without_token(policy: &Policy, denial: Denial) -> Outcome<'_> {
-    let Some(kind) = denial.reason.failure_kind() else { return Outcome::Denied(denial) };
-    if policy.optional && kind == FailureKind::Missing {
-        return Outcome::Optional;
-    }
-    match &policy.anonymous {
-        Some(consumer) if kind.is_among(&policy.anonymous_for) => match check_anonymous(policy, consumer) {
-            Ok(()) => Outcome::Anonymous { consumer, denial },
-            Err(reason) => Outcome::Denied(Denial {
-                reason,
-                consumer: Some(Arc::clone(consumer)),
-                credential: denial.credential,
-                before_anonymous: Some(Box::new(denial.reason)),
-            }),
-        },
-        _ => Outcome::Denied(denial),
     }
 }
 

@@ -111,16 +111,18 @@ pub(super) struct SecretForms {
 }
 
 /// The consumers by their names.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct ConsumerList {
     by_id: BTreeMap<HeaderText, Arc<Consumer>>,
     by_username: BTreeMap<HeaderText, Arc<Consumer>>,
     by_custom_id: BTreeMap<HeaderText, Arc<Consumer>>,
     groups: BTreeSet<HeaderText>,
     issuers: Vec<KnownIssuer>,
+    is_unknown: bool,
 }
 
 /// An issuer of tokens, by a name that is a URL.
+#[derive(Debug)]
 struct KnownIssuer {
     name: String,
     /// Whether the name is the key of a credential.
@@ -128,8 +130,17 @@ struct KnownIssuer {
 }
 
 impl ConsumerList {
+    /// Stands for consumers that are not known yet: any name is one's.
+    pub(super) fn unknown() -> Self {
+        Self { is_unknown: true, ..Self::default() }
+    }
+
     /// The consumer with this id, else the one with this username.
     pub(super) fn find(&self, name: &str) -> Option<Arc<Consumer>> {
+        if self.is_unknown {
+            let username = HeaderText::new(name);
+            return Some(Arc::new(Consumer { id: None, username, custom_id: None, groups: Groups::default() }));
+        }
         self.by_id.get(name).or_else(|| self.by_username.get(name)).cloned()
     }
 
@@ -140,7 +151,7 @@ impl ConsumerList {
 
     /// Whether a consumer is in this group.
     pub(super) fn has_group(&self, name: &HeaderText) -> bool {
-        self.groups.contains(name)
+        self.is_unknown || self.groups.contains(name)
     }
 
     /// The issuers that the credentials name, in the order of the configuration; those of their keys only if a key is an issuer.

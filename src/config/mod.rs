@@ -13,6 +13,7 @@ mod required_claims;
 mod resource_metadata;
 mod response;
 mod revocation;
+mod route_policy;
 mod rules;
 pub mod schema;
 mod sender;
@@ -23,13 +24,16 @@ mod without_token;
 
 use std::{collections::BTreeSet, iter, mem, sync::Arc};
 
-pub use self::fault::{Fault, Path, Step, UNKNOWN_FIELD, Warning};
 use self::{
-    consumers::Consumers,
+    consumers::{ConsumerList, Consumers},
     fault::{Faults, Place, Problem, Reported},
     fields::{Fields, flag, in_words, number_up_to, other_word, text},
     policy::PolicyReader,
     schema::{Field, Shape},
+};
+pub use self::{
+    fault::{Fault, Path, Step, UNKNOWN_FIELD, Warning},
+    route_policy::RoutePolicy,
 };
 use crate::{
     encoding::{HeaderText, json::Value},
@@ -59,6 +63,13 @@ const WORKER_FIELDS: &[Field] = &[
         "Settings for some routes or clusters. The first rule that matches applies; if none matches, the fields beside \
          `rules` apply.",
         r#"[{"routes": ["health"], "disabled": true}]"#,
+    ),
+    Field::optional(
+        "reserved_headers",
+        Shape::List(&Shape::Token),
+        "Headers that no client may send, beside those that the configuration itself names: those that policies of Envoy's \
+         routes fill with claims.",
+        r#"["x-roles"]"#,
     ),
     Field::with_default(
         "host_crypto",
@@ -125,7 +136,7 @@ pub struct Config {
     pub policy: Policy,
     /// The rules, the first that matches counts.
     pub rules: Vec<Rule>,
-    /// The headers that any policy fills with claims, in lower case.
+    /// The headers that any policy fills with claims, and `reserved_headers`, in lower case.
     pub claim_headers: Vec<Arc<str>>,
     /// The resources whose metadata are published, each once.
     pub resources: Vec<Arc<ResourceMetadata>>,
@@ -145,6 +156,8 @@ pub struct Config {
     pub measure_verification: bool,
     /// What was noticed that is no fault.
     pub warnings: Vec<Warning>,
+    /// Whom policies of routes may name.
+    consumers: ConsumerList,
 }
 
 /// How much a cache may hold. Whichever bound is reached first evicts the token that was not used for longest.
@@ -166,11 +179,12 @@ pub enum HostCryptoUse {
 }
 
 impl Config {
-    /// The credentials of a configuration whose last share this is, for the caller to free where that takes no time from
-    /// requests. Nothing is accepted by the configuration any more.
-    pub fn take_credentials(shared: &mut Arc<Self>) -> Option<[Credentials; 2]> {
+    /// The consumers and credentials of a configuration whose last share this is, for the caller to free where that takes no time
+    /// from requests. Nothing is accepted by the configuration any more.
+    pub fn take_callers(shared: &mut Arc<Self>) -> Option<impl Send + use<>> {
         let config = Arc::get_mut(shared)?;
-        Some([&mut config.credentials, &mut config.other_credentials].map(mem::take))
+        let credentials = [&mut config.credentials, &mut config.other_credentials].map(mem::take);
+        Some((credentials, mem::take(&mut config.consumers)))
     }
 
     /// Reads a plugin configuration as a proxy hands it over: JSON (of a `StringValue`), or the serialized message of a
@@ -208,6 +222,7 @@ impl Config {
         let (consumers, consumers_read) = Consumers::read(&mut fields, secret_forms);
         let revocations = revocation::read(&mut fields, &consumers);
         let policy = PolicyReader::new(&consumers.list).read(&mut fields, None);
+        let reserved_headers = fields.values("reserved_headers", upstream_fields::written_header);
         let rules = rules::read(&mut fields, &consumers.list, policy.as_ref().ok());
 
         consumers_read?;
@@ -220,7 +235,7 @@ impl Config {
         }
         let [credentials, other_credentials] = consumers.credentials;
         Ok(Self {
-            claim_headers: claim_headers(&policy, &rules),
+            claim_headers: claim_headers(&policy, &rules, reserved_headers?.unwrap_or_default()),
             policy,
             rules,
             resources,
@@ -232,6 +247,7 @@ impl Config {
             waiting: WaitingLimits { requests: max_waiting? as usize, bytes: max_waiting_body_bytes?.into() },
             measure_verification: measure_verification?,
             warnings: faults.take_warnings(),
+            consumers: consumers.list,
         })
     }
 
@@ -267,7 +283,7 @@ impl Config {
 
     /// The headers, in lower case, that hold tokens which some policy hides from the upstream.
     pub fn hidden_headers(&self) -> impl Iterator<Item = &str> {
-        self.policies().filter(|policy| policy.hides_tokens()).flat_map(|policy| policy.token_places.headers())
+        self.policies().flat_map(Policy::hidden_headers)
     }
 
     /// Whether any policy or credential needs more of a token's claims than the time.
@@ -292,10 +308,11 @@ impl Config {
     }
 }
 
-/// Every header that any policy fills with claims, once.
-fn claim_headers(policy: &Policy, rules: &[Rule]) -> Vec<Arc<str>> {
-    let policies = std::iter::once(policy).chain(rules.iter().map(|rule| &rule.policy));
-    let names: BTreeSet<Arc<str>> = policies.flat_map(|policy| policy.forwarding.header_names()).cloned().collect();
+/// Every header that any policy fills with claims, and those that are reserved, once.
+fn claim_headers(policy: &Policy, rules: &[Rule], reserved: Vec<Arc<str>>) -> Vec<Arc<str>> {
+    let policies = iter::once(policy).chain(rules.iter().map(|rule| &rule.policy));
+    let filled = policies.flat_map(|policy| policy.forwarding.header_names()).cloned();
+    let names: BTreeSet<Arc<str>> = filled.chain(reserved).collect();
     names.into_iter().collect()
 }
 

@@ -15,6 +15,15 @@ use crate::{
 /// The fields of a rule.
 pub(super) const FIELDS: &[Field] = &joined::<{ OWN_FIELDS.len() + policy::FIELDS.len() }>(OWN_FIELDS, policy::FIELDS);
 
+/// Where no token is asked for.
+pub(super) const DISABLED: Field = Field::with_default(
+    "disabled",
+    Shape::Flag,
+    "Whether requests pass without a token. Headers that only the filter may write are refused even so.",
+    "false",
+    "true",
+);
+
 const OWN_FIELDS: &[Field] = &[
     Field::optional(
         "routes",
@@ -28,13 +37,7 @@ const OWN_FIELDS: &[Field] = &[
         "The names of the Envoy clusters that the rule is for; any cluster without the field.",
         r#"["SampleIRISService"]"#,
     ),
-    Field::with_default(
-        "disabled",
-        Shape::Flag,
-        "Whether requests pass without a token. Headers that only the filter may write are refused even so.",
-        "false",
-        "true",
-    ),
+    DISABLED,
 ];
 
 /// Reads the rules, each over the policy at the top.

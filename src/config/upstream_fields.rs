@@ -96,7 +96,7 @@ fn claim_header(value: Value, place: Place, faults: &Faults) -> Result<ClaimHead
 
 /// Reads the name of a header that the filter is to write. A service that takes `_` for `-` must not be told who calls
 /// by it.
-fn written_header(value: Value) -> Result<Arc<str>, Problem> {
+pub(super) fn written_header(value: Value) -> Result<Arc<str>, Problem> {
     let name = header_name(value)?;
     let dashed = name.replace('_', "-");
     if IDENTITY_HEADERS.contains(&dashed.as_str()) || RESERVED.contains(&name.as_str()) {

@@ -64,6 +64,11 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// The headers, in lower case, that hold tokens which are hidden from the upstream.
+    pub fn hidden_headers(&self) -> impl Iterator<Item = &str> {
+        self.hides_tokens().then(|| self.token_places.headers()).into_iter().flatten()
+    }
+
     /// Whether it needs more of a token's claims than the time.
     pub fn uses_claims(&self) -> bool {
         self.demands.use_claims() || self.forwarding.uses_claims()

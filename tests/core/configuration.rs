@@ -37,15 +37,18 @@ fn faults(config: &Json) -> Vec<String> {
 }
 
 #[test]
-fn credentials_are_taken_out_of_the_last_share_of_a_configuration() {
+fn consumers_and_credentials_are_taken_out_of_the_last_share_of_a_configuration() {
     let text = json!({"consumers": [{"username": "a", "jwt_secrets": [{"key": "k", "secret": "s"}]}]}).to_string();
     let mut one = Arc::new(Config::parse(text.as_bytes()).unwrap());
     let other = Arc::clone(&one);
-    assert!(Config::take_credentials(&mut one).is_none());
+    let consumer = Arc::downgrade(one.credentials.identified_by("k")[0].consumer());
+    assert!(Config::take_callers(&mut one).is_none());
     drop(other);
-    let [taken, _] = Config::take_credentials(&mut one).unwrap();
-    assert_eq!(taken.identified_by("k").len(), 1);
-    assert!(one.credentials.is_empty());
+    let taken = Config::take_callers(&mut one).unwrap();
+    drop(one);
+    assert!(consumer.upgrade().is_some());
+    drop(taken);
+    assert!(consumer.upgrade().is_none());
 }
 
 /// The faults of a configuration of one consumer with one credential.
@@ -310,7 +313,7 @@ fn all_faults_are_reported_at_once_each_at_its_path() {
          max_token_age, clock_skew_seconds, sender_constraint, client_certificate_from, token_types, require, audiences, \
          subjects, required_claims, allow, deny, hide_groups_header, anonymous, anonymous_for, optional, run_on_preflight, \
          realm, resource_metadata, claims_to_headers, forward_payload_header, \
-         hide_credentials, clear_route_cache, response, filter_state, rules, host_crypto, token_cache_size, \
+         hide_credentials, clear_route_cache, response, filter_state, rules, reserved_headers, host_crypto, token_cache_size, \
          token_cache_bytes, max_waiting_requests, max_waiting_body_bytes, measure_verification, revoked, consumers"
             .to_owned(),
         "header_names[0]: a string; expected the name of a header".to_owned(),

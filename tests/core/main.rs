@@ -22,6 +22,7 @@ mod kinds;
 mod resource_metadata;
 mod revocation;
 mod rfc_vectors;
+mod route_policy;
 mod sender;
 mod support;
 mod token_cache;
