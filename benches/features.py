@@ -20,6 +20,11 @@ from workload import RETURNING, consumers, write_tokens
 ALGORITHM = "RS256"
 PLAIN = "none of these"
 RULES = [{"routes": [f"route {number}"], "allow": ["client-0"]} for number in range(10)]
+PLACES = {
+    "token_headers": [{"name": "cf-access-jwt-assertion"}],
+    "websocket_protocols": [{"name": "bearer"}],
+    "split_cookies": [{"name": "session"}],
+}
 FEATURES = {
     PLAIN: {},
     "audiences": {"audiences": ["https://api.example.com"]},
@@ -31,6 +36,9 @@ FEATURES = {
     "hide_credentials": {"hide_credentials": True},
     "clear_route_cache": {"clear_route_cache": True},
     "filter_state": {"filter_state": True},
+    "more places": PLACES,
+    "first_valid": {"first_valid": True},
+    "resource_metadata": {"resource_metadata": {"resource": "https://api.example.com"}},
     "measure_verification": {"measure_verification": True},
 }
 
