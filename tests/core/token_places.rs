@@ -152,7 +152,8 @@ fn padded(iss: &str) -> String {
 
 #[test]
 fn a_token_may_be_padded_where_that_is_said_and_nowhere_else() {
-    let fields = |is_padded| json!({"token_headers": [{"name": "x-amzn-oidc-data", "padded": is_padded}]});
+    let fields =
+        |is_padded| json!({"token_headers": [{"name": "x-amzn-oidc-data", "padded": is_padded}, {"name": "x-after"}]});
     let strict = authenticator(fields(false));
     let authenticator = authenticator(fields(true));
     let it = padded("a");
@@ -161,8 +162,10 @@ fn a_token_may_be_padded_where_that_is_said_and_nowhere_else() {
     assert_eq!(told(&authenticator, &get().with("x-amzn-oidc-data", token("a"))), "alice");
     // What is remembered of it counts only where it may stand.
     assert_eq!(told(&authenticator, &get().with("authorization", format!("Bearer {it}"))), BAD);
-    let both = get().with("x-amzn-oidc-data", &it).with("authorization", format!("Bearer {it}"));
-    assert_eq!(told(&authenticator, &both), BAD);
+    for (name, value) in [("authorization", format!("Bearer {it}")), ("x-after", it.clone())] {
+        let both = get().with("x-amzn-oidc-data", &it).with(name, value);
+        assert_eq!(told(&authenticator, &both), BAD, "{name}");
+    }
     assert_eq!(told(&strict, &get().with("x-amzn-oidc-data", &it)), BAD);
     for bad in [format!("{it}="), it.replace("=.", "==."), it.replacen('=', "", 1)] {
         assert_ne!(told(&authenticator, &get().with("x-amzn-oidc-data", &bad)), "alice", "{bad}");
