@@ -9,10 +9,10 @@ from html import escape
 
 from figures import Figure
 from results import Circumstances, Results
-from subjects import JWT_AUTH, JWT_AUTHN, JWT_AUTHN_CACHE
+from subjects import JWT_AUTH, JWT_AUTHN, JWT_AUTHN_CACHE, NATIVE
 from workload import ALGORITHMS, FIRST_SEEN, RETURNING
 
-COLOURS = {JWT_AUTHN: "#8b929c", JWT_AUTHN_CACHE: "#bb7b26", JWT_AUTH: "#3b82f6"}
+COLOURS = {JWT_AUTHN: "#8b929c", JWT_AUTHN_CACHE: "#bb7b26", JWT_AUTH: "#3b82f6", NATIVE: "#159a68"}
 TEXT = "#767b82"
 STYLE = f"""
   text {{ font: 13px system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif; fill: {TEXT}; }}
@@ -115,7 +115,8 @@ def _panel(panel: Panel) -> Iterator[str]:
     for group, algorithm in enumerate(ALGORITHMS):
         top = TOP + group * GROUP_STEP
         yield _text(panel.left, top + GROUP_STEP / 2 - 2, algorithm)
-        for place, subject in enumerate(COLOURS):
+        measured = [subject for subject in COLOURS if (algorithm, subject) in panel.costs]
+        for place, subject in enumerate(measured):
             yield from _bar(panel, top + place * BAR_STEP, panel.costs[algorithm, subject], COLOURS[subject])
 
 
