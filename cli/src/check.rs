@@ -3,6 +3,7 @@
 #[cfg(feature = "program")]
 pub(crate) mod command;
 mod demands;
+mod dump;
 mod environment;
 mod warnings;
 

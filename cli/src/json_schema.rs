@@ -57,7 +57,7 @@ fn shape(shape: Shape) -> Value {
         Shape::Number { maximum } => json!({ "type": "integer", "minimum": 0, "maximum": maximum }),
         Shape::OneOf(words) => json!({ "type": "string", "enum": words }),
         Shape::Algorithm => json!({ "type": "string", "enum": Algorithm::ALL.map(Algorithm::name) }),
-        Shape::PublicKey => json!({ "type": ["string", "object"] }),
+        Shape::PublicKey | Shape::ConsumerReference => json!({ "type": ["string", "object"] }),
         Shape::List(items) => json!({ "type": "array", "items": self::shape(*items) }),
         Shape::Object(fields) => object(fields),
         Shape::Duration { minimum, maximum } => {

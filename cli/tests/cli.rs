@@ -717,6 +717,31 @@ fn what_is_taken_and_seldom_meant_is_a_warning_and_no_fault() {
         assert!(lines.iter().any(|line| line.contains(warning)), "{warning}: {lines:?}");
     }
 
+    let rsa = json!({"kty": "RSA", "e": "AQAB", "n": "_".repeat(341) + "w"});
+    let dumped = config(json!({"header_names": ["x_token"], "consumers": [
+        {"username": "a", "created_at": 1, "updated_at": 2, "jwt_secrets": [
+            {"key": "h", "secret": SECRET, "rsa_public_key": rsa, "id": "1", "created_at": 1, "tags": ["x"]},
+            {"key": "r", "algorithm": "RS256", "secret": SECRET, "rsa_public_key": rsa, "id": "2", "consumer": "a"},
+        ]},
+        {"username": "b", "created_at": 1},
+    ]}));
+    let (code, lines) = check("dumped.json", dumped.to_string());
+    let own = "is the gateway's own and means nothing here";
+    for warning in [
+        "header_names: many proxies drop or refuse a header with an underscore in its name; Kong reads the one with a dash".to_owned(),
+        format!("consumers[0].created_at: created_at {own}; 2 consumers have it"),
+        format!("consumers[0].updated_at: updated_at {own}"),
+        format!("consumers[0].jwt_secrets[0].id: id {own}; 2 credentials have it"),
+        format!("consumers[0].jwt_secrets[0].created_at: created_at {own}"),
+        format!("consumers[0].jwt_secrets[0].tags: tags {own}"),
+        format!("consumers[0].jwt_secrets[1].consumer: consumer {own}"),
+        "consumers[0].jwt_secrets[0].rsa_public_key: rsa_public_key is not used: HS256, the default, verifies with secret".to_owned(),
+        "consumers[0].jwt_secrets[1].secret: secret is not used: RS256 verifies with rsa_public_key".to_owned(),
+    ] {
+        assert!(lines.iter().any(|line| line.ends_with(&format!(" warning: {warning}"))), "{warning}: {lines:?}");
+    }
+    assert_eq!((code, lines.len()), (0, 10), "{lines:?}");
+
     let ed448 = json!({"kty": "OKP", "crv": "Ed448", "x": ED448});
     let long_rsa = json!({"kty": "RSA", "e": "AQAB", "n": "_".repeat(1365) + "w"});
     let odd_exponent = json!({"kty": "RSA", "e": "_____w", "n": "_".repeat(341) + "w"});

@@ -1375,3 +1375,81 @@ fn the_documentation_shows_what_it_prints() {
         assert_eq!(run.code, 0, "{command}: {}", run.err);
     }
 }
+
+/// A gateway file with one route, these plugins and these consumers.
+fn one_route(plugins: &str, consumers: &str) -> String {
+    format!(
+        "_format_version: \"3.0\"\nservices:\n- name: a\n  url: http://a\n  routes:\n  - {{name: r, paths: [/]}}\n  plugins:\n\
+         {plugins}\nconsumers:\n{consumers}\n"
+    )
+}
+
+#[test]
+fn the_header_of_groups_is_told_and_hidden_as_in_the_gateway() {
+    let consumers = "- {username: c, acls: [{group: staff}]}";
+    let converted = |config: &str| {
+        let plugins = format!("  - {{name: jwt}}\n  - {{name: acl, config: {config}}}");
+        let run = convert(&one_route(&plugins, consumers));
+        let notes: Vec<String> = run.notes().into_iter().map(str::to_owned).collect();
+        (run.out, notes)
+    };
+    let (out, notes) = converted("{deny: [staff], hide_groups_header: true, always_use_authenticated_groups: true}");
+    assert!(out.contains("hide_groups_header: true") && !out.contains("always_use"), "{out}");
+    assert_eq!(notes, [""; 0]);
+    assert!(!converted("{deny: [staff], hide_groups_header: false}").0.contains("hide_groups_header"));
+    // A group that nobody is in keeps nobody out, and yet the plugin runs and tells groups.
+    let (out, _) = converted("{deny: [nobody]}");
+    assert!(out.contains("deny: []"), "{out}");
+}
+
+#[test]
+fn what_is_converted_and_not_quite_the_same_is_listed() {
+    let notes = |config: &str| {
+        let run = convert(&one_route(&format!("  - {{name: jwt, config: {config}}}"), "- {username: c}"));
+        let notes: Vec<String> =
+            run.notes().into_iter().map(|note| note.split_once(": ").unwrap().1.to_owned()).collect();
+        (run.out, notes)
+    };
+    let at = "services[0].plugins[0].config";
+    let (_, listed) = notes("{cookie_names: [session], realm: 'a \"b\"'}");
+    assert_eq!(
+        listed,
+        [
+            format!(
+                "{at}.cookie_names: the filter compares the names of cookies exactly, and Kong without regard to case"
+            ),
+            format!(
+                "{at}.realm: the filter escapes the quotation marks and backslashes in the challenge, and Kong does not"
+            ),
+        ]
+    );
+    let (out, listed) = notes("{header_names: [X_Token, authorization], realm: plain}");
+    assert!(out.contains("- X-Token\n") && !out.contains("X_Token"), "{out}");
+    assert_eq!(listed, [""; 0]);
+}
+
+#[test]
+fn a_credential_that_the_gateway_answers_500_to_is_listed() {
+    let key = |bits: &str| {
+        let pem = fs::read_to_string(format!("{}/tests/keys/rsa-{bits}.pem", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        serde_json::to_string(&pem).unwrap()
+    };
+    let notes = |algorithm: &str, bits: &str| {
+        let credential = format!("{{key: k, algorithm: {algorithm}, rsa_public_key: {}}}", key(bits));
+        let consumers = format!("- {{username: c, jwt_secrets: [{credential}]}}");
+        convert(&one_route("  - {name: jwt}", &consumers)).notes().len()
+    };
+    assert_eq!(notes("PS256", "3072"), 1);
+    assert_eq!(notes("PS512", "2048"), 0);
+    assert_eq!(notes("RS256", "3072"), 0);
+}
+
+#[test]
+fn a_credential_as_the_gateway_dumps_it_is_converted() {
+    let credential = "{id: 2f0e3a8d-5d3c-4e6b-9a35-0a9a3a1b7c55, created_at: 1700000000, tags: [x], key: k, algorithm: HS256, \
+                      secret: 0123456789abcdef0123456789abcdef, rsa_public_key: none, consumer: {username: c}}";
+    let consumers = format!("- {{username: c, created_at: 1, updated_at: 2, jwt_secrets: [{credential}]}}");
+    let dumped = convert(&one_route("  - {name: jwt}", &consumers));
+    let bare = "- {username: c, jwt_secrets: [{key: k, secret: 0123456789abcdef0123456789abcdef}]}";
+    assert_eq!(dumped.converted(), convert(&one_route("  - {name: jwt}", bare)).converted());
+}

@@ -385,6 +385,7 @@ fn value(shape: Shape, heading_of: &dyn Fn(&'static [Field]) -> String) -> Strin
         Shape::Uri => "URI".to_owned(),
         Shape::KeySet => "JWK set".to_owned(),
         Shape::PublicKey => "PEM or JWK".to_owned(),
+        Shape::ConsumerReference => "text, or an object with `id`, `username` or `custom_id`".to_owned(),
         Shape::List(items) => format!("list: {}", value(*items, heading_of)),
         Shape::Object(fields) => {
             let heading = heading_of(fields);

@@ -6,9 +6,9 @@ use std::{
 };
 
 use super::{
-    demands,
+    demands, dump,
     fault::{Faults, Place, Problem, Reported},
-    fields::{Fields, in_words, name, text},
+    fields::{Fields, in_words, text},
     header_text, key_set_source,
     schema::{Field, Shape},
     time_checks,
@@ -47,7 +47,9 @@ pub(super) const FIELDS: &[Field] = &[
          is set. No comma may stand in one.",
         r#"["partners"]"#,
     ),
-    Field::optional("tags", Shape::List(&Shape::Name), "Labels for people; the filter ignores them.", r#"["partner"]"#),
+    dump::TAGS,
+    dump::CREATED_AT,
+    dump::UPDATED_AT,
     Field::optional(
         "jwt_secrets",
         Shape::List(&Shape::Object(CREDENTIAL_FIELDS)),
@@ -74,14 +76,14 @@ const CREDENTIAL_FIELDS: &[Field] = &[
     Field::optional(
         "secret",
         Shape::Name,
-        "The secret that HS256, HS384 and HS512 verify with; the signer has the same.",
+        "The secret that HS256, HS384 and HS512 verify with; the signer has the same. Other algorithms ignore it.",
         r#""a long and random secret""#,
     ),
     Field::optional(
         "rsa_public_key",
         Shape::PublicKey,
         "The public key that all other algorithms verify with: PEM (`PUBLIC KEY`, `RSA PUBLIC KEY` or `CERTIFICATE`), \
-         or a JWK.",
+         or a JWK. HS256, HS384 and HS512 ignore it.",
         r#""-----BEGIN PUBLIC KEY-----\n…\n-----END PUBLIC KEY-----\n""#,
     ),
     key_set_source::JWKS,
@@ -94,6 +96,10 @@ const CREDENTIAL_FIELDS: &[Field] = &[
     demands::AUDIENCES,
     demands::SUBJECTS,
     demands::REQUIRED_CLAIMS,
+    dump::ID,
+    dump::TAGS,
+    dump::CREATED_AT,
+    dump::CONSUMER,
 ];
 
 /// What `consumers` gives.
@@ -207,7 +213,7 @@ impl Consumers {
         let id = fields.optional("id", header_text);
         let custom_id = fields.optional("custom_id", header_text);
         let groups = fields.values("groups", group).map(Option::unwrap_or_default);
-        let tags = fields.values("tags", name);
+        let ignored = dump::ignore(&mut fields);
         let consumer = username.and_then(|username| {
             let groups = Groups::new(groups?).ok_or(Reported)?;
             let consumer = Consumer { id: id?, username, custom_id: custom_id?, groups };
@@ -224,7 +230,7 @@ impl Consumers {
             let consumer = consumer.as_ref().map_err(|reported| *reported);
             self.read_credential(value, place, faults, forms, consumer)
         });
-        tags.and(added).and(credentials).map(drop)
+        ignored.and(added).and(credentials).map(drop)
     }
 
     fn read_credential(
@@ -237,6 +243,8 @@ impl Consumers {
     ) -> Result<(), Reported> {
         let mut fields = Fields::of(value, place, faults, CREDENTIAL_FIELDS)?;
 
+        let owner = consumer.ok().map(Arc::as_ref);
+        let ignored = dump::ignore(&mut fields).and(dump::ignore_names(&mut fields, owner));
         let identifier = fields.required("key", "the value of the key claim that names this credential", header_text);
         let given = fields.optional("algorithm", algorithm)?;
         let way = key_set_source::way(&fields)?;
@@ -257,6 +265,7 @@ impl Consumers {
                 (Some(algorithm), only_key(&mut fields, algorithm, forms))
             }
         };
+        ignored?;
         let (consumer, identifier, demands, time_checks) = (consumer?, identifier?, demands?, time_checks?);
         self.list.add_issuer(issuer.as_ref(), &identifier);
         let credential = |keys| {
@@ -315,8 +324,10 @@ fn only_key(fields: &mut Fields, algorithm: Algorithm, forms: SecretForms) -> Re
 
 /// The secret in each of the forms that are asked for.
 fn secret(fields: &mut Fields, algorithm: Algorithm, forms: SecretForms) -> Result<Vec<Key>, Reported> {
-    refuse(fields, "rsa_public_key", format!("none, because {algorithm} verifies with a secret"))?;
-    fields.required("secret", &format!("the secret that {algorithm} verifies with"), |value| {
+    let has_public_key = fields.has("rsa_public_key");
+    unused(fields, "rsa_public_key")?;
+    let or = if has_public_key { ", or an algorithm that verifies with rsa_public_key" } else { "" };
+    fields.required("secret", &format!("the secret that {algorithm} verifies with{or}"), |value| {
         let text = text(value)?;
         let other = forms.both.then_some(!forms.is_base64);
         std::iter::once(forms.is_base64).chain(other).map(|is_base64| secret_key(&text, is_base64)).collect()
@@ -343,11 +354,15 @@ fn public_key(fields: &mut Fields, algorithm: Algorithm) -> Result<Key, Reported
         key.and_then(|key| key.for_algorithm(algorithm))
             .map_err(|error: KeyError| Problem::new(error.to_string(), expected))
     })?;
-    refuse(fields, "secret", format!("none, because {algorithm} verifies with a public key"))?;
+    unused(fields, "secret")?;
     Ok(key)
 }
 
-/// Refuses a field that the algorithm has no use for: it shows that the two were mixed up.
-fn refuse(fields: &Fields, name: &str, expected: String) -> Result<(), Reported> {
-    if fields.has(name) { Err(fields.report(name, Problem::new("present", expected))) } else { Ok(()) }
+/// Takes a key that the algorithm has no use for, as the gateway does: it generates a secret for every credential.
+fn unused(fields: &mut Fields, name: &str) -> Result<(), Reported> {
+    let read = |value| match value {
+        Value::String(_) | Value::Object(_) => Ok(()),
+        other => Err(Problem::new(in_words(&other), "a key")),
+    };
+    fields.optional(name, read).map(drop)
 }

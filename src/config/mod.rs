@@ -4,6 +4,7 @@
 
 mod consumers;
 mod demands;
+mod dump;
 mod fault;
 mod fields;
 mod key_set_source;

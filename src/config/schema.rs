@@ -117,6 +117,8 @@ pub enum Shape {
     KeySet,
     /// A public key: PEM, or a JWK as an object or as text.
     PublicKey,
+    /// A consumer by its id or username, or an object with one of its names.
+    ConsumerReference,
     /// A list, all items of one shape.
     List(&'static Shape),
     /// An object.

@@ -328,7 +328,7 @@ fn all_faults_are_reported_at_once_each_at_its_path() {
         format!("realm: a text that no header can carry unchanged; expected {header_text}"),
         "consumers[0].jwt_secrets[1].algoritm: an unknown field; expected one of key, algorithm, secret, \
          rsa_public_key, jwks, remote_jwks, discovery, issuer, claims_to_verify, token_types, require, audiences, \
-         subjects, required_claims"
+         subjects, required_claims, id, tags, created_at, consumer"
             .to_owned(),
         "consumers[0].jwt_secrets[1].key: missing; expected the value of the key claim that names this credential"
             .to_owned(),
@@ -583,12 +583,64 @@ fn a_credential_has_what_its_algorithm_needs_and_nothing_else() {
     );
     assert_eq!(
         credential_faults(json!({"key": "k", "rsa_public_key": RSA_2048})),
-        [format!("{path}.rsa_public_key: present; expected none, because HS256 verifies with a secret")]
+        [format!(
+            "{path}.secret: missing; expected the secret that HS256 verifies with, or an algorithm that verifies with \
+             rsa_public_key"
+        )]
     );
-    assert_eq!(
-        credential_faults(json!({"key": "k", "algorithm": "RS256", "secret": "s", "rsa_public_key": RSA_2048})),
-        [format!("{path}.secret: present; expected none, because RS256 verifies with a public key")]
-    );
+    for unused in [
+        json!({"key": "k", "algorithm": "RS256", "secret": 7, "rsa_public_key": RSA_2048}),
+        json!({"key": "k", "secret": "s", "rsa_public_key": 7}),
+    ] {
+        let field = if unused["secret"].is_number() { "secret" } else { "rsa_public_key" };
+        assert_eq!(credential_faults(unused), [format!("{path}.{field}: a number; expected a key")]);
+    }
+}
+
+#[test]
+fn what_the_gateway_s_dumps_carry_is_taken_and_changes_nothing() {
+    let dumped = |consumer: Json| {
+        json!({"consumers": [{
+            "username": "a", "id": "1", "created_at": 1_700_000_000, "updated_at": 1.5, "tags": ["x"], "jwt_secrets": [
+                {"key": "h", "secret": "s", "rsa_public_key": "no key at all", "id": "2", "created_at": 1, "tags": ["y"],
+                 "consumer": consumer, "algorithm": "HS256"},
+                {"key": "r", "secret": "generated", "rsa_public_key": RSA_2048, "algorithm": "RS256", "consumer": null},
+            ],
+        }]})
+    };
+    for consumer in [
+        json!({"id": "1"}),
+        json!({"username": "a"}),
+        json!({"id": "1", "username": "a", "custom_id": "not given here"}),
+        json!("1"),
+        json!("a"),
+        Json::Null,
+    ] {
+        let config = Config::parse(dumped(consumer.clone()).to_string().as_bytes()).unwrap();
+        let key = |identifier| {
+            let [credential] = config.credentials.identified_by(identifier) else { panic!("{identifier}") };
+            let keys = credential.keys().current().unwrap();
+            let serves = |algorithm| keys.serves(algorithm);
+            (serves(Algorithm::HS256), serves(Algorithm::RS256))
+        };
+        assert_eq!((key("h"), key("r")), ((true, false), (false, true)), "{consumer}");
+    }
+    let at = "consumers[0].jwt_secrets[0].consumer";
+    for consumer in [json!({"id": "2"}), json!({"username": "b"}), json!({"id": "1", "username": "b"}), json!("b")] {
+        let expected = format!("{at}: another consumer; expected the one that the credential stands in");
+        assert_eq!(faults(&dumped(consumer)), [expected]);
+    }
+    let expected = "expected an id or a username, or an object with id, username or custom_id";
+    assert_eq!(faults(&dumped(json!({"name": "a"}))), [format!("{at}: an object with something else; {expected}")]);
+    assert_eq!(faults(&dumped(json!(1))), [format!("{at}: a number; {expected}")]);
+    let mut config = dumped(Json::Null);
+    config["consumers"][0]["created_at"] = json!(["x"]);
+    config["consumers"][0]["jwt_secrets"][0]["id"] = json!(7);
+    let expected = [
+        "consumers[0].created_at: a list; expected a time",
+        "consumers[0].jwt_secrets[0].id: a number; expected a string",
+    ];
+    assert_eq!(faults(&config), expected);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use jwt_auth_filter::{
     sender::{CertificateSource, SenderConstraint},
 };
 
-use super::{demands, is_harmless};
+use super::{demands, dump, is_harmless};
 use crate::{
     configurations::{Configuration, CredentialPlace},
     diagnostics::Diagnostic,
@@ -36,6 +36,11 @@ pub(super) fn of(configuration: &Configuration, config: &Config) -> Vec<Diagnost
         let sets = |name: &str| path.is_empty() || node.member(name).is_some();
         if !policy.time_checks.exp && sets("claims_to_verify") {
             warnings.push(warn(field("claims_to_verify"), "without exp, an expired token is accepted for ever"));
+        }
+        if policy.token_places.headers().any(|name| name.contains('_')) && sets("header_names") {
+            let text =
+                "many proxies drop or refuse a header with an underscore in its name; Kong reads the one with a dash";
+            warnings.push(warn(field("header_names"), text));
         }
         if !policy.token_places.uri_param_names.is_empty() && sets("uri_param_names") {
             let text =
@@ -74,6 +79,7 @@ pub(super) fn of(configuration: &Configuration, config: &Config) -> Vec<Diagnost
         }
         warnings.extend(demands::remarks(node, &path).into_iter().map(|(path, text)| warn(path, &text)));
     }
+    warnings.extend(dump::remarks(configuration).into_iter().map(|(path, text)| warn(path, &text)));
     for credential in configuration.credentials() {
         let remarks = demands::remarks(credential.node, &credential.own_path());
         warnings.extend(remarks.into_iter().map(|(path, text)| warn(path, &text)));

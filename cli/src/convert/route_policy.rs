@@ -145,11 +145,11 @@ fn demand(Jwt(fields): &Jwt, acl: Option<&Acl>, gateway: &Gateway, groups: &Grou
     fields.retain(|(name, _)| name != "run_on_preflight");
     let allow = groups.known(&acl.allow);
     let deny = groups.known(&acl.deny);
-    // An empty list lets nobody in; none lets everybody in.
+    // An empty list of these lets nobody in, or keeps nobody out, and has the groups told; none lets everybody in.
     if !acl.allow.is_empty() {
         fields.push(("allow".to_owned(), texts(allow)));
     }
-    if !deny.is_empty() {
+    if !acl.deny.is_empty() {
         fields.push(("deny".to_owned(), texts(deny)));
     }
     if acl.hide_groups_header {

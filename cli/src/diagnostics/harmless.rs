@@ -23,7 +23,7 @@ pub(super) fn is_harmless(shape: Shape, in_credentials: bool) -> bool {
         Shape::Text | Shape::Name | Shape::HeaderText | Shape::Token | Shape::Scalar => !in_credentials,
         Shape::TextPattern | Shape::RequiredClaim | Shape::DateTime => !in_credentials,
         Shape::Object(_) => !in_credentials,
-        Shape::Uri | Shape::KeySet | Shape::PublicKey => false,
+        Shape::Uri | Shape::KeySet | Shape::PublicKey | Shape::ConsumerReference => false,
     }
 }
 

@@ -66,7 +66,8 @@ impl RsaKey {
         kilobits.saturating_mul(kilobits).saturating_mul(by_exponent)
     }
 
-    fn kilobits(&self) -> u32 {
+    /// How long the modulus is, in units of 1024 bits, rounded up.
+    pub fn kilobits(&self) -> u32 {
         let modulus_bytes = self.spki.len().saturating_sub(SPKI_OVERHEAD);
         u32::try_from(modulus_bytes.div_ceil(128)).unwrap_or(u32::MAX)
     }

@@ -1,6 +1,6 @@
 //! Consumers, their credentials and their groups.
 
-use jwt_auth_filter::config::Config;
+use jwt_auth_filter::{config::Config, crypto::Key};
 
 use super::{
     super::{
@@ -50,6 +50,10 @@ impl<'s> KongReader<'s, '_> {
             self.report.note(entity.node.at, &entity.path, format!("is left out: {why}"));
             return None;
         }
+        if is_refused_by_the_gateway(&credential) {
+            let message = "Kong answers 500 to its tokens, because its key has not 2048 bits; the filter verifies them";
+            self.report.note(entity.node.at, &entity.path, message);
+        }
         let consumer = self.owner(entity, consumer)?;
         Some(push(&mut consumer.credentials, credential))
     }
@@ -82,6 +86,12 @@ impl<'s> KongReader<'s, '_> {
             }
         }
     }
+}
+
+/// Whether the gateway takes no token of a credential: its plugin expects signatures of PS* to have 256 octets.
+fn is_refused_by_the_gateway(credential: &KongCredential) -> bool {
+    let key = Key::from_text(&credential.verification_key);
+    credential.algorithm.starts_with("PS") && matches!(key, Ok(Key::Rsa(rsa)) if rsa.kilobits() != 2)
 }
 
 /// Why the filter would not take a credential, if it would not.

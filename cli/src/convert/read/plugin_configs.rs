@@ -98,8 +98,12 @@ pub(super) fn jwt(path: &str, configs: Configs, report: &mut Report) -> Jwt {
                 json!(seconds)
             }
             None if is_empty_list => json!([]),
+            None if name == "header_names" => with_dashes(node.to_json()),
             None => node.to_json(),
         };
+        if let Some(difference) = difference(name, &value) {
+            report.note(node.at, &format!("{path}.{name}"), difference);
+        }
         members.push((name, node.at, value));
     }
     if refuse_faulty(path, &members, report) {
@@ -108,6 +112,23 @@ pub(super) fn jwt(path: &str, configs: Configs, report: &mut Report) -> Jwt {
     let members = members.into_iter().map(|(name, _, value)| (name.to_owned(), as_yaml(&value))).collect();
     finish(path, configs, &JWT_FIELDS.map(|(name, _)| name), &[], report);
     Jwt(members)
+}
+
+/// Names of headers as the gateway reads them: it takes an underscore for a dash.
+fn with_dashes(names: Value) -> Value {
+    let Value::Array(names) = names else { return names };
+    names.into_iter().map(|name| name.as_str().map_or_else(|| name.clone(), |it| it.replace('_', "-").into())).collect()
+}
+
+/// What of a field is converted and yet not quite the same.
+fn difference(name: &str, value: &Value) -> Option<&'static str> {
+    match name {
+        "cookie_names" => Some("the filter compares the names of cookies exactly, and Kong without regard to case"),
+        "realm" if value.as_str().is_some_and(|realm| realm.contains(['"', '\\'])) => {
+            Some("the filter escapes the quotation marks and backslashes in the challenge, and Kong does not")
+        }
+        _ => None,
+    }
 }
 
 /// The whole seconds of a fraction. Of less than one there are none, and 0 would mean no maximum.
