@@ -5,6 +5,8 @@ A plugin configuration is a dict, which Envoy gets as a `google.protobuf.Struct`
 filter. A `Listen` puts it among other routes and filters.
 """
 
+import functools
+import importlib.util
 import json
 import os
 import re
@@ -30,6 +32,15 @@ LOGGER = "dynamic_modules" if IS_NATIVE else "wasm"
 SAYS = r"jwt_auth: " if IS_NATIVE else r"wasm log[^:]*: "
 COUNTERS = r"dynamicmodulescustom\." if IS_NATIVE else r"wasmcustom\."
 ENVOY = os.environ.get("ENVOY") or shutil.which("envoy", path=Path(sys.executable).parent) or "envoy"
+
+@functools.cache
+def envoy_exports(function):
+    """Whether Envoy has a function for dynamic modules. The Python package starts it by a script."""
+    program = Path(ENVOY)
+    if program.read_bytes().startswith(b"#!"):
+        program = Path(importlib.util.find_spec("envoy").origin).parent / "_bin" / "envoy"
+    return function.encode() in program.read_bytes()
+
 
 # Becomes Envoy, after asking the kernel to end it when this process ends, however that happens.
 LAUNCHER = """

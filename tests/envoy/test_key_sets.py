@@ -1,6 +1,5 @@
 """Key sets that an issuer publishes: fetched once for all workers, kept fresh, and kept when the issuer fails."""
 
-import functools
 import json
 import re
 import select
@@ -11,7 +10,6 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import chain
-from pathlib import Path
 
 import pytest
 
@@ -80,10 +78,9 @@ def token(signer, kid=None, **claims):
     return signer.token(header={"kid": kid} if kid else None, **claims)
 
 
-@functools.cache
 def counts_fetches_at_once():
     """Whether Envoy lets a module count without a request: a dynamic module can since 1.39."""
-    return not harness.IS_NATIVE or b"http_filter_config_increment_counter" in Path(harness.ENVOY).read_bytes()
+    return not harness.IS_NATIVE or harness.envoy_exports("http_filter_config_increment_counter")
 
 
 def fetches(envoy, result):
