@@ -61,10 +61,30 @@ fn of_configuration(configuration: &Configuration) -> Vec<Diagnostic> {
         Ok(config) => {
             let mut warnings = warnings::of(configuration, &config);
             warnings.extend(environment::diagnostics(&configuration.surroundings, &config));
+            warnings.extend(needs_native(configuration, &config));
             warnings
         }
         Err(faults) => faults.into_iter().map(|found| fault(place(root, &found), explained(root, found))).collect(),
     }
+}
+
+/// Faults of what the Wasm edition refuses.
+fn needs_native(configuration: &Configuration, config: &Config) -> Vec<Diagnostic> {
+    const FIELD: &str = "dynamic_metadata";
+    if !(configuration.surroundings.is_wasm && config.writes_dynamic_metadata()) {
+        return Vec::new();
+    }
+    let root = &configuration.root;
+    let rules = root.get("rules").map(Node::items).unwrap_or_default();
+    let of_rules =
+        rules.iter().enumerate().filter_map(|(at, rule)| Some((format!("rules[{at}].{FIELD}"), rule.given(FIELD)?)));
+    let of_top = root.given(FIELD).map(|node| (FIELD.to_owned(), node));
+    let fault = |(path, node): (String, &Node)| {
+        Diagnostic::fault(node.at, "no Wasm filter can write it")
+            .about(path)
+            .expecting("the native edition, or claims_to_filter_state")
+    };
+    of_top.into_iter().chain(of_rules).map(fault).collect()
 }
 
 /// Whether a value is there, of a kind that holds no secrets.

@@ -223,6 +223,13 @@ impl Request {
         _ = unsafe { envoy_dynamic_module_callback_http_set_filter_state_bytes(self.0, name, value) };
     }
 
+    /// Puts a serialized `google.protobuf.Struct` into a namespace of the dynamic metadata; whether Envoy can.
+    pub(crate) fn set_dynamic_metadata(self, namespace: &str, message: &[u8]) -> bool {
+        let (namespace, message) = (Buffer::of(namespace.as_bytes()), Buffer::of(message));
+        // SAFETY: Envoy copies both, which live longer than the call.
+        metadata_writer().inspect(|write| unsafe { write(self.0, namespace, message) }).is_some()
+    }
+
     /// Adds to a counter that the configuration of the request's filter defined.
     pub(crate) fn count(self, counter: usize, by: u64) {
         // SAFETY: There are no labels, so none is read.
@@ -273,6 +280,24 @@ impl Drop for RequestAlarm {
     }
 }
 
+type WriteMetadata = unsafe extern "C" fn(*mut c_void, Buffer, Buffer);
+
+/// Whether Envoy takes dynamic metadata.
+pub(crate) fn takes_dynamic_metadata() -> bool {
+    metadata_writer().is_some()
+}
+
+/// A function that Envoy has since 1.40.
+fn metadata_writer() -> Option<WriteMetadata> {
+    static FUNCTION: OnceLock<Option<WriteMetadata>> = OnceLock::new();
+
+    *FUNCTION.get_or_init(|| {
+        let function = find(c"envoy_dynamic_module_callback_http_set_dynamic_metadata_struct");
+        // SAFETY: What Envoy exports by this name has this type; a null pointer becomes `None`.
+        unsafe { std::mem::transmute::<*mut c_void, Option<WriteMetadata>>(function) }
+    })
+}
+
 type CountForConfig = unsafe extern "C" fn(*mut c_void, usize, *mut Buffer, usize, u64) -> u32;
 
 /// A function that Envoy has since 1.39.
@@ -288,6 +313,10 @@ fn config_counter() -> Option<CountForConfig> {
 
 /// What the process exports under a name; null for nothing.
 fn find(name: &CStr) -> *mut c_void {
+    #[cfg(test)]
+    if let Some(of_fake) = crate::fake_envoy::exported(name) {
+        return of_fake;
+    }
     // SAFETY: A null handle has the whole process searched. The name lives longer than the call.
     unsafe { dlsym(ptr::null_mut(), name.as_ptr()) }
 }

@@ -12,6 +12,7 @@ use std::{
 use jwt_auth_filter::{
     authenticate::{Arrival, Decision, OnRoute, Pending},
     jwks::{Millis, Next},
+    observe::Metadata,
     policy::Policy,
     reply::Reply,
     request::{Protocol, expected_body},
@@ -152,9 +153,13 @@ impl Exchange {
     /// Does what was decided: tells the operators, and either changes the request for the upstream or answers it.
     fn conclude(&self, worker: &Worker, decision: &Decision, request: &mut EnvoyRequest, envoy: abi::Request) -> State {
         worker.account(&self.plugin, envoy);
+        let is_written = write_metadata(decision, envoy);
         if let Some(reply) = Reply::to(decision, request) {
             worker.tell(&self.plugin, decision, request, envoy);
             return self.refuse(&reply, envoy);
+        }
+        if !is_written {
+            return self.fail(worker, "the claims are nested too deep for dynamic metadata", envoy);
         }
         if let Err(problem) = upstream::prepare(decision, request) {
             return self.fail(worker, &problem.to_string(), envoy);
@@ -199,6 +204,12 @@ impl Drop for Told<'_> {
     fn drop(&mut self) {
         self.0.decided();
     }
+}
+
+/// Writes what access logs and other filters are to find; whether all of it could be.
+fn write_metadata(decision: &Decision, envoy: abi::Request) -> bool {
+    let Some(Metadata { namespace, message }) = Metadata::of(decision) else { return true };
+    message.is_some_and(|message| envoy.set_dynamic_metadata(namespace, &message))
 }
 
 /// By which Envoy knows the policy of the request's route, if it has one of its own.

@@ -2,7 +2,7 @@
 //! [`FakeConfig`]. What it lends is good for as long as Envoy promises, and no longer.
 
 use std::{
-    ffi::c_void,
+    ffi::{CStr, c_void},
     ptr,
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -21,6 +21,8 @@ pub(crate) struct FakeRequest {
     pub(crate) response: Option<(u32, TextFields, String)>,
     pub(crate) has_gone_on: bool,
     pub(crate) counted: Vec<(usize, u64)>,
+    /// Namespaces and messages.
+    pub(crate) metadata: Vec<(String, Vec<u8>)>,
     /// What the module gave for its route.
     pub(crate) route: Option<*const c_void>,
     /// The numbers with which it was woken, in this thread or another.
@@ -49,6 +51,17 @@ pub(crate) struct FakeConfig {
     pub(crate) counters: Vec<String>,
     pub(crate) calls: Vec<(String, TextFields)>,
     pub(crate) rung: Box<Mutex<Vec<u64>>>,
+}
+
+/// A function that newer Envoys have, by its name.
+pub(crate) fn exported(name: &CStr) -> Option<*mut c_void> {
+    let is_of_metadata = name == c"envoy_dynamic_module_callback_http_set_dynamic_metadata_struct";
+    is_of_metadata.then_some(set_dynamic_metadata as unsafe extern "C" fn(_, _, _) as *mut c_void)
+}
+
+unsafe extern "C" fn set_dynamic_metadata(of: *mut c_void, namespace: Buffer, message: Buffer) {
+    // SAFETY: See `request`; the module lends both texts for as long as the call runs.
+    unsafe { request(of).metadata.push((text(namespace), message.octets().to_vec())) };
 }
 
 static LOG: Mutex<Vec<String>> = Mutex::new(Vec::new());

@@ -11,7 +11,14 @@ use std::{
 use jwt_auth_filter::{config::Config, jwks::Answer};
 use log::{error, info, warn};
 
-use crate::{abi::FilterConfig, key_sets::KeySets, metrics::Metrics};
+use crate::{
+    abi::{self, FilterConfig},
+    key_sets::KeySets,
+    metrics::Metrics,
+};
+
+/// Why something is refused in an older Envoy.
+pub(crate) const NO_DYNAMIC_METADATA: &str = "dynamic_metadata requires Envoy 1.40";
 
 /// A configuration that is in force, or was while the last of its requests was taken up.
 pub(crate) struct Plugin {
@@ -41,6 +48,10 @@ impl Plugin {
                 return None;
             }
         };
+        if config.writes_dynamic_metadata() && !abi::takes_dynamic_metadata() {
+            error!("configuration refused: {NO_DYNAMIC_METADATA}");
+            return None;
+        }
         if config.credentials.is_empty() {
             warn!("no consumer has a credential: no token will be accepted");
         }

@@ -21,7 +21,7 @@ use log::error;
 use crate::{
     abi,
     key_sets::now,
-    plugin::{self, Plugin},
+    plugin::{self, NO_DYNAMIC_METADATA, Plugin},
     request::EnvoyRequest,
     routes::{self, Number},
 };
@@ -95,6 +95,10 @@ impl Worker {
         };
         let read = policy.over(self.authenticator.config());
         let faults = match read {
+            Ok(policy) if policy.dynamic_metadata.is_some() && !abi::takes_dynamic_metadata() => {
+                error!("policy of a route: {NO_DYNAMIC_METADATA}");
+                return None;
+            }
             Ok(policy) => return Some(Rc::new(policy)),
             Err(faults) => faults,
         };
@@ -108,9 +112,7 @@ impl Worker {
         counters.of(&decision.outcome).inspect(|counter| counter.add(envoy, 1));
         self.log.left_out(|| now() / 1000).inspect(|lines| counters.log_lines_left_out.add(envoy, *lines));
         self.log.tell(decision, request, || request.client_address(), || now() / 1000);
-        if decision.policy.filter_state {
-            write_filter_state(&decision.outcome, envoy);
-        }
+        write_filter_state(decision, envoy);
     }
 
     /// Tells the operators that a request is refused because of Envoy or the set-up, not of the client.
@@ -140,7 +142,15 @@ impl Drop for Worker {
 }
 
 /// Writes what was decided where access logs and other filters find it, under the names that the Wasm edition has there.
-fn write_filter_state(outcome: &Outcome, envoy: abi::Request) {
+fn write_filter_state(Decision { policy, outcome, .. }: &Decision, envoy: abi::Request) {
+    if let Outcome::Authenticated(authenticated) = outcome {
+        for (key, value) in authenticated.claims_for_filter_state() {
+            envoy.set_filter_state(&format!("wasm.jwt_auth.claim.{key}"), value.as_bytes());
+        }
+    }
+    if !policy.filter_state {
+        return;
+    }
     if let Some(consumer) = outcome.consumer() {
         envoy.set_filter_state("wasm.jwt_auth.consumer", consumer.name().as_bytes());
     }

@@ -30,7 +30,7 @@ use crate::{
         json::{Members, Raw},
     },
     jwks::VerificationKey,
-    policy::{Consumer, Credential, Demands, Header, Policy},
+    policy::{Consumer, Credential, Demands, Policy},
     request::{Carriers, FoundToken, Request},
     revocation::{Marks, Revocations},
     sender::Binding,
@@ -240,10 +240,8 @@ impl<V: Verifier> Authenticator<V> {
         search: &mut Search,
     ) -> Result<Authenticated, Denial> {
         let verified = self.verified(policy, token, now, search)?;
-        match admit(policy, &self.config.revocations, &verified, request, now) {
-            Ok(claim_headers) => Ok(Authenticated::new(verified.credential, claim_headers)),
-            Err(reason) => Err(Denial::of_token(&verified.credential, reason)),
-        }
+        admit(policy, &self.config.revocations, &verified, request, now)
+            .map_err(|reason| Denial::of_token(&verified.credential, reason))
     }
 
     /// A token that is verified, but for the time: now, or when it came before, for as long as its key is not removed.
@@ -326,15 +324,14 @@ impl<V: Verifier> Authenticator<V> {
     }
 }
 
-/// Checks what policy and credential demand of a verified token, and of its consumer, in the order of [`Check`]; gives the
-/// headers that the policy makes of its claims.
+/// Checks what policy and credential demand of a verified token, and of its consumer, in the order of [`Check`].
 fn admit(
     policy: &Policy,
     revocations: &Revocations,
     token: &VerifiedToken,
     request: &impl Request,
     now: Timestamp,
-) -> Result<Vec<Header>, Reason> {
+) -> Result<Authenticated, Reason> {
     let VerifiedToken { credential, times, binding, token_type, marks, payload, .. } = token;
     let is_revoked = || marks.as_ref().is_some_and(|marks| revocations.revoke(marks, times.issued_at()));
     times.check(credential.time_checks(policy.time_checks), now).map_err(Reason::Claims)?;
@@ -344,13 +341,14 @@ fn admit(
     if !demands().all(|it| it.admit_type(token_type.as_ref())) {
         return Err(Reason::TokenType);
     }
-    if !policy.forwarding.uses_claims() && !demands().any(Demands::use_claims) {
+    let authenticated = |claims| Authenticated::new(Arc::clone(credential), policy, claims);
+    if !policy.passes_claims_on() && !demands().any(Demands::use_claims) {
         if is_revoked() {
             return Err(Reason::Revoked);
         }
-        return check_access(policy, credential.consumer()).map(|()| Vec::new());
+        return check_access(policy, credential.consumer()).map(|()| authenticated(None));
     }
-    let payload = payload.as_deref().unwrap_or_default();
+    let payload = payload.as_ref().ok_or(JwsError::NotAnObject(Part::Payload))?;
     let claims = Members::parse(payload).map_err(|_| JwsError::NotAnObject(Part::Payload))?;
     if let Some(missing) = demands().find_map(|it| it.missing_claim(&claims)) {
         return Err(Reason::MissingClaim(Arc::clone(missing)));
@@ -368,7 +366,7 @@ fn admit(
     if let Some(unmet) = demands().find_map(|it| it.unmet(&claims)) {
         return Err(Reason::InsufficientClaims(Arc::clone(unmet)));
     }
-    Ok(policy.forwarding.headers(payload, &claims))
+    Ok(authenticated(Some((payload, &claims))))
 }
 
 /// The anonymous consumer that is in no group is nobody in particular: as the gateway's ACL plugin does, the client is asked to

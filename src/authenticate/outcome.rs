@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt, sync::Arc};
 
 use super::Check;
 use crate::{
-    encoding::UntrustedText,
+    encoding::{UntrustedText, json::Members},
     policy::{Consumer, Credential, FailureKind, Header, Policy, ResourceMetadata},
     request::NotOneToken,
     sender::SenderFault,
@@ -102,16 +102,44 @@ impl Outcome<'_> {
 pub struct Authenticated {
     credential: Arc<Credential>,
     claim_headers: Vec<Header>,
+    told: Option<Box<Told>>,
+}
+
+/// What other filters are told of a token's claims.
+#[derive(Debug, Clone)]
+struct Told {
+    filter_state: Vec<Header>,
+    payload: Option<Arc<str>>,
 }
 
 impl Authenticated {
-    pub(crate) fn new(credential: Arc<Credential>, claim_headers: Vec<Header>) -> Self {
-        Self { credential, claim_headers }
+    /// A token of this credential. What the policy passes on of its claims is found in `payload`, the text of `claims`, if they
+    /// were read.
+    pub(super) fn new(credential: Arc<Credential>, policy: &Policy, claims: Option<(&Arc<str>, &Members)>) -> Self {
+        let Some((payload, claims)) = claims.filter(|_| policy.passes_claims_on()) else {
+            return Self { credential, claim_headers: Vec::new(), told: None };
+        };
+        let claim_headers = policy.forwarding.headers(payload, claims);
+        let filter_state: Vec<Header> = policy.claims_to_filter_state.iter().filter_map(|it| it.of(claims)).collect();
+        let wants_payload = policy.dynamic_metadata.as_ref().is_some_and(|it| it.uses_claims());
+        let told = Told { filter_state, payload: wants_payload.then(|| Arc::clone(payload)) };
+        let is_told = !told.filter_state.is_empty() || wants_payload;
+        Self { credential, claim_headers, told: is_told.then(|| Box::new(told)) }
     }
 
     /// The credential that the token was signed with.
     pub fn credential(&self) -> &Credential {
         &self.credential
+    }
+
+    /// The claims that the policy writes to the filter state, each by its key.
+    pub fn claims_for_filter_state(&self) -> &[Header] {
+        self.told.as_ref().map_or(&[], |told| &told.filter_state)
+    }
+
+    /// All claims, a JSON object, if the policy writes some to the dynamic metadata.
+    pub(crate) fn payload(&self) -> Option<&str> {
+        self.told.as_ref()?.payload.as_deref()
     }
 
     /// The headers that the policy makes of the token's claims.

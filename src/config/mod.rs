@@ -8,6 +8,7 @@ mod dump;
 mod fault;
 mod fields;
 mod key_set_source;
+mod metadata;
 mod policy;
 mod protobuf;
 mod required_claims;
@@ -287,9 +288,15 @@ impl Config {
         self.policies().flat_map(Policy::hidden_headers)
     }
 
+    /// Whether any policy writes to the proxy's dynamic metadata. Where that cannot be done the configuration must be refused:
+    /// another filter may refuse by what it finds there.
+    pub fn writes_dynamic_metadata(&self) -> bool {
+        self.policies().any(|policy| policy.dynamic_metadata.is_some())
+    }
+
     /// Whether any policy or credential needs more of a token's claims than the time.
     pub fn uses_claims(&self) -> bool {
-        self.policies().any(|policy| policy.forwarding.uses_claims()) || self.demands().any(Demands::use_claims)
+        self.policies().any(Policy::passes_claims_on) || self.demands().any(Demands::use_claims)
     }
 
     /// Whether any policy or credential looks at a token's type.

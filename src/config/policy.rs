@@ -5,7 +5,7 @@ use super::{
     demands,
     fault::{Problem, Reported},
     fields::{Fields, flag, name, printable},
-    header_text,
+    header_text, metadata,
     resource_metadata::{self, Surroundings},
     response,
     schema::{Field, Shape, joined},
@@ -145,6 +145,8 @@ const OWN_FIELDS: &[Field] = &[
         "false",
         "true",
     ),
+    metadata::CLAIMS_TO_FILTER_STATE,
+    metadata::DYNAMIC_METADATA,
 ];
 
 /// Reads policies: the one at the top of the configuration, then those of rules over it.
@@ -178,7 +180,7 @@ impl<'c> PolicyReader<'c> {
             });
         let realm =
             fields.inherited("realm", parent.map(|it| &it.realm), |fields, field| fields.optional(field, header_text));
-        let metadata = match (&token_places, &key_claim_name) {
+        let resource = match (&token_places, &key_claim_name) {
             (Ok(places), Ok(claim)) => {
                 let around = Surroundings { consumers: self.consumers, places, key_is_issuer: claim.name() == "iss" };
                 let parent = parent.map(|it| &it.resource_metadata);
@@ -191,6 +193,13 @@ impl<'c> PolicyReader<'c> {
         let forwarding = upstream_fields::read(fields, parent.map(|it| &it.forwarding));
         let response = fields.inherited("response", parent.map(|it| &it.response), response::read);
         let filter_state = fields.inherited("filter_state", parent.map(|it| &it.filter_state), Fields::flag_or_false);
+        let claims_to_filter_state = fields.inherited(
+            "claims_to_filter_state",
+            parent.map(|it| &it.claims_to_filter_state),
+            metadata::claims_to_filter_state,
+        );
+        let dynamic_metadata =
+            fields.inherited("dynamic_metadata", parent.map(|it| &it.dynamic_metadata), metadata::dynamic_metadata);
 
         let WithoutToken { anonymous, anonymous_for, optional } = without_token?;
         let policy = Policy {
@@ -208,10 +217,12 @@ impl<'c> PolicyReader<'c> {
             optional,
             run_on_preflight: run_on_preflight?,
             realm: realm?,
-            resource_metadata: metadata?,
+            resource_metadata: resource?,
             forwarding: forwarding?,
             response: response?,
             filter_state: filter_state?,
+            claims_to_filter_state: claims_to_filter_state?,
+            dynamic_metadata: dynamic_metadata?,
         };
         upstream_fields::check_names(fields, &policy)?;
         Ok(policy)

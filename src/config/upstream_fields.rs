@@ -23,14 +23,17 @@ pub(super) const CLAIM_FIELDS: &[Field] = &[
         r#""realm_access.roles""#,
     ),
     Field::required("header", Shape::Token, "The header that the upstream gets it in.", r#""x-roles""#),
-    Field::with_default(
-        "separator",
-        Shape::Name,
-        "What stands between the items of a list: punctuation and spaces.",
-        r#"",""#,
-        r#"" ""#,
-    ),
+    SEPARATOR,
 ];
+
+/// What stands between the items of a list that becomes one text.
+pub(super) const SEPARATOR: Field = Field::with_default(
+    "separator",
+    Shape::Name,
+    "What stands between the items of a list: punctuation and spaces.",
+    r#"",""#,
+    r#"" ""#,
+);
 
 /// Headers that say where a message ends or what becomes of it on the way, and the one that says whom it is for.
 const RESERVED: &[&str] = &[
@@ -107,7 +110,7 @@ pub(super) fn written_header(value: Value) -> Result<Arc<str>, Problem> {
 }
 
 /// An item of a list that holds one of the separator's characters is percent-encoded, so it must be one that is.
-fn separator(value: Value) -> Result<String, Problem> {
+pub(super) fn separator(value: Value) -> Result<String, Problem> {
     const EXPECTED: &str = "ASCII punctuation other than - . _ ~ %, and spaces";
 
     let text = text(value)?;

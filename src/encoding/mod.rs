@@ -5,6 +5,7 @@ pub mod date_time;
 mod header_text;
 pub mod hex;
 pub mod json;
+pub mod protobuf;
 mod untrusted_text;
 
 pub use self::{

@@ -4,6 +4,7 @@ mod counters;
 mod decision_log;
 mod fetch_log;
 mod log_level;
+mod metadata;
 mod throttle;
 mod token_names;
 
@@ -12,6 +13,7 @@ pub use self::{
     decision_log::DecisionLog,
     fetch_log::FetchLog,
     log_level::LogLevel,
+    metadata::Metadata,
     throttle::Throttle,
     token_names::TokenNames,
 };

@@ -53,14 +53,18 @@ impl Forwarding {
 
     /// The headers for a verified token, of which `payload` is the text of `claims`.
     pub fn headers(&self, payload: &str, claims: &Members) -> Vec<Header> {
-        let of_claims =
-            self.claims_to_headers.iter().filter_map(|it| Some((Arc::clone(&it.header), it.value(claims)?)));
+        let of_claims = self.claims_to_headers.iter().filter_map(|it| it.of(claims));
         let of_payload = self.payload_header.iter().map(|name| (Arc::clone(name), encode_url(payload)));
         of_claims.chain(of_payload).collect()
     }
 }
 
 impl ClaimHeader {
+    /// The claim by its name, as text that a header could carry.
+    pub fn of(&self, claims: &Members) -> Option<Header> {
+        Some((Arc::clone(&self.header), self.value(claims)?))
+    }
+
     /// The claim as a header's value; `None` where there is nothing to send. What no header can carry unchanged is
     /// percent-encoded (RFC 3986 §2.1), and so is an item of a list that would look like two, and what holds a percent sign:
     /// so no two texts give the same value, and decoding it gives the text.

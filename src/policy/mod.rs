@@ -6,6 +6,7 @@ mod credential;
 mod demands;
 mod failure;
 mod forwarding;
+mod metadata;
 mod reply_format;
 mod resource_metadata;
 mod settings;
@@ -17,6 +18,7 @@ pub use self::{
     demands::Demands,
     failure::FailureKind,
     forwarding::{ClaimHeader, Forwarding, Header},
+    metadata::DynamicMetadata,
     reply_format::{ReplyFormat, Template},
     resource_metadata::ResourceMetadata,
     settings::{IDENTITY_HEADERS, Policy, Rule},

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Access, Consumer, Demands, FailureKind, Forwarding, ReplyFormat, ResourceMetadata};
+use super::{
+    Access, ClaimHeader, Consumer, Demands, DynamicMetadata, FailureKind, Forwarding, ReplyFormat, ResourceMetadata,
+};
 use crate::{
     encoding::HeaderText,
     request::TokenPlaces,
@@ -61,6 +63,10 @@ pub struct Policy {
     pub response: ReplyFormat,
     /// Whether the outcome is written to the proxy's filter state.
     pub filter_state: bool,
+    /// Claims that are written to the proxy's filter state, each by its key.
+    pub claims_to_filter_state: Vec<ClaimHeader>,
+    /// What is written to the proxy's dynamic metadata.
+    pub dynamic_metadata: Option<Arc<DynamicMetadata>>,
 }
 
 impl Policy {
@@ -71,7 +77,14 @@ impl Policy {
 
     /// Whether it needs more of a token's claims than the time.
     pub fn uses_claims(&self) -> bool {
-        self.demands.use_claims() || self.forwarding.uses_claims()
+        self.demands.use_claims() || self.passes_claims_on()
+    }
+
+    /// Whether it tells the upstream, or other filters, what the claims are.
+    pub fn passes_claims_on(&self) -> bool {
+        self.forwarding.uses_claims()
+            || !self.claims_to_filter_state.is_empty()
+            || self.dynamic_metadata.as_ref().is_some_and(|it| it.uses_claims())
     }
 
     /// Whether tokens may be taken out of a request: all of them, or those beside the valid one.

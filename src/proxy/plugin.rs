@@ -42,7 +42,11 @@ impl Plugin {
         let faults = match Config::parse(&bytes) {
             Ok(config) => {
                 let is_in_envoy = host::is_envoy();
-                let lacking = if is_in_envoy { Vec::new() } else { needs_of_envoy(&config) };
+                let mut lacking = if is_in_envoy { Vec::new() } else { needs_of_envoy(&config) };
+                if config.writes_dynamic_metadata() {
+                    lacking
+                        .push("dynamic_metadata requires the native edition: no Wasm filter can write it".to_owned());
+                }
                 if lacking.is_empty() {
                     self.put_in_force(config, is_in_envoy);
                     return true;

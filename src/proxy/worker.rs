@@ -140,8 +140,8 @@ impl Worker {
     fn tell(&self, decision: &Decision, request: &HostRequest) {
         self.metrics.count(&decision.outcome);
         self.log.tell(decision, request, host::client_address, host::now);
-        if decision.policy.filter_state && self.is_in_envoy {
-            write_filter_state(&decision.outcome);
+        if self.is_in_envoy {
+            write_filter_state(decision);
         }
     }
 
@@ -179,7 +179,15 @@ impl Drop for Worker {
 }
 
 /// Writes what was decided where access logs and other filters of the proxy find it.
-fn write_filter_state(outcome: &Outcome) {
+fn write_filter_state(Decision { policy, outcome, .. }: &Decision) {
+    if let Outcome::Authenticated(authenticated) = outcome {
+        for (key, value) in authenticated.claims_for_filter_state() {
+            host::set_filter_state(&format!("jwt_auth.claim.{key}"), value);
+        }
+    }
+    if !policy.filter_state {
+        return;
+    }
     if let Some(consumer) = outcome.consumer() {
         host::set_filter_state("jwt_auth.consumer", consumer.name());
     }

@@ -107,6 +107,8 @@ fn every_object() -> Vec<Json> {
             "websocket_protocols": [{"prefix": "jwt."}],
             "split_cookies": [{"name": "s"}],
             "resource_metadata": {"resource": "https://a.example.com"},
+            "claims_to_filter_state": [{"claim": "a", "key": "a"}],
+            "dynamic_metadata": {},
         }),
         json!({"consumers": consumers(json!({"remote_jwks": source}))}),
         json!({"consumers": consumers(json!({"discovery": source}))}),
@@ -313,7 +315,7 @@ fn all_faults_are_reported_at_once_each_at_its_path() {
          max_token_age, clock_skew_seconds, sender_constraint, client_certificate_from, token_types, require, audiences, \
          subjects, required_claims, allow, deny, hide_groups_header, anonymous, anonymous_for, optional, run_on_preflight, \
          realm, resource_metadata, claims_to_headers, forward_payload_header, \
-         hide_credentials, clear_route_cache, response, filter_state, rules, reserved_headers, host_crypto, token_cache_size, \
+         hide_credentials, clear_route_cache, response, filter_state, claims_to_filter_state, dynamic_metadata, rules, reserved_headers, host_crypto, token_cache_size, \
          token_cache_bytes, max_waiting_requests, max_waiting_body_bytes, measure_verification, revoked, consumers"
             .to_owned(),
         "header_names[0]: a string; expected the name of a header".to_owned(),
@@ -533,7 +535,7 @@ fn every_policy_field() -> Json {
         "anonymous": "a", "anonymous_for": ["invalid"], "run_on_preflight": false, "realm": "api",
         "resource_metadata": {"resource": "https://a.example.com"}, "forward_payload_header": "x-p",
         "claims_to_headers": [{"claim": "sub", "header": "x-sub"}], "hide_credentials": true, "clear_route_cache": true,
-        "response": {"detail": false}, "filter_state": true,
+        "response": {"detail": false}, "filter_state": true, "claims_to_filter_state": [{"claim": "a", "key": "a"}], "dynamic_metadata": {"claims": ["a"]},
     })
 }
 

@@ -19,6 +19,7 @@ mod issuers;
 mod key_set_configuration;
 mod key_sets;
 mod kinds;
+mod metadata;
 mod resource_metadata;
 mod revocation;
 mod rfc_vectors;

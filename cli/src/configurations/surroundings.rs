@@ -10,6 +10,8 @@ const MANAGER: &str = "envoy.extensions.filters.network.http_connection_manager.
 /// What a file says about the filter, other than its configuration.
 #[derive(Debug, Default)]
 pub(crate) struct Surroundings {
+    /// Whether it is a Wasm module.
+    pub is_wasm: bool,
     /// What becomes of requests when the module fails.
     pub on_failure: OnFailure,
     /// The filter, if it shares its memory with every plugin without a `vm_id`.
@@ -93,6 +95,7 @@ impl<'d> Around<'d> {
         let is_in_envoy = matches!(form, Form::Envoy | Form::EnvoyNative);
         let vm_id = field(filter, "vm_config").and_then(|vm| field(vm, "vm_id")).and_then(Node::text);
         Surroundings {
+            is_wasm: matches!(form, Form::Envoy | Form::Istio),
             on_failure: on_failure(filter, form),
             shares_memory: (form == Form::Envoy && vm_id.is_none_or(str::is_empty)).then_some(filter.at),
             unlimited_buffer: self.listener.filter(|it| is_in_envoy && !is_limited(it)).map(|listener| listener.at),

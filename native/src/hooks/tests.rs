@@ -213,3 +213,14 @@ fn what_cannot_be_followed_on_a_route_is_a_500() {
     assert_eq!(told("filter's configuration: anonymous: \"nobody\", which is not the name of a consumer"), 1);
     assert!(told("the route has a configuration of another module for this filter") >= 1);
 }
+
+#[test]
+fn a_decision_is_written_to_the_dynamic_metadata() {
+    let configured = Configured::new(r#"{"dynamic_metadata": {"namespace": "caller"}}"#);
+    let mut request = FakeRequest::with(&[]);
+    let (exchange, _) = configured.take(&mut request);
+    envoy_dynamic_module_on_http_filter_destroy(exchange);
+    // {"outcome": "denied.no_token"}
+    let message = b"\n\x1c\n\x07outcome\x12\x11\x1a\x0fdenied.no_token".to_vec();
+    assert_eq!(request.metadata, [("caller".to_owned(), message)]);
+}
