@@ -78,6 +78,9 @@ class _Answer:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
+    def handle_error(self, *_):
+        pass  # Envoy has gone away
+
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
