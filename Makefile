@@ -24,7 +24,7 @@ VENV_PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
 # Each step keeps all cores busy by itself, and its closing lines should stand together.
 .NOTPARALLEL:
-.PHONY: help build native portable install image run demo-oauth token test test-unit test-native test-memory test-envoy test-envoys lint audit doc msrv soak bench bench-features bench-forged clean rust venv
+.PHONY: help build native portable install image run demo-oauth token test test-unit test-native test-memory test-envoy test-envoys lint audit doc msrv fuzz soak bench bench-features bench-forged clean rust venv
 
 help: ## List the targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -90,6 +90,7 @@ test-envoys: build $(if $(filter native,$(EDITION)),native) venv ## Run the test
 
 lint: rust ## Check formatting, and clippy with warnings denied, for the native and the Wasm target
 	cargo fmt --check
+	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo clippy --locked --package jwt-auth-filter --lib --target $(WASM_TARGET) -- -D warnings
 	cargo clippy --locked --package jwt-auth --lib --no-default-features --target $(WASM_TARGET) -- -D warnings
@@ -102,6 +103,9 @@ doc: rust ## Build the documentation of the code, with warnings denied: target/d
 
 msrv: rust ## Compile it with the oldest Rust that Cargo.toml declares, if that toolchain is installed
 	@sh scripts/check-msrv.sh
+
+fuzz: rust venv ## Feed it with inputs that a fuzzer makes, each target for SECONDS=60 [TARGETS="decide json"]
+	@SECONDS_EACH=$(SECONDS) TARGETS="$(TARGETS)" sh scripts/fuzz.sh
 
 soak: $(if $(filter native,$(EDITION)),native,build) venv ## Run it under load while all around it goes wrong, and report [MINUTES=2 EDITION=native]
 	@EDITION=$(EDITION) MINUTES=$(MINUTES) $(VENV_PYTHON) tests/soak/soak.py

@@ -101,7 +101,7 @@ impl Answer {
     }
 
     /// Where the key set is, by the answer that describes the issuer (RFC 8414 §2, OpenID Connect Discovery 1.0 §3).
-    pub(super) fn jwks_uri(&self, issuer: &Issuer) -> Result<Uri, FetchError> {
+    pub fn jwks_uri(&self, issuer: &Issuer) -> Result<Uri, FetchError> {
         let Value::Object(members) = json(self.body()?)? else { return Err(FetchError::OtherIssuer(None)) };
         let text = |name: &str| match members.iter().find(|(key, _)| key == name) {
             Some((_, Value::String(text))) => Some(text.as_ref()),
@@ -115,7 +115,7 @@ impl Answer {
     }
 
     /// The `max-age` of the answer (RFC 9111 §5.2.2.1), if it has one that is a number.
-    pub(super) fn max_age(&self) -> Option<Duration> {
+    pub fn max_age(&self) -> Option<Duration> {
         let directives = self.cache_control.as_deref()?.split(',');
         let (_, seconds) = directives
             .filter_map(|directive| directive.split_once('='))
