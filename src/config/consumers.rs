@@ -123,16 +123,9 @@ pub(super) struct ConsumerList {
     by_username: BTreeMap<HeaderText, Arc<Consumer>>,
     by_custom_id: BTreeMap<HeaderText, Arc<Consumer>>,
     groups: BTreeSet<HeaderText>,
-    issuers: Vec<KnownIssuer>,
+    /// For each credential its issuer, if it names one, and its key, in the order of the configuration.
+    named: Vec<(Option<Issuer>, HeaderText)>,
     is_unknown: bool,
-}
-
-/// An issuer of tokens, by a name that is a URL.
-#[derive(Debug)]
-struct KnownIssuer {
-    name: String,
-    /// Whether the name is the key of a credential.
-    is_key: bool,
 }
 
 impl ConsumerList {
@@ -160,18 +153,19 @@ impl ConsumerList {
         self.is_unknown || self.groups.contains(name)
     }
 
-    /// The issuers that the credentials name, in the order of the configuration; those of their keys only if a key is an issuer.
+    /// The issuers that the credentials name and that are one server each, in the order of the configuration; those of their keys
+    /// only if a key is an issuer.
     pub(super) fn issuers(&self, key_is_issuer: bool) -> impl Iterator<Item = &str> {
-        self.issuers.iter().filter(move |it| key_is_issuer || !it.is_key).map(|it| it.name.as_str())
-    }
-
-    /// Adds the issuer of a credential's tokens, as far as its name is that of one server.
-    fn add_issuer(&mut self, issuer: Option<&Issuer>, key: &HeaderText) {
-        let name = issuer.map_or(key.as_str(), Issuer::as_str);
-        let is_server = Uri::parse(name).is_ok() && !name.contains('?') && !issuer.is_some_and(Issuer::is_template);
-        if is_server && !self.issuers.iter().any(|known| known.name == name) {
-            self.issuers.push(KnownIssuer { name: name.to_owned(), is_key: issuer.is_none() });
-        }
+        let mut seen = BTreeSet::new();
+        let servers = self.named.iter().filter_map(|(issuer, key)| {
+            let name = issuer.as_ref().map_or(key.as_str(), Issuer::as_str);
+            let is_template = issuer.as_ref().is_some_and(Issuer::is_template);
+            (Uri::parse(name).is_ok() && !name.contains('?') && !is_template).then_some((name, issuer.is_none()))
+        });
+        servers
+            .filter(move |(name, _)| seen.insert(*name))
+            .filter(move |(_, is_key)| key_is_issuer || !is_key)
+            .map(|(name, _)| name)
     }
 
     /// Adds a consumer, and reports each of its names that is another's.
@@ -267,7 +261,7 @@ impl Consumers {
         };
         ignored?;
         let (consumer, identifier, demands, time_checks) = (consumer?, identifier?, demands?, time_checks?);
-        self.list.add_issuer(issuer.as_ref(), &identifier);
+        self.list.named.push((issuer.clone(), identifier.clone()));
         let credential = |keys| {
             let credential = Credential::new(Arc::clone(consumer), identifier.clone(), algorithm, keys);
             Arc::new(credential.of_issuer(issuer.clone()).demanding(demands.clone(), time_checks))
