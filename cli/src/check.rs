@@ -7,11 +7,11 @@ mod dump;
 mod environment;
 mod warnings;
 
-use jwt_auth_filter::config::{Config, Fault, Step, UNKNOWN_FIELD};
+use jwt_auth_filter::config::{Config, Fault, RoutePolicy, Step, UNKNOWN_FIELD};
 use serde_json::{Value, json};
 
 use crate::{
-    configurations::{self, Configuration, Discovered, Findings},
+    configurations::{self, Configuration, Discovered, Findings, OwnPolicy},
     diagnostics::{Diagnostic, SourceFile, leads_to_harmless},
     document::{Node, NodeContent},
     position::Position,
@@ -50,22 +50,37 @@ fn nothing_found(Findings { others, of_gateway, .. }: &Findings) -> Diagnostic {
 /// What there is to say about a configuration: its faults, or, when it has none, its warnings.
 fn of_configuration(configuration: &Configuration) -> Vec<Diagnostic> {
     let root = &configuration.root;
-    let fault = |at, Fault { path, found, expected }: Fault| {
-        let is_harmless = is_harmless(root, &path.0);
-        Diagnostic::fault(at, found).about(path.to_string()).expecting(expected).if_harmless(is_harmless)
-    };
     if !configuration.broken.is_empty() {
-        return configuration.broken.iter().map(|broken| fault(configuration.at, broken.clone())).collect();
+        return configuration.broken.iter().map(|broken| diagnostic(root, configuration.at, broken.clone())).collect();
     }
     match Config::of(configuration.root.to_value()) {
         Ok(config) => {
             let mut warnings = warnings::of(configuration, &config);
             warnings.extend(environment::diagnostics(&configuration.surroundings, &config));
             warnings.extend(needs_native(configuration, &config));
+            warnings.extend(configuration.own_policies.iter().flat_map(|own| of_own_policy(own, &config)));
             warnings
         }
-        Err(faults) => faults.into_iter().map(|found| fault(place(root, &found), explained(root, found))).collect(),
+        Err(faults) => faults.into_iter().map(|found| placed(root, found)).collect(),
     }
+}
+
+/// The faults of a policy that a route has of its own, over the filter's configuration.
+fn of_own_policy(OwnPolicy { at, root, broken, .. }: &OwnPolicy, config: &Config) -> Vec<Diagnostic> {
+    if !broken.is_empty() {
+        return broken.iter().map(|broken| diagnostic(root, *at, broken.clone())).collect();
+    }
+    let faults = RoutePolicy::read_over(root.to_value(), config).err().unwrap_or_default();
+    faults.into_iter().map(|found| placed(root, found)).collect()
+}
+
+fn placed(root: &Node, fault: Fault) -> Diagnostic {
+    diagnostic(root, place(root, &fault), explained(root, fault))
+}
+
+fn diagnostic(root: &Node, at: Position, Fault { path, found, expected }: Fault) -> Diagnostic {
+    let is_harmless = is_harmless(root, &path.0);
+    Diagnostic::fault(at, found).about(path.to_string()).expecting(expected).if_harmless(is_harmless)
 }
 
 /// Faults of what the Wasm edition refuses.

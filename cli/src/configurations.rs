@@ -7,6 +7,7 @@
 //! filter is likely to have. Where Envoy is to discover a filter's configuration, that is somewhere else.
 
 mod credentials;
+mod own_policies;
 mod surroundings;
 
 use std::fmt;
@@ -16,6 +17,7 @@ use jwt_auth_filter::config::{Config, FIELDS, Fault};
 use self::surroundings::{Around, Form, field};
 pub(crate) use self::{
     credentials::CredentialPlace,
+    own_policies::OwnPolicy,
     surroundings::{Dependency, ListedRoute, OnFailure, Surroundings},
 };
 use crate::{
@@ -47,6 +49,8 @@ pub(crate) struct Configuration {
     pub broken: Vec<Fault>,
     /// What stands around it.
     pub surroundings: Surroundings,
+    /// The policies that the routes beside it have of their own.
+    pub own_policies: Vec<OwnPolicy>,
 }
 
 /// What was found in a file.
@@ -155,6 +159,7 @@ fn bare(document: &Node) -> Configuration {
         root: document.clone(),
         broken: Vec::new(),
         surroundings: Surroundings::default(),
+        own_policies: Vec::new(),
     }
 }
 
@@ -170,7 +175,12 @@ fn walk(node: &Node, names: &[&str], around: Around, findings: &mut Findings) {
         let names = names.iter().copied().chain(own.into_iter().flatten()).collect();
         // Envoy hands a Wasm filter nothing out of a TypedStruct, and a dynamic module what is in it.
         let config = unpacked(filter, field(filter, "filter_config"), &[STRUCT, TYPED_STRUCT]);
-        return consider(filter, config, names, around.of(filter, Form::EnvoyNative), findings);
+        let before = findings.configurations.len();
+        consider(filter, config, names, around.of(filter, Form::EnvoyNative), findings);
+        if let Some((found, routes)) = findings.configurations.get_mut(before).zip(around.route_config()) {
+            found.own_policies = own_policies::of(routes, &found.names);
+        }
+        return;
     }
     if let Some(discovered) = discovered(node) {
         return findings.discovered.push(discovered);
@@ -248,7 +258,8 @@ fn consider(filter: &Node, config: Unpacked, names: Vec<&str>, surroundings: Sur
         || module(filter).is_some_and(is_named)
         || root.get("consumers").is_some()
     {
-        findings.configurations.push(Configuration { names, at: root.at, root, broken, surroundings });
+        let own_policies = Vec::new();
+        findings.configurations.push(Configuration { names, at: root.at, root, broken, surroundings, own_policies });
     } else {
         findings.others.push((names.pop().unwrap_or_else(|| NAMELESS.to_owned()), filter.at));
     }

@@ -18,11 +18,12 @@ use std::{
 };
 
 use jwt_auth_filter::{
-    authenticate::{Authenticator, Decision, Outcome},
-    config::{self, Config},
+    authenticate::{Authenticator, Decision, OnRoute, Outcome},
+    config::{self, Config, RoutePolicy},
     crypto::BuiltIn,
     encoding::json,
     jwks::{Answer, FetchError, MAX_BYTES, Parsed, RemoteKeys},
+    policy::Policy,
     reply::Reply,
     request::Request,
     upstream,
@@ -66,6 +67,8 @@ pub struct Filter {
     /// What is worth knowing of it.
     notes: Vec<String>,
     authenticator: Authenticator<BuiltIn>,
+    /// The policies that routes have of their own, in the order of [`Configuration::own_policies`].
+    own_policies: Vec<Policy>,
 }
 
 /// Everything there is to tell about a request.
@@ -106,7 +109,15 @@ impl Filter {
         let notes =
             config.warnings.iter().filter(of_key_sets).map(|warning| format!("{}: {warning}", file.name)).collect();
         let place = format!("{}:{}", file.name, configuration.at);
-        Ok(Self { place, configuration, others, notes, authenticator: Authenticator::new(config, BuiltIn) })
+        let own = configuration.own_policies.iter().map(|own| {
+            let problem = || format!("{}:{}: the filter cannot follow the policy of a route", file.name, own.at);
+            let is_broken = !own.broken.is_empty();
+            let policy = RoutePolicy::read_over(own.root.to_value(), &config).ok().filter(|_| !is_broken);
+            policy.ok_or_else(|| Problem::Faults(problem()))
+        });
+        let own_policies = own.collect::<Result<_, _>>()?;
+        let authenticator = Authenticator::new(config, BuiltIn);
+        Ok(Self { place, configuration, others, notes, authenticator, own_policies })
     }
 
     /// Whether it has credentials whose keys are fetched, so that [a key set](Self::supply_key_set) matters.
@@ -160,7 +171,10 @@ impl Filter {
     /// # Errors
     /// If the headers for the upstream cannot be made.
     pub fn explain(&self, request: GivenRequest, at: u64) -> Result<Explanation, String> {
-        explanation(self.place.clone(), &self.configuration, &self.authenticator, request, at)
+        let is_of = |name: &String| Some(name) == request.route.as_ref();
+        let nearest = self.configuration.own_policies.iter().position(|own| own.routes.iter().any(is_of));
+        let own = nearest.and_then(|at| self.own_policies.get(at));
+        explanation(self.place.clone(), &self.configuration, self.authenticator.on_route(own), request, at)
     }
 }
 
@@ -180,12 +194,12 @@ impl Explanation {
 fn explanation(
     place: String,
     configuration: &Configuration,
-    authenticator: &Authenticator<BuiltIn>,
+    filter: OnRoute<BuiltIn>,
     request: GivenRequest,
     at: u64,
 ) -> Result<Explanation, String> {
-    let decision = authenticator.decide(&request, at);
-    let (token, checks) = shown_checks::of(authenticator.config(), configuration, &decision, &request, at);
+    let decision = filter.decide(&request, at);
+    let (token, checks) = shown_checks::of(filter.config(), configuration, &decision, &request, at);
     Ok(Explanation { configuration: place, at, verdict: verdict(&decision, &request)?, request, token, checks })
 }
 

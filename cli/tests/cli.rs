@@ -545,6 +545,65 @@ fn faults_are_found_in_every_form_that_a_filter_has_in_a_file() {
     }
 }
 
+#[test]
+fn a_policy_of_a_route_is_checked_over_the_filter_beside_it() {
+    const OWN: &str = "value: { disabled: true }";
+    let envoy = fs::read_to_string(from_root("envoy/native.yaml")).unwrap();
+    let at = envoy.lines().position(|line| line.ends_with(OWN)).unwrap() + 1;
+    let own = |value: &str| check("own.yaml", envoy.replace(OWN, &format!("value: {value}")));
+    let (code, lines) = own("{ disabled: true }");
+    assert!(code == 0 && !lines.iter().any(|line| line.starts_with(&format!("F:{at}:"))), "{lines:?}");
+    for (value, expected) in [
+        ("{ anonymous: nobody }", "43: anonymous: \"nobody\", which is not the name of a consumer"),
+        ("{ allow: [ClientApp], realms: x }", "52: realms: an unknown field; expected one of disabled, "),
+        ("{ maximum_expiration: -1 }", "52: maximum_expiration: the number -1; expected a whole number"),
+        (
+            "{ forward_payload_header: x-p }",
+            "56: forward_payload_header: x-p, a header that clients may send on other routes",
+        ),
+    ] {
+        let (code, lines) = own(value);
+        assert!(code == 1 && lines[0].starts_with(&format!("F:{at}:{expected}")), "{lines:?}");
+    }
+    // What another filter is told is none of this one's, and a wrapper changes nothing.
+    let of_other =
+        envoy.replace("                  jwt_auth:\n", "                  other:\n").replace(OWN, "value: { a: 1 }");
+    assert_eq!(check("other.yaml", of_other).0, 0);
+}
+
+#[test]
+fn a_request_is_explained_by_the_policy_of_its_route() {
+    let config = from_root("envoy/native.yaml");
+    let on = |route: &str| {
+        let arguments =
+            ["explain", "--format", "json", "--config", config.to_str().unwrap(), "--route", route, "--request", "-"];
+        let Run { code, out, .. } = run_with(&arguments, "GET /health HTTP/1.1\nhost: a\n\n");
+        (code, serde_json::from_str::<Value>(&out).unwrap())
+    };
+    let (code, explanation) = on("health");
+    assert_eq!(code, 0);
+    assert_eq!(explanation["checks"][0]["detail"], "the route's own policy, for route \"health\", service none given");
+    assert_eq!(on("sample-iris").0, 1);
+}
+
+#[test]
+fn what_only_the_native_edition_does_is_a_fault_of_a_wasm_filter() {
+    let with = |sample: &str| {
+        let text = fs::read_to_string(from_root(sample)).unwrap();
+        let line = text.lines().find(|line| line.ends_with("claims_to_verify: [exp]")).unwrap();
+        let added = line.replace("claims_to_verify: [exp]", "dynamic_metadata: {}");
+        check("metadata.yaml", text.replace(line, &format!("{added}\n{line}")))
+    };
+    let (code, lines) = with("envoy/native.yaml");
+    assert_eq!(code, 0, "{lines:?}");
+    let (code, lines) = with(SAMPLE);
+    assert_eq!(code, 1);
+    assert!(
+        lines[0].contains("dynamic_metadata: no Wasm filter can write it; expected the native edition"),
+        "{lines:?}"
+    );
+}
+
 /// A file with a dynamic module, in which these are the lines of the filter.
 fn with_dynamic_module(lines: &[&str]) -> String {
     let head = "- name: auth\n  typed_config:\n    \"@type\": type.googleapis.com/";

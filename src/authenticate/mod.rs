@@ -158,7 +158,7 @@ impl<V: Verifier> Authenticator<V> {
 
     /// Decides about a request at the time `now`, with the keys that are there.
     pub fn decide(&self, request: &impl Request, now: Timestamp) -> Decision<'_> {
-        self.decide_or_wait(request, now).unwrap_or_else(|pending| self.give_up(request, now, pending))
+        self.on_route(None).decide(request, now)
     }
 
     /// Decides about a request at the time `now`.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Arrival, Authenticator, Decision, Denial, Outcome, Pending, Reason, check_anonymous, search::Search};
 use crate::{
+    config::Config,
     crypto::Verifier,
     policy::{FailureKind, Policy},
     request::Request,
@@ -19,6 +20,16 @@ pub struct OnRoute<'c, V> {
 impl<'c, V: Verifier> OnRoute<'c, V> {
     pub(super) fn new(authenticator: &'c Authenticator<V>, own: Option<&'c Policy>) -> Self {
         Self { authenticator, own }
+    }
+
+    /// What it decides by, beside the route's own policy.
+    pub fn config(&self) -> &'c Config {
+        &self.authenticator.config
+    }
+
+    /// Decides about a request at the time `now`, with the keys that are there.
+    pub fn decide(&self, request: &impl Request, now: Timestamp) -> Decision<'c> {
+        self.decide_or_wait(request, now).unwrap_or_else(|pending| self.give_up(request, now, pending))
     }
 
     /// Decides about a request at the time `now`.

@@ -339,6 +339,9 @@ def test_editors_check_the_filter_s_fields_wherever_they_stand(name):
     assert objections() == []
     assert "'claim_to_verify' was unexpected" in "".join(objections("claims_to_verify:", "claim_to_verify:"))
     assert "'jwt_secret' was unexpected" in "".join(objections("jwt_secrets:", "jwt_secret:"))
+    if name == "native.yaml":  # a route has a policy of its own there
+        assert "'disable' was unexpected" in "".join(objections("{ disabled: true }", "{ disable: true }"))
+        assert objections("{ disabled: true }", "{ routes: [health] }") != []
 
 
 DYNAMIC_MODULE = {"name": "jwt_auth", "do_not_close": True}

@@ -90,6 +90,11 @@ impl<'d> Around<'d> {
         self
     }
 
+    /// The routes that stand beside a filter there.
+    pub(super) fn route_config(self) -> Option<&'d Node> {
+        self.manager.and_then(|manager| field(manager, "route_config"))
+    }
+
     /// What is to be known about a filter there.
     pub(super) fn of(self, filter: &Node, form: Form) -> Surroundings {
         let is_in_envoy = matches!(form, Form::Envoy | Form::EnvoyNative);

@@ -89,6 +89,10 @@ fn rule(config: &Config, decision: &Decision, request: &GivenRequest) -> Option<
     let places = format!("route {}, service {}", named(&request.route), named(&request.cluster));
     let is_known = request.route.is_some() || request.cluster.is_some();
     let how = if is_known { "" } else { "; --route and --service give them" };
+    let mut policies = config.policies();
+    if !policies.any(|policy| std::ptr::eq(policy, decision.policy)) {
+        return Some(ShownCheck::passed("rule", format!("the route's own policy, for {places}")));
+    }
     match config.rules.iter().position(|rule| std::ptr::eq(&rule.policy, decision.policy)) {
         Some(at) => Some(ShownCheck::passed("rule", format!("rules[{at}], for {places}"))),
         None if config.rules.is_empty() => None,

@@ -41,7 +41,7 @@ fn agree(case: &Case) -> Result<Expected, TestCaseError> {
     prop_assert_eq!(failure.map(Reason::name), expected.failure().map(|failure| failure.reason));
     prop_assert_eq!(failure.map(Reason::check), expected.failure().map(|failure| failure.check));
 
-    let explanation = explanation("F:1".to_owned(), &found[0], &authenticator, request, NOW).unwrap();
+    let explanation = explanation("F:1".to_owned(), &found[0], authenticator.on_route(None), request, NOW).unwrap();
     match (&explanation.verdict, &decision.outcome) {
         (Verdict::Refused(reply), Outcome::Denied(denial)) => {
             prop_assert_eq!(reply, &Reply::denied(&denial.reason, decision.policy));
