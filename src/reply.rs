@@ -1,6 +1,6 @@
 //! What a refused client is told.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, iter};
 
 use serde_json::{Map, Value, json};
 
@@ -9,6 +9,7 @@ use crate::{
     encoding::is_scope_token,
     policy::{Policy, ReplyFormat, ResourceMetadata, Template},
     request::{Protocol, Request},
+    sender::{DpopPolicy, SenderFault},
     token::{JwsError, Part, Requirement},
 };
 
@@ -21,6 +22,8 @@ pub struct Reply {
     pub www_authenticate: Option<String>,
     /// In how many seconds the client may try again (RFC 9110 §10.2.3), if that will help.
     pub retry_after: Option<u32>,
+    /// A nonce for the client's next proof (RFC 9449 §9), if that must hold one.
+    pub dpop_nonce: Option<Box<str>>,
     /// What else every answer of its kind has.
     pub of_kind: &'static [(&'static str, &'static str)],
     /// The media type of the body.
@@ -48,7 +51,7 @@ impl Kind {
             Reason::ForbiddenHeader(_) => Self::Forbidden,
             reason if reason.is_of_known_caller() => Self::Forbidden,
             // A client whose token may well be good did nothing wrong.
-            Reason::KeySetUnavailable(_) => Self::Unavailable,
+            Reason::KeySetUnavailable(_) | Reason::Sender(SenderFault::MemoryFull(_)) => Self::Unavailable,
             _ => Self::Unauthorized,
         }
     }
@@ -116,20 +119,36 @@ impl Reply {
             _ => (405, &[("allow", "GET, HEAD, OPTIONS")], refusal.json()),
         };
         let (content_type, message) = (Cow::Borrowed("application/json"), refusal.text().into());
-        Self { status, www_authenticate: None, retry_after: None, of_kind, content_type, body, message }
+        Self {
+            status,
+            www_authenticate: None,
+            retry_after: None,
+            dpop_nonce: None,
+            of_kind,
+            content_type,
+            body,
+            message,
+        }
     }
 
     /// The answer to a request that is refused.
     pub fn denied(reason: &Reason, policy: &Policy) -> Self {
         let kind = Kind::of(reason);
         let format = &policy.response;
-        let told = format.detail.then_some(reason);
-        let challenge = challenge(kind, told, policy);
+        // Without a nonce no client could go on, so all are told that they need one.
+        let is_told = format.detail || matches!(reason, Reason::Sender(SenderFault::NonceNeeded(_)));
+        let told = is_told.then_some(reason);
+        let challenge = challenges(kind, told, policy);
         let content = told
             .map_or_else(|| Content::Message(kind.message().into()), |it| content(it, policy.key_claim_name.name()));
         let reply = Self::of(kind, kind.template(format), challenge, content);
         match reason {
-            Reason::KeySetUnavailable(seconds) => Self { retry_after: Some(*seconds), ..reply },
+            Reason::KeySetUnavailable(seconds) | Reason::Sender(SenderFault::MemoryFull(seconds)) => {
+                Self { retry_after: Some(*seconds), ..reply }
+            }
+            Reason::Sender(SenderFault::NonceNeeded(nonce)) => {
+                Self { dpop_nonce: Some(nonce.as_str().into()), ..reply }
+            }
             _ => reply,
         }
     }
@@ -144,6 +163,7 @@ impl Reply {
             status: template.status.unwrap_or(kind.status()),
             www_authenticate: challenge,
             retry_after: None,
+            dpop_nonce: None,
             of_kind: &[],
             content_type: content_type.unwrap_or(Self::JSON),
             body,
@@ -164,9 +184,10 @@ impl Reply {
     pub fn headers(&self, protocol: Protocol) -> Vec<(&'static str, Cow<'_, str>)> {
         let challenge = self.www_authenticate.as_deref().map(|challenge| ("www-authenticate", challenge.into()));
         let retry_after = self.retry_after.map(|seconds| ("retry-after", seconds.to_string().into()));
+        let nonce = self.dpop_nonce.as_deref().map(|nonce| ("dpop-nonce", nonce.into()));
         let of_kind = self.of_kind.iter().map(|(name, value)| (*name, Cow::Borrowed(*value)));
         let content_type = (protocol == Protocol::Http).then(|| ("content-type", self.content_type.as_ref().into()));
-        challenge.into_iter().chain(retry_after).chain(of_kind).chain(content_type).collect()
+        challenge.into_iter().chain(nonce).chain(retry_after).chain(of_kind).chain(content_type).collect()
     }
 
     /// The answer when the host cannot do what safety needs.
@@ -176,6 +197,7 @@ impl Reply {
             status: 500,
             www_authenticate: None,
             retry_after: None,
+            dpop_nonce: None,
             of_kind: &[],
             content_type: Self::JSON,
             body: content.json(),
@@ -184,19 +206,48 @@ impl Reply {
     }
 }
 
-/// The challenge of RFC 6750 §3, with where the metadata of the resource are (RFC 9728 §5.1). A request that carried no token is
-/// told no error, nor is one that is told nothing.
-fn challenge(kind: Kind, told: Option<&Reason>, policy: &Policy) -> Option<String> {
-    let error = match (kind, told) {
-        (Kind::Unauthorized, None | Some(Reason::NoToken | Reason::AnonymousWithoutGroup)) => vec![],
-        (Kind::Unauthorized, Some(_)) => vec![r#"error="invalid_token""#.to_owned()],
-        (Kind::Forbidden, Some(Reason::InsufficientClaims(required))) => insufficient_scope(required)?,
+/// The challenges of RFC 6750 §3 and, where proofs are taken, RFC 9449 §7.1, each with where the metadata of the resource are
+/// (RFC 9728 §5.1). A request that carried no token is told no error, nor is one that is told nothing. An error of a proof
+/// concerns DPoP alone.
+fn challenges(kind: Kind, told: Option<&Reason>, policy: &Policy) -> Option<String> {
+    let invalid_token = || vec![r#"error="invalid_token""#.to_owned()];
+    let (bearer, dpop) = match (kind, told) {
+        (Kind::Unauthorized, None | Some(Reason::NoToken | Reason::AnonymousWithoutGroup)) => (vec![], vec![]),
+        (Kind::Unauthorized, Some(reason)) => match error_of_proof(reason) {
+            Some(error) => (vec![], vec![format!("error={}", quoted(error))]),
+            None => (invalid_token(), invalid_token()),
+        },
+        (Kind::Forbidden, Some(Reason::InsufficientClaims(required))) => {
+            let error = insufficient_scope(required)?;
+            (error.clone(), error)
+        }
         _ => return None,
     };
+    let by_dpop = policy.sender.dpop().map(|it| challenge("DPoP", policy, dpop.into_iter().chain([algorithms(it)])));
+    Some(iter::once(challenge("Bearer", policy, bearer.into_iter())).chain(by_dpop).collect::<Vec<_>>().join(", "))
+}
+
+/// What RFC 9449 §7.1 and §9 call what is wrong with a proof, if it is that.
+fn error_of_proof(reason: &Reason) -> Option<&'static str> {
+    match reason {
+        Reason::Sender(SenderFault::Proof(_) | SenderFault::Replayed) => Some("invalid_dpop_proof"),
+        Reason::Sender(SenderFault::NonceNeeded(_)) => Some("use_dpop_nonce"),
+        _ => None,
+    }
+}
+
+/// What a proof may be signed with (RFC 9449 §7.1).
+fn algorithms(dpop: &DpopPolicy) -> String {
+    let names: Vec<&str> = dpop.algorithms.iter().map(|algorithm| algorithm.name()).collect();
+    format!("algs={}", quoted(&names.join(" ")))
+}
+
+/// The challenge of a scheme (RFC 9110 §11.6.1).
+fn challenge(scheme: &str, policy: &Policy, parameters: impl Iterator<Item = String>) -> String {
     let realm = policy.realm.as_ref().map(|realm| format!("realm={}", quoted(realm.as_str())));
     let metadata = policy.resource_metadata.as_ref().map(|it| format!("resource_metadata={}", quoted(it.url())));
-    let parameters: Vec<String> = realm.into_iter().chain(error).chain(metadata).collect();
-    Some(["Bearer", &parameters.join(", ")].join(" ").trim_end().to_owned())
+    let parameters: Vec<String> = realm.into_iter().chain(parameters).chain(metadata).collect();
+    [scheme, &parameters.join(", ")].join(" ").trim_end().to_owned()
 }
 
 /// The error of RFC 6750 §3.1 for a token that lacks a scope, with the scopes that it lacks as far as they can be said.
@@ -204,7 +255,7 @@ fn insufficient_scope(required: &Requirement) -> Option<Vec<String>> {
     let scopes = required.scopes()?;
     let scope = (!scopes.is_empty() && scopes.iter().all(|scope| is_scope_token(scope)))
         .then(|| format!("scope={}", quoted(&scopes.join(" "))));
-    Some(std::iter::once(r#"error="insufficient_scope""#.to_owned()).chain(scope).collect())
+    Some(iter::once(r#"error="insufficient_scope""#.to_owned()).chain(scope).collect())
 }
 
 /// A quoted-string (RFC 9110 §5.6.4).

@@ -26,6 +26,7 @@ use jwt_auth_filter::{
     policy::Policy,
     reply::Reply,
     request::Request,
+    sender::{NotNoted, Proof, ReplayMemory},
     upstream,
 };
 use serde_json::Value;
@@ -36,6 +37,19 @@ use crate::{
     configurations::{self, Configuration},
     counted,
 };
+
+/// Decides by a configuration. What was asked before does not count: a proof of possession may be explained again and again.
+fn authenticator(config: Config) -> Authenticator<BuiltIn> {
+    struct Forgetful;
+
+    impl ReplayMemory for Forgetful {
+        fn note(&self, _: Proof, _: u64) -> Result<(), NotNoted> {
+            Ok(())
+        }
+    }
+
+    Authenticator::new(config, BuiltIn).remembering(Forgetful)
+}
 
 /// A file that was given.
 #[derive(Debug, Clone, Copy)]
@@ -116,8 +130,7 @@ impl Filter {
             policy.ok_or_else(|| Problem::Faults(problem()))
         });
         let own_policies = own.collect::<Result<_, _>>()?;
-        let authenticator = Authenticator::new(config, BuiltIn);
-        Ok(Self { place, configuration, others, notes, authenticator, own_policies })
+        Ok(Self { place, configuration, others, notes, authenticator: authenticator(config), own_policies })
     }
 
     /// Whether it has credentials whose keys are fetched, so that [a key set](Self::supply_key_set) matters.

@@ -765,13 +765,16 @@ fn what_is_taken_and_seldom_meant_is_a_warning_and_no_fault() {
 
     let unbound = config(json!({"sender_constraint": "off", "client_certificate_from": "client-cert", "rules": [
         {"routes": ["a"]}, {"routes": ["b"], "client_certificate_from": "x-forwarded-client-cert"},
+        {"routes": ["c"], "sender_constraint": "required", "dpop": {}},
+        {"routes": ["d"], "sender_constraint": "required", "dpop": {"origin": "https://a"}},
     ]}));
     let (_, lines) = check("unbound.json", unbound.to_string());
-    assert_eq!(lines.len(), 4, "{lines:?}");
+    assert_eq!(lines.len(), 5, "{lines:?}");
     for warning in [
         " sender_constraint: a token that says that it is bound to its client is taken from whoever has it",
         " client_certificate_from: whoever reaches this listener past the proxy that sets the header can write it",
         " rules[1].client_certificate_from: whoever",
+        " rules[2].dpop: without origin, a proof that was made for another service can be used here",
     ] {
         assert!(lines.iter().any(|line| line.contains(warning)), "{warning}: {lines:?}");
     }

@@ -16,6 +16,7 @@ mod key_sets;
 mod logger;
 mod metrics;
 mod plugin;
+mod proofs;
 mod request;
 mod routes;
 mod shared_memory;

@@ -22,6 +22,7 @@ use crate::{
     abi,
     key_sets::now,
     plugin::{self, NO_DYNAMIC_METADATA, Plugin},
+    proofs,
     request::EnvoyRequest,
     routes::{self, Number},
 };
@@ -64,8 +65,9 @@ impl Worker {
     fn new(plugin: &Plugin) -> Self {
         let verifier =
             Timed { verifier: AwsLc, is_measured: plugin.metrics.measures_verification(), taken: Cell::new(None) };
+        let proofs = proofs::share(&plugin.config);
         Self {
-            authenticator: Authenticator::new(Arc::clone(&plugin.config), verifier),
+            authenticator: Authenticator::new(Arc::clone(&plugin.config), verifier).remembering(proofs),
             log: DecisionLog::default(),
             cache_use: Cell::default(),
             route_policies: RefCell::default(),

@@ -33,7 +33,7 @@ use crate::{
     policy::{Consumer, Credential, Demands, Policy},
     request::{Carriers, FoundToken, Request},
     revocation::{Marks, Revocations},
-    sender::Binding,
+    sender::{Binding, Checker, NoMemory, Presented, ReplayMemory},
     token::{Compact, JwsError, Part, Times, Timestamp, TokenType},
 };
 
@@ -41,6 +41,7 @@ use crate::{
 pub struct Authenticator<V> {
     config: Arc<Config>,
     verifier: V,
+    proofs: Box<dyn ReplayMemory>,
     cache: RefCell<TokenCache<VerifiedToken>>,
     cache_use: Cell<CacheUse>,
     keeps: Keeps,
@@ -118,7 +119,8 @@ impl VerifiedToken {
 }
 
 impl<V: Verifier> Authenticator<V> {
-    /// Starts with an empty cache. Several may share a configuration.
+    /// Starts with an empty cache. Several may share a configuration. It takes no proof of possession before it
+    /// [remembers](Self::remembering) those that were used.
     pub fn new(config: impl Into<Arc<Config>>, verifier: V) -> Self {
         let config = config.into();
         let cache = RefCell::new(TokenCache::new(config.token_cache));
@@ -127,7 +129,12 @@ impl<V: Verifier> Authenticator<V> {
             token_type: config.uses_token_types(),
             marks: config.revocations.are_any(),
         };
-        Self { config, verifier, cache, cache_use: Cell::default(), keeps }
+        Self { config, verifier, proofs: Box::new(NoMemory), cache, cache_use: Cell::default(), keeps }
+    }
+
+    /// The same with a memory of the proofs of possession that were used, the same one for all workers.
+    pub fn remembering(self, proofs: impl ReplayMemory + 'static) -> Self {
+        Self { proofs: Box::new(proofs), ..self }
     }
 
     /// What it decides by.
@@ -240,7 +247,9 @@ impl<V: Verifier> Authenticator<V> {
         search: &mut Search,
     ) -> Result<Authenticated, Denial> {
         let verified = self.verified(policy, token, now, search)?;
-        admit(policy, &self.config.revocations, &verified, request, now)
+        let presented = Presented { request, token: &token.octets, scheme: token.place.scheme(), at: now };
+        let checker = Checker { verifier: &self.verifier, memory: self.proofs.as_ref() };
+        admit(policy, &self.config.revocations, &verified, &presented, &checker)
             .map_err(|reason| Denial::of_token(&verified.credential, reason))
     }
 
@@ -325,17 +334,17 @@ impl<V: Verifier> Authenticator<V> {
 }
 
 /// Checks what policy and credential demand of a verified token, and of its consumer, in the order of [`Check`].
-fn admit(
+fn admit<R: Request, V: Verifier>(
     policy: &Policy,
     revocations: &Revocations,
     token: &VerifiedToken,
-    request: &impl Request,
-    now: Timestamp,
+    presented: &Presented<R>,
+    checker: &Checker<V>,
 ) -> Result<Authenticated, Reason> {
     let VerifiedToken { credential, times, binding, token_type, marks, payload, .. } = token;
     let is_revoked = || marks.as_ref().is_some_and(|marks| revocations.revoke(marks, times.issued_at()));
-    times.check(credential.time_checks(policy.time_checks), now).map_err(Reason::Claims)?;
-    policy.sender.check(binding, request).map_err(Reason::Sender)?;
+    times.check(credential.time_checks(policy.time_checks), presented.at).map_err(Reason::Claims)?;
+    policy.sender.check(binding, presented, checker).map_err(Reason::Sender)?;
 
     let demands = || iter::once(&policy.demands).chain(credential.demands());
     if !demands().all(|it| it.admit_type(token_type.as_ref())) {

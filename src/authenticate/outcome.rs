@@ -214,7 +214,7 @@ pub enum Reason {
 
 impl Reason {
     /// The names of all reasons, in the order of the variants.
-    pub const NAMES: [&str; 31] = [
+    pub const NAMES: [&str; 35] = [
         "forbidden_header",
         "no_token",
         "multiple_tokens",
@@ -235,9 +235,13 @@ impl Reason {
         "lifetime_too_long",
         "unbound_token",
         "unusable_confirmation",
+        "wrong_scheme",
         "no_certificate",
         "wrong_certificate",
-        "wrong_scheme",
+        "invalid_dpop_proof",
+        "use_dpop_nonce",
+        "replayed_dpop_proof",
+        "dpop_memory_full",
         "token_type",
         "missing_claim",
         "audience",
@@ -317,7 +321,7 @@ impl Reason {
         match self {
             reason if reason.is_of_known_caller() => None,
             Self::NoToken => Some(FailureKind::Missing),
-            Self::KeySetUnavailable(_) => Some(FailureKind::Unavailable),
+            Self::KeySetUnavailable(_) | Self::Sender(SenderFault::MemoryFull(_)) => Some(FailureKind::Unavailable),
             Self::Claims(faults) if faults.are_expiry() => Some(FailureKind::Expired),
             _ => Some(FailureKind::Invalid),
         }

@@ -288,7 +288,7 @@ fn group(value: Value) -> Result<HeaderText, Problem> {
     }
 }
 
-fn algorithm(value: Value) -> Result<Algorithm, Problem> {
+pub(super) fn algorithm(value: Value) -> Result<Algorithm, Problem> {
     let name = text(value)?;
     let expected = || Algorithm::ALL.map(Algorithm::name).join(", ");
     let found = || {

@@ -92,9 +92,9 @@ const SOURCE_FIELDS: &[Field] = &[
 ];
 
 /// A length of time.
-type Milliseconds = u64;
+pub(super) type Milliseconds = u64;
 
-const fn duration_shape((minimum, maximum): (Milliseconds, Milliseconds)) -> Shape {
+pub(super) const fn duration_shape((minimum, maximum): (Milliseconds, Milliseconds)) -> Shape {
     Shape::Duration { minimum, maximum }
 }
 
@@ -278,7 +278,9 @@ fn uri(value: Value) -> Result<Uri, Problem> {
 }
 
 /// Reads a time: a number of seconds, or a number and its unit as text.
-fn duration((minimum, maximum): (Milliseconds, Milliseconds)) -> impl Fn(Value) -> Result<Duration, Problem> {
+pub(super) fn duration(
+    (minimum, maximum): (Milliseconds, Milliseconds),
+) -> impl Fn(Value) -> Result<Duration, Problem> {
     move |value| {
         let expected = || {
             let seconds = |millis: Milliseconds| millis as f64 / 1000.0;

@@ -110,6 +110,7 @@ const WORKER_FIELDS: &[Field] = &[
         "67108864",
         "8388608",
     ),
+    sender::MAX_PROOFS,
     Field::with_default(
         "measure_verification",
         Shape::Flag,
@@ -154,6 +155,8 @@ pub struct Config {
     pub token_cache: CacheLimits,
     /// `max_waiting_requests` and `max_waiting_body_bytes`.
     pub waiting: WaitingLimits,
+    /// `max_dpop_proofs`.
+    pub max_dpop_proofs: usize,
     /// Whether the time of verifying is measured.
     pub measure_verification: bool,
     /// What was noticed that is no fault.
@@ -219,6 +222,7 @@ impl Config {
         let max_waiting = fields.or_default("max_waiting_requests", number_up_to(MAX_WAITING_REQUESTS), 1024);
         let max_waiting_body_bytes =
             fields.or_default("max_waiting_body_bytes", number_up_to(MAX_WAITING_BODY_BYTES), 64 << 20);
+        let max_dpop_proofs = sender::max_proofs(&mut fields);
         let measure_verification = fields.or_default("measure_verification", flag, false);
         let secret_forms = rules::secret_forms(&fields);
         let (consumers, consumers_read) = Consumers::read(&mut fields, secret_forms);
@@ -247,6 +251,7 @@ impl Config {
             host_crypto: host_crypto?,
             token_cache: token_cache?,
             waiting: WaitingLimits { requests: max_waiting? as usize, bytes: max_waiting_body_bytes?.into() },
+            max_dpop_proofs: max_dpop_proofs?,
             measure_verification: measure_verification?,
             warnings: faults.take_warnings(),
             consumers: consumers.list,
@@ -292,6 +297,11 @@ impl Config {
     /// another filter may refuse by what it finds there.
     pub fn writes_dynamic_metadata(&self) -> bool {
         self.policies().any(|policy| policy.dynamic_metadata.is_some())
+    }
+
+    /// Whether any policy takes proofs of possession.
+    pub fn takes_dpop(&self) -> bool {
+        self.policies().any(|policy| policy.sender.dpop().is_some())
     }
 
     /// Whether any policy or credential needs more of a token's claims than the time.

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     encoding::{HeaderText, json::Value},
     policy::{Access, Policy},
+    request::TokenPlaces,
     token::KeyClaim,
 };
 
@@ -64,6 +65,7 @@ const OWN_FIELDS: &[Field] = &[
     ),
     sender::CONSTRAINT,
     sender::CERTIFICATE_FROM,
+    sender::DPOP,
     demands::TOKEN_TYPES,
     demands::REQUIRE,
     demands::AUDIENCES,
@@ -202,14 +204,15 @@ impl<'c> PolicyReader<'c> {
             fields.inherited("dynamic_metadata", parent.map(|it| &it.dynamic_metadata), metadata::dynamic_metadata);
 
         let WithoutToken { anonymous, anonymous_for, optional } = without_token?;
+        let sender = sender?;
         let policy = Policy {
             disabled: false,
-            token_places: token_places?,
+            token_places: TokenPlaces { takes_dpop: sender.dpop().is_some(), ..token_places? },
             key_claim_name: key_claim_name?,
             secret_is_base64: secret_is_base64?,
             lookup: 0,
             time_checks: time_checks?,
-            sender: sender?,
+            sender,
             demands: demands?,
             access: access?,
             anonymous,

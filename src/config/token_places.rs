@@ -131,6 +131,7 @@ pub(super) fn read(fields: &mut Fields, parent: Option<&TokenPlaces>) -> Result<
     let first_valid = fields.inherited("first_valid", parent.map(|it| &it.first_valid), Fields::flag_or_false);
     let places = TokenPlaces {
         header_names: header_names?,
+        takes_dpop: false,
         token_headers: token_headers?,
         websocket_protocols: protocols?,
         uri_param_names: uri_param_names?,

@@ -11,4 +11,4 @@ pub use self::{
     key::{Key, KeyError, RsaKey},
     verifier::{BuiltIn, Prepared, Verifier},
 };
-pub(crate) use key::jwk_text;
+pub(crate) use key::{hmac_sha256, jwk_text};

@@ -15,6 +15,8 @@ impl Status {
     const OK: u32 = 0;
     /// There is nothing under that name.
     pub(super) const NOT_FOUND: Self = Self(1);
+    /// A value was changed since the change that was numbered.
+    pub(super) const CAS_MISMATCH: Self = Self(8);
     /// What goes over is in pieces.
     pub(super) const SERIALIZATION_FAILURE: Self = Self(3);
 

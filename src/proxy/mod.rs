@@ -11,4 +11,5 @@ mod key_sets;
 mod logger;
 mod metrics;
 mod plugin;
+mod proofs;
 mod worker;

@@ -101,6 +101,9 @@ fn needs_of_envoy(config: &Config) -> Vec<String> {
     if !config.rules.is_empty() {
         needs.push("rules require Envoy: this host exposes no route name".to_owned());
     }
+    if config.takes_dpop() {
+        needs.push("dpop requires Envoy: this host may not keep which proofs were used".to_owned());
+    }
     for (field, is_set) in [
         ("hide_credentials", config.policies().any(|policy| policy.forwarding.hide_credentials)),
         ("first_valid", config.policies().any(|policy| policy.token_places.first_valid)),

@@ -9,6 +9,7 @@ use super::{
     host::{self, HostRequest, HostVerifier, Ticker},
     key_sets::KeySets,
     metrics::{Metrics, Timed},
+    proofs::HostData,
 };
 use crate::{
     authenticate::{Arrival, Authenticator, Decision, Outcome, Pending},
@@ -17,6 +18,7 @@ use crate::{
     observe::DecisionLog,
     reply::Reply,
     request::expected_body,
+    sender::SharedMemory,
     upstream,
 };
 
@@ -33,8 +35,9 @@ impl Worker {
     pub(super) fn new(plugin_id: u32, config: Config, is_in_envoy: bool, ticker: Rc<Ticker>) -> Self {
         let key_sets = KeySets::new(plugin_id, &config, is_in_envoy, ticker);
         let verifier = Timed::new(HostVerifier::new(config.host_crypto, is_in_envoy), config.measure_verification);
+        let proofs = SharedMemory::new(HostData, config.max_dpop_proofs);
         Self {
-            authenticator: Authenticator::new(config, verifier),
+            authenticator: Authenticator::new(config, verifier).remembering(proofs),
             key_sets,
             metrics: Metrics::define(),
             log: DecisionLog::default(),

@@ -118,9 +118,9 @@ impl<'r> Carriers<'r> {
 }
 
 impl<'c> FoundToken<'c> {
-    /// Whether the other is the same token. If so, this one then stands where more is asked of it.
+    /// Whether the other is the same token, presented alike. If so, this one then stands where more is asked of it.
     fn is_the_same_as(&mut self, other: &Self) -> bool {
-        let is_same = self.octets == other.octets;
+        let is_same = self.octets == other.octets && self.place.scheme() == other.place.scheme();
         if is_same && self.place.may_be_padded() {
             self.place = other.place;
         }

@@ -12,7 +12,7 @@ mod subprotocols;
 pub use self::{
     body::expected_body,
     carriers::{Carriers, FoundToken, MAX_TOKENS, NotOneToken},
-    places::{Place, TokenHeader, TokenPlaces},
+    places::{Place, Scheme, TokenHeader, TokenPlaces},
     ports::{NotChanged, Request, RequestHeaders},
     protocol::Protocol,
     split_cookies::SplitCookie,

@@ -9,6 +9,8 @@ use super::{SplitCookie, TokenProtocol};
 pub struct TokenPlaces {
     /// Headers that hold `Bearer <token>`, in lower case.
     pub header_names: Vec<String>,
+    /// Whether the headers of `header_names` may hold `DPoP <token>` as well.
+    pub takes_dpop: bool,
     /// Headers that hold a token in another way.
     pub token_headers: Vec<TokenHeader>,
     /// WebSocket subprotocols that are tokens, or hold one.
@@ -22,6 +24,17 @@ pub struct TokenPlaces {
     /// Whether of several tokens the first valid one counts; otherwise several are refused.
     pub first_valid: bool,
 }
+
+/// What a token is presented as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// A token that whoever has it may use (RFC 6750), or that is bound to the client's certificate.
+    Bearer,
+    /// One that comes with a proof of the key that it is bound to (RFC 9449 §7.1).
+    Dpop,
+}
+
+const DPOP: &str = "DPoP";
 
 /// A header that holds a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,10 +63,15 @@ impl TokenPlaces {
     /// The header in which a client offers the subprotocols of a WebSocket (RFC 6455 §11.3.4).
     pub const WEBSOCKET_HEADER: &'static str = "sec-websocket-protocol";
 
+    /// The header, in lower case, in which a proof comes with a token of [`Scheme::Dpop`] (RFC 9449 §4.1).
+    pub const PROOF_HEADER: &'static str = "dpop";
+
     /// The headers, in the order in which they are searched.
     pub fn header_places(&self) -> impl Iterator<Item = Place<'_>> {
-        let bearer = self.header_names.iter().map(|name| Place::Header(name, "Bearer", false));
-        bearer.chain(self.token_headers.iter().map(|it| Place::Header(&it.name, &it.prefix, it.padded)))
+        let schemes = if self.takes_dpop { ["Bearer", DPOP].as_slice() } else { &["Bearer"] };
+        let named = self.header_names.iter();
+        let named = named.flat_map(|name| schemes.iter().map(move |scheme| Place::Header(name, scheme, false)));
+        named.chain(self.token_headers.iter().map(|it| Place::Header(&it.name, &it.prefix, it.padded)))
     }
 
     /// Every place, in the order in which they are searched.
@@ -65,13 +83,14 @@ impl TokenPlaces {
             .chain(self.split_cookies.iter().map(Place::SplitCookie))
     }
 
-    /// The names of all headers that may hold a token, in lower case; `Cookie` among them.
+    /// The names of all headers that may hold a token or its proof, in lower case; `Cookie` among them.
     pub fn headers(&self) -> impl Iterator<Item = &str> {
         let named = self
             .header_places()
             .filter_map(|place| if let Place::Header(name, ..) = place { Some(name) } else { None });
         let websocket = (!self.websocket_protocols.is_empty()).then_some(Self::WEBSOCKET_HEADER);
-        named.chain(websocket).chain(self.uses_cookies().then_some("cookie"))
+        let proof = self.takes_dpop.then_some(Self::PROOF_HEADER);
+        named.chain(websocket).chain(self.uses_cookies().then_some("cookie")).chain(proof)
     }
 
     /// Whether cookies are searched.
@@ -87,6 +106,14 @@ impl TokenPlaces {
 }
 
 impl Place<'_> {
+    /// How a token there is presented.
+    pub fn scheme(self) -> Scheme {
+        match self {
+            Self::Header(_, prefix, _) if prefix.eq_ignore_ascii_case(DPOP) => Scheme::Dpop,
+            _ => Scheme::Bearer,
+        }
+    }
+
     /// Whether a token there may be padded.
     pub fn may_be_padded(self) -> bool {
         matches!(self, Self::Header(_, _, true))

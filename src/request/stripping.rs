@@ -11,7 +11,7 @@ use super::{
     subprotocols::protocols,
 };
 
-/// Takes the tokens out of every place where one may stand, but for the one that is `kept`.
+/// Takes the tokens, and a proof that came with one, out of every place where they may stand, but for the one that is `kept`.
 ///
 /// # Errors
 /// The host did not change what it was to change.
@@ -43,6 +43,10 @@ pub fn take_out_tokens(
         let split = places.split_cookies.iter().filter(|it| it.token(&cookies).is_some_and(|token| goes(&token)));
         let split: Vec<&SplitCookie> = split.collect();
         edit(request, "cookie", |value| cookies_without(value, &places.cookie_names, &split, goes))?;
+    }
+    // A proof goes with its token.
+    if places.takes_dpop && kept.is_none() {
+        edit(request, TokenPlaces::PROOF_HEADER, |_| Some(Vec::new()))?;
     }
     Ok(())
 }

@@ -1,17 +1,32 @@
 //! Sender-constrained tokens: that whoever sends a token is the one that it was issued to.
 //!
-//! A token says what it is bound to in its claim `cnf` (RFC 7800): the client's certificate (RFC 8705).
+//! A token says what it is bound to in its claim `cnf` (RFC 7800): the client's certificate (RFC 8705), or a key with which the
+//! client signs a proof for each request (DPoP, RFC 9449).
 
 mod certificate;
 mod confirmation;
-
-use std::fmt;
+mod dpop;
+mod fault;
+mod nonce;
+mod replay;
+mod target;
 
 pub use self::{
     certificate::CertificateSource,
     confirmation::{Binding, Confirmation},
+    dpop::{DpopPolicy, ProofFault},
+    fault::SenderFault,
+    nonce::Nonces,
+    replay::{
+        Declined, NoMemory, NotNoted, ProcessMemory, ProcessMemoryShare, Proof, ReplayMemory, SharedData, SharedMemory,
+    },
+    target::Origin,
 };
-use crate::request::Request;
+use crate::{
+    crypto::Verifier,
+    request::{Request, Scheme},
+    token::Timestamp,
+};
 
 /// A SHA-256 hash.
 pub type Hash = [u8; 32];
@@ -23,6 +38,8 @@ pub struct SenderPolicy {
     pub constraint: SenderConstraint,
     /// `client_certificate_from`.
     pub certificate_from: CertificateSource,
+    /// `dpop`; without it no proof is taken.
+    pub dpop: Option<DpopPolicy>,
 }
 
 /// `sender_constraint`: which tokens must be shown to be sent by whom they are bound to.
@@ -50,61 +67,62 @@ impl SenderConstraint {
     }
 }
 
-/// Why it is not known that a token comes from whom it is bound to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SenderFault {
-    /// The token is bound to nothing, and must be.
-    Unbound,
-    /// `cnf` asks for a proof that the filter does not know, or is not of the right type.
-    UnusableConfirmation,
-    /// The client has shown no certificate.
-    NoCertificate,
-    /// The client's certificate is another one.
-    OtherCertificate,
-    /// The token is bound to a key, so it is no bearer token.
-    NotABearerToken,
+/// A token, as a request presents it.
+pub struct Presented<'r, R> {
+    /// The request.
+    pub request: &'r R,
+    /// The token, which is valid.
+    pub token: &'r [u8],
+    /// What stands before it.
+    pub scheme: Scheme,
+    /// The time.
+    pub at: Timestamp,
 }
 
-impl SenderFault {
-    /// A short name that never changes.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Unbound => "unbound_token",
-            Self::UnusableConfirmation => "unusable_confirmation",
-            Self::NoCertificate => "no_certificate",
-            Self::OtherCertificate => "wrong_certificate",
-            Self::NotABearerToken => "wrong_scheme",
-        }
-    }
-}
-
-impl fmt::Display for SenderFault {
-    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Unbound => "Token is not bound to its sender",
-            Self::UnusableConfirmation => "Bad token; invalid cnf",
-            Self::NoCertificate => "No client certificate",
-            Self::OtherCertificate => "Token is bound to another client certificate",
-            Self::NotABearerToken => "Token is not a bearer token",
-        })
-    }
+/// What proofs are checked with.
+pub struct Checker<'v, V> {
+    /// What verifies their signatures.
+    pub verifier: &'v V,
+    /// What knows those that were used.
+    pub memory: &'v dyn ReplayMemory,
 }
 
 impl SenderPolicy {
-    /// Checks that a request comes from whom its token is bound to.
-    pub fn check(&self, binding: &Binding, request: &impl Request) -> Result<(), SenderFault> {
+    /// How proofs are checked, if they are.
+    pub fn dpop(&self) -> Option<&DpopPolicy> {
+        self.dpop.as_ref().filter(|_| self.constraint != SenderConstraint::Off)
+    }
+
+    /// Checks that a token comes from whom it is bound to.
+    ///
+    /// # Errors
+    /// Why that is not known.
+    pub fn check<R: Request, V: Verifier>(
+        &self,
+        binding: &Binding,
+        presented: &Presented<R>,
+        checker: &Checker<V>,
+    ) -> Result<(), SenderFault> {
         let confirmation = match (self.constraint, binding) {
-            (SenderConstraint::Off, _) | (SenderConstraint::IfBound, Binding::None) => return Ok(()),
+            (SenderConstraint::Off, _) => return Ok(()),
             (SenderConstraint::Required, Binding::None) => return Err(SenderFault::Unbound),
+            (_, Binding::None) if presented.scheme == Scheme::Dpop => return Err(SenderFault::NotADpopToken),
+            (_, Binding::None) => return Ok(()),
             (_, Binding::Unusable) => return Err(SenderFault::UnusableConfirmation),
             (_, Binding::To(confirmation)) => confirmation,
         };
+        let by_key = match (confirmation.key, presented.scheme, self.dpop()) {
+            (Some(key), Scheme::Dpop, Some(dpop)) => Some((key, dpop)),
+            (Some(_), ..) => return Err(SenderFault::NotABearerToken),
+            (None, Scheme::Dpop, _) => return Err(SenderFault::NotADpopToken),
+            (None, Scheme::Bearer, _) => None,
+        };
         if let Some(hash) = confirmation.certificate {
-            let shown = self.certificate_from.hash(request).ok_or(SenderFault::NoCertificate)?;
+            let shown = self.certificate_from.hash(presented.request).ok_or(SenderFault::NoCertificate)?;
             if shown != hash {
                 return Err(SenderFault::OtherCertificate);
             }
         }
-        if confirmation.key.is_some() { Err(SenderFault::NotABearerToken) } else { Ok(()) }
+        by_key.map_or(Ok(()), |(key, dpop)| dpop.check(&key, presented, checker))
     }
 }

@@ -13,6 +13,7 @@ use jwt_auth_filter::{
     encoding::base64::encode_url,
     observe::TokenNames,
     reply::Reply,
+    sender::{ProofFault, SenderFault},
     upstream,
 };
 use serde_json::{Value as Json, json};
@@ -463,9 +464,9 @@ fn every_reason_has_a_name_of_the_fixed_set_and_a_check_in_their_order() {
         with("exp", json!(NOW + 61)),
         with("x", json!(1)).on("bound", "c"),
         with("cnf", json!({})),
+        with("cnf", json!({"jkt": hash})),
         with("cnf", certificate.clone()),
         FakeRequest { peer_certificate_digest: Some("01".repeat(32)), ..with("cnf", certificate) },
-        with("cnf", json!({"jkt": hash})),
         bearing(&token(&good)),
         with("jti", Json::Null),
         with("aud", json!("x")),
@@ -479,14 +480,24 @@ fn every_reason_has_a_name_of_the_fixed_set_and_a_check_in_their_order() {
         Outcome::Denied(denial) => denial.reason,
         other => panic!("{other:?}"),
     });
+    // That each of these comes about is shown with proofs, which are made elsewhere.
+    let of_proofs = [
+        SenderFault::Proof(ProofFault::Missing),
+        SenderFault::NonceNeeded(String::new()),
+        SenderFault::Replayed,
+        SenderFault::MemoryFull(1),
+    ];
+    let mut reasons = reasons.to_vec();
+    let at = reasons.iter().position(|reason| *reason == Reason::TokenType).unwrap();
+    reasons.splice(at..at, of_proofs.map(Reason::Sender));
     let mut names = Vec::new();
-    for name in reasons.each_ref().map(Reason::name) {
+    for name in reasons.iter().map(Reason::name) {
         if !names.contains(&name) {
             names.push(name);
         }
     }
     assert_eq!(names, Reason::NAMES);
-    let mut checks = reasons.each_ref().map(Reason::check).to_vec();
+    let mut checks = reasons.iter().map(Reason::check).collect::<Vec<_>>();
     assert!(checks.is_sorted(), "{checks:?}");
     checks.dedup();
     assert_eq!(checks, Check::ALL);

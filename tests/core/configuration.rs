@@ -99,6 +99,7 @@ fn every_object() -> Vec<Json> {
             "anonymous": "a",
             "required_claims": [{"claim": "a", "present": true}],
             "claims_to_headers": [{"claim": "a", "header": "x-a"}],
+            "dpop": {"nonce_secret": "0123456789abcdef0123456789abcdef"},
             "response": {"unauthorized": {}, "forbidden": {}, "unavailable": {}},
             "consumers": consumers(json!({"secret": "secret"})),
         }),
@@ -312,11 +313,11 @@ fn all_faults_are_reported_at_once_each_at_its_path() {
     let mut expected = vec![
         "header_name: an unknown field; expected one of header_names, token_headers, websocket_protocols, uri_param_names, \
          cookie_names, split_cookies, first_valid, key_claim_name, secret_is_base64, claims_to_verify, maximum_expiration, \
-         max_token_age, clock_skew_seconds, sender_constraint, client_certificate_from, token_types, require, audiences, \
+         max_token_age, clock_skew_seconds, sender_constraint, client_certificate_from, dpop, token_types, require, audiences, \
          subjects, required_claims, allow, deny, hide_groups_header, anonymous, anonymous_for, optional, run_on_preflight, \
          realm, resource_metadata, claims_to_headers, forward_payload_header, \
          hide_credentials, clear_route_cache, response, filter_state, claims_to_filter_state, dynamic_metadata, rules, reserved_headers, host_crypto, token_cache_size, \
-         token_cache_bytes, max_waiting_requests, max_waiting_body_bytes, measure_verification, revoked, consumers"
+         token_cache_bytes, max_waiting_requests, max_waiting_body_bytes, max_dpop_proofs, measure_verification, revoked, consumers"
             .to_owned(),
         "header_names[0]: a string; expected the name of a header".to_owned(),
         "header_names[1]: a number; expected a string".to_owned(),
@@ -529,7 +530,7 @@ fn every_policy_field() -> Json {
         "header_names": ["x-t"], "token_headers": [{"name": "x-r", "padded": true}], "uri_param_names": ["t"], "cookie_names": ["t"],
         "websocket_protocols": [{"name": "bearer"}], "split_cookies": [{"name": "s"}], "first_valid": true, "key_claim_name": "kid",
         "secret_is_base64": true, "claims_to_verify": ["exp"], "maximum_expiration": 60, "clock_skew_seconds": 5,
-        "sender_constraint": "required", "client_certificate_from": "client-cert",
+        "sender_constraint": "required", "client_certificate_from": "client-cert", "dpop": {"window": "30s"},
         "max_token_age": 60, "token_types": ["at+jwt"], "require": ["jti"], "subjects": ["a"], "audiences": ["x"],
         "required_claims": [{"claim": "a", "present": true}], "allow": ["a"], "deny": ["a"], "hide_groups_header": true,
         "anonymous": "a", "anonymous_for": ["invalid"], "run_on_preflight": false, "realm": "api",

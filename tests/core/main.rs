@@ -12,6 +12,7 @@
 mod access;
 mod authentication;
 mod configuration;
+mod dpop;
 mod gateway;
 mod host_crypto;
 mod hs256;

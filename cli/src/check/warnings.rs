@@ -51,6 +51,10 @@ pub(super) fn of(configuration: &Configuration, config: &Config) -> Vec<Diagnost
             let text = "a token that says that it is bound to its client is taken from whoever has it";
             warnings.push(warn(field("sender_constraint"), text));
         }
+        if policy.sender.dpop().is_some_and(|dpop| dpop.origin.is_none()) && sets("dpop") {
+            let text = "without origin, a proof that was made for another service can be used here, by whoever names it in Host";
+            warnings.push(warn(field("dpop"), text));
+        }
         if policy.sender.certificate_from != CertificateSource::Connection && sets("client_certificate_from") {
             let text = "whoever reaches this listener past the proxy that sets the header can write it, and show any certificate";
             warnings.push(warn(field("client_certificate_from"), text));

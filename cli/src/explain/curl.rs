@@ -4,7 +4,7 @@ mod words;
 
 use std::borrow::Cow;
 
-use super::request::{GivenRequest, target_of};
+use super::request::{GivenRequest, origin_of, target_of};
 
 /// The options without a value, beside those that begin with `--no-`; every other has one.
 const FLAGS: &[&str] = &[
@@ -253,7 +253,9 @@ impl Options {
     }
 
     fn request(self) -> Result<GivenRequest, &'static str> {
-        let mut target = target_of(self.url.as_deref().ok_or("without a URL")?);
+        let url = self.url.as_deref().ok_or("without a URL")?;
+        let (scheme, authority) = origin_of(url);
+        let mut target = target_of(url);
         let in_query = if self.data_in_query { self.data.as_slice() } else { &[] };
         for data in self.query.iter().chain(in_query) {
             let separator = if target.contains('?') { '&' } else { '?' };
@@ -261,7 +263,7 @@ impl Options {
             target = format!("{target}{separator}{data}");
         }
         let method = self.method.clone().unwrap_or_else(|| self.usual_method().to_owned());
-        Ok(GivenRequest { method, target, headers: self.all_headers(), ..GivenRequest::default() })
+        Ok(GivenRequest { method, target, scheme, authority, headers: self.all_headers(), ..GivenRequest::default() })
     }
 
     fn usual_method(&self) -> &'static str {

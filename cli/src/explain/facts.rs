@@ -1,6 +1,8 @@
 //! What is shown beside the checks: looked up where the core has found it. Nothing is decided here, and a look-up that
 //! fails shows less.
 
+mod sender;
+
 use std::{borrow::Cow, iter, sync::Arc};
 
 use jwt_auth_filter::{
@@ -10,7 +12,6 @@ use jwt_auth_filter::{
     encoding::json::Raw,
     policy::{Credential, Demands, Keys, Policy},
     request::Carriers,
-    sender::{Binding, CertificateSource, SenderConstraint, SenderFault},
     token::{Jws, TimeChecks},
 };
 
@@ -91,7 +92,8 @@ impl<'a> Facts<'a> {
 
     /// That no place of the configuration holds a token.
     pub(super) fn no_place(&self) -> String {
-        let names: Vec<String> = self.policy.token_places.each().map(|place| place.to_string()).collect();
+        let mut names: Vec<String> = self.policy.token_places.each().map(|place| place.to_string()).collect();
+        names.dedup();
         if names.is_empty() {
             return "the filter looks for none: header_names, token_headers, websocket_protocols, uri_param_names, \
                     cookie_names and split_cookies are all empty"
@@ -178,34 +180,6 @@ impl<'a> Facts<'a> {
         let unknown = kid.map(|kid| format!("; no key has the kid {kid:?}")).unwrap_or_default();
         let secrets = hints::of_secrets(jws, algorithm, &self.secrets(), self.policy.secret_is_base64);
         format!("{unknown}{secrets}")
-    }
-
-    /// What the token is bound to, where that counts and it is bound.
-    pub(super) fn binding(&self) -> Option<String> {
-        if self.policy.sender.constraint == SenderConstraint::Off {
-            return None;
-        }
-        let Binding::To(confirmation) = Binding::of(&self.jws?.claims) else { return None };
-        let certificate = confirmation.certificate.map(|_| "the client's certificate is the one in cnf");
-        Some(certificate?.to_owned())
-    }
-
-    /// Why it is not known that the token comes from whom it is bound to.
-    pub(super) fn of_sender(&self, fault: &SenderFault) -> String {
-        let cnf = self.claim("cnf").map(|cnf| printable(cnf.text())).unwrap_or_default();
-        let from = self.policy.sender.certificate_from;
-        match fault {
-            SenderFault::Unbound => "the token has no cnf, and sender_constraint is required".to_owned(),
-            SenderFault::UnusableConfirmation => {
-                format!("cnf is {cnf}; the filter knows x5t#S256 and jkt, each a SHA-256 hash in base64url")
-            }
-            SenderFault::NoCertificate if from == CertificateSource::Connection => {
-                "the client has shown no certificate; here, give it with --client-certificate".to_owned()
-            }
-            SenderFault::NoCertificate => format!("no certificate in the header {}", from.name()),
-            SenderFault::OtherCertificate => format!("cnf is {cnf}, and the client's certificate is another one"),
-            SenderFault::NotABearerToken => format!("cnf is {cnf}, so the token is no bearer token"),
-        }
     }
 
     /// The secrets of the credentials, as they stand in the file.

@@ -4,7 +4,7 @@ use jwt_auth_filter::request::TokenPlaces;
 
 use super::{
     curl,
-    request::{GivenRequest, target_of},
+    request::{GivenRequest, origin_of, target_of},
 };
 
 const EXPECTED: &str = "a token, an HTTP request or a curl command line, as browsers copy them";
@@ -24,7 +24,9 @@ pub(super) fn read(text: &str, places: &TokenPlaces) -> Result<GivenRequest, Str
         return http(&text);
     }
     if first_line.contains("://") && text.split_whitespace().count() == 1 {
-        return Ok(GivenRequest { method: "GET".to_owned(), target: target_of(first_line), ..GivenRequest::default() });
+        let (scheme, authority) = origin_of(first_line);
+        let (method, target) = ("GET".to_owned(), target_of(first_line));
+        return Ok(GivenRequest { method, target, scheme, authority, ..GivenRequest::default() });
     }
     let what = if first_line.starts_with(['{', '[']) { "JSON" } else { "nothing that can be explained" };
     let token = token_of(&text).ok_or_else(|| format!("is {what}; expected {EXPECTED}"))?;
@@ -44,6 +46,7 @@ fn http(text: &str) -> Result<GivenRequest, String> {
                 "line 1 has a # in its target, to which Envoy answers 400; expected a path and a query".to_owned()
             );
         }
+        (request.scheme, request.authority) = origin_of(target);
         request.target = target_of(target);
     }
     let mut headers: Vec<(String, String)> = Vec::new();
@@ -70,6 +73,8 @@ fn take(request: &mut GivenRequest, headers: Vec<(String, String)>) {
         match name.as_str() {
             ":method" => request.method = value,
             ":path" => request.target = target_of(&value),
+            ":scheme" => request.scheme = Some(value),
+            ":authority" => request.authority = Some(value),
             own if own.starts_with(':') => {}
             _ => request.headers.push((name, value)),
         }

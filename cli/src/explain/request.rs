@@ -10,6 +10,9 @@ pub struct GivenRequest {
     pub(super) method: String,
     /// Path and query.
     pub(super) target: String,
+    /// Scheme and authority of its URL, as far as they are known.
+    pub(super) scheme: Option<String>,
+    pub(super) authority: Option<String>,
     /// Names as they were given.
     pub(super) headers: Vec<(String, String)>,
     /// The name of the Envoy route that it takes, if it is known.
@@ -67,6 +70,18 @@ pub(super) fn target_of(url: &str) -> String {
     if target.starts_with(['/', '*']) { target.to_owned() } else { format!("/{target}") }
 }
 
+/// Scheme and authority of a URL; `curl` takes one without a scheme for one of `http`.
+pub(super) fn origin_of(url: &str) -> (Option<String>, Option<String>) {
+    let (scheme, rest) = match url.split_once("://") {
+        Some((scheme, rest)) => (scheme.to_ascii_lowercase(), rest),
+        None if url.starts_with(['/', '?', '*']) => return (None, None),
+        None => ("http".to_owned(), url),
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let (_, authority) = authority.rsplit_once('@').unwrap_or(("", authority));
+    (Some(scheme), Some(authority.to_owned()))
+}
+
 impl Request for GivenRequest {
     fn method(&self) -> Option<Cow<'_, [u8]>> {
         Some(self.method.as_bytes().into())
@@ -81,6 +96,15 @@ impl Request for GivenRequest {
     }
 
     fn header_values(&self, name: &str) -> Vec<Cow<'_, [u8]>> {
+        match name {
+            // What comes over plain HTTP is seldom asked about.
+            ":scheme" => return vec![self.scheme.as_deref().unwrap_or("https").as_bytes().into()],
+            ":authority" => {
+                let authority = self.values("host").next().or(self.authority.as_deref());
+                return authority.into_iter().map(|authority| authority.as_bytes().into()).collect();
+            }
+            _ => {}
+        }
         let values: Vec<&str> = self.values(name).collect();
         // Envoy joins several of this one into one, without those that are empty.
         if values.len() > 1 && name.eq_ignore_ascii_case("authorization") {

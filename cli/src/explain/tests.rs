@@ -9,9 +9,8 @@ mod model;
 use std::{cell::RefCell, collections::BTreeSet};
 
 use jwt_auth_filter::{
-    authenticate::{Authenticator, Outcome, Reason},
+    authenticate::{Outcome, Reason},
     config::Config,
-    crypto::BuiltIn,
     reply::Reply,
 };
 use proptest::{
@@ -32,7 +31,7 @@ fn agree(case: &Case) -> Result<Expected, TestCaseError> {
     let found = configurations::find(&text, true).unwrap().configurations;
     let config = Config::of(found[0].root.to_value()).unwrap();
     case.fill(&config);
-    let authenticator = Authenticator::new(config, BuiltIn);
+    let authenticator = super::authenticator(config);
     let (request, expected) = (case.request(), case.expected());
 
     let decision = authenticator.decide(&request, NOW);
@@ -85,6 +84,9 @@ fn the_random_cases_come_to_every_outcome_and_every_reason() {
     run.unwrap();
     let seen = seen.into_inner();
     let outcomes = ["authenticated", "anonymous", "optional", "preflight", "disabled"];
-    let missing: Vec<&str> = outcomes.into_iter().chain(Reason::NAMES).filter(|name| !seen.contains(*name)).collect();
+    // One request alone does not come to these, and `explain` remembers no other.
+    let of_several = ["replayed_dpop_proof", "dpop_memory_full"];
+    let all = outcomes.into_iter().chain(Reason::NAMES).filter(|name| !of_several.contains(name));
+    let missing: Vec<&str> = all.filter(|name| !seen.contains(*name)).collect();
     assert!(missing.is_empty(), "{missing:?}");
 }

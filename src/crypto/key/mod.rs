@@ -7,6 +7,7 @@ mod jwk;
 mod pem;
 mod rsa;
 mod spki;
+mod thumbprint;
 
 use std::{borrow::Cow, fmt};
 
@@ -296,6 +297,11 @@ impl fmt::Debug for Key {
 /// would take two encodings for one signature.
 fn is_canonical(signature: &ed448_goldilocks::Signature) -> bool {
     signature.r_bytes().last().is_some_and(|last| last & 0x7f == 0)
+}
+
+/// HMAC with SHA-256 (RFC 2104).
+pub(crate) fn hmac_sha256(secret: &[u8], message: &[u8]) -> Vec<u8> {
+    HS256Key::from_bytes(secret).authentication_tag(message)
 }
 
 /// Compares two MACs in a time that does not depend on where they differ.

@@ -52,6 +52,11 @@ impl RsaKey {
         &self.spki
     }
 
+    /// Modulus and exponent, big-endian without leading zeros.
+    pub(super) fn numbers(&self) -> Option<(Vec<u8>, Vec<u8>)> {
+        numbers(&self.spki)
+    }
+
     /// Whether one verification costs much more than with the keys that issuers use: it has over 4096 bits, or an exponent
     /// other than 3 and 65537.
     pub fn is_costly(&self) -> bool {
@@ -96,14 +101,14 @@ fn encode(key: &RsaPublicKeyRef) -> Option<Box<[u8]>> {
     Some(spki.into_boxed_slice())
 }
 
-fn decode(spki: &[u8]) -> Option<PublicKey> {
+fn numbers(spki: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     let info = SubjectPublicKeyInfoRef::from_der(spki).ok()?;
     let key = RsaPublicKeyRef::from_der(info.subject_public_key.as_bytes()?).ok()?;
-    let number = |bytes| BoxedUint::from_be_slice_vartime(bytes);
-    PublicKey::new_with_size_limits(
-        number(key.modulus.as_bytes()),
-        number(key.public_exponent.as_bytes()),
-        MIN_BITS..=MAX_BITS,
-    )
-    .ok()
+    Some((key.modulus.as_bytes().to_vec(), key.public_exponent.as_bytes().to_vec()))
+}
+
+fn decode(spki: &[u8]) -> Option<PublicKey> {
+    let (modulus, exponent) = numbers(spki)?;
+    let number = |bytes: Vec<u8>| BoxedUint::from_be_slice_vartime(&bytes);
+    PublicKey::new_with_size_limits(number(modulus), number(exponent), MIN_BITS..=MAX_BITS).ok()
 }

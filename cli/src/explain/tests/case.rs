@@ -3,6 +3,7 @@
 use jwt_auth_filter::{config::Config, crypto::Algorithm, jwks::Answer};
 use proptest::sample;
 use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 
 use super::{
     super::request::GivenRequest,
@@ -69,6 +70,15 @@ pub(super) struct Policy {
     pub run_on_preflight: bool,
     pub is_base64: bool,
     pub constraint: &'static str,
+    pub dpop: Dpop,
+}
+
+/// Whether proofs of possession are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dpop {
+    Off,
+    On,
+    WithNonces,
 }
 
 impl Policy {
@@ -101,12 +111,21 @@ impl Policy {
             "run_on_preflight": self.run_on_preflight,
             "secret_is_base64": self.is_base64,
             "sender_constraint": self.constraint,
+            "dpop": match self.dpop {
+                Dpop::Off => Value::Null,
+                Dpop::On => json!({}),
+                Dpop::WithNonces => json!({"nonce_secret": "0123456789abcdef0123456789abcdef"}),
+            },
         })
     }
 
     /// `maximum_expiration` needs `exp` among the claims to verify.
     pub(super) fn has_maximum(&self) -> bool {
         self.exp && self.maximum
+    }
+
+    pub(super) fn takes_dpop(&self) -> bool {
+        self.dpop != Dpop::Off && self.constraint != "off"
     }
 
     /// `optional` stands neither beside `allow` nor beside an `anonymous` for requests without a token.
@@ -208,14 +227,51 @@ pub(super) enum Bound {
 impl Bound {
     fn json(self) -> Option<Value> {
         let hash = base64url([7; 32]);
+        let x = with_made(PROVING, |made| made.jwk["x"].as_str().unwrap().to_owned());
+        let key = base64url(Sha256::digest(format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#)));
         Some(match self {
             Self::Not => return None,
             Self::ToCertificate => json!({"x5t#S256": hash}),
-            Self::ToKey => json!({"jkt": hash}),
-            Self::ToBoth => json!({"x5t#S256": hash, "jkt": hash}),
+            Self::ToKey => json!({"jkt": key}),
+            Self::ToBoth => json!({"x5t#S256": hash, "jkt": key}),
             Self::ToUnknown => json!({"x5t#S256": hash, "kid": "1"}),
             Self::Wrongly => json!("x5t#S256"),
         })
+    }
+}
+
+/// The key that a token is bound to, if it is to one.
+const PROVING: Key = Key::Ed25519A;
+
+/// The proof that comes with a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Proof {
+    Nothing,
+    Good,
+    ForAnotherMethod,
+    OfAnotherKey,
+    Several,
+}
+
+impl Proof {
+    /// The headers that it is.
+    fn headers(self, method: &str, token: &str) -> Vec<String> {
+        let key = if self == Self::OfAnotherKey { Key::Ed25519B } else { PROVING };
+        let header = json!({"typ": "dpop+jwt", "alg": "EdDSA", "jwk": with_made(key, |made| made.jwk.clone())});
+        let claims = json!({
+            "jti": "1",
+            "htm": if self == Self::ForAnotherMethod { "PATCH" } else { method },
+            "htu": "https://a.example/a",
+            "iat": NOW,
+            "ath": base64url(Sha256::digest(token)),
+        });
+        let input = format!("{}.{}", base64url(header.to_string()), base64url(claims.to_string()));
+        let proof = format!("{input}.{}", base64url(key.sign(Algorithm::EdDSA, input.as_bytes())));
+        match self {
+            Self::Nothing => vec![],
+            Self::Several => vec![proof.clone(), proof],
+            _ => vec![proof],
+        }
     }
 }
 
@@ -274,6 +330,9 @@ pub(super) struct Asked {
     pub is_spoofed: bool,
     pub carried: [Carried; 3],
     pub certificate: Shown,
+    /// Whether a token in the header stands behind `DPoP`.
+    pub by_dpop: bool,
+    pub proof: Proof,
 }
 
 #[derive(Debug, Clone)]
@@ -436,7 +495,8 @@ impl Case {
     }
 
     pub(super) fn request(&self) -> GivenRequest {
-        let Asked { method, on_route, is_spoofed, carried, certificate } = &self.asked;
+        let Asked { method, on_route, is_spoofed, carried, certificate, by_dpop, proof } = &self.asked;
+        let method_name = if *method == Method::Get { "GET" } else { "OPTIONS" };
         let token = self.token();
         let value = |carried: Carried| match carried {
             Carried::Nothing => None,
@@ -448,11 +508,13 @@ impl Case {
         let mut headers = Vec::new();
         let mut add = |name: &str, value: String| headers.push((name.to_owned(), value));
         if let Some(token) = in_header {
-            add("Authorization", format!("Bearer {token}"));
+            add("Authorization", format!("{} {token}", if *by_dpop { "DPoP" } else { "Bearer" }));
         }
         if let Some(token) = in_cookie {
             add("Cookie", format!("a=b; session={token}"));
         }
+        add("Host", "a.example".to_owned());
+        proof.headers(method_name, &token).into_iter().for_each(|proof| add("DPoP", proof));
         if *is_spoofed {
             add("X-Consumer-Username", "c0".to_owned());
         }
@@ -461,7 +523,7 @@ impl Case {
             add("Access-Control-Request-Method", "PUT".to_owned());
         }
         GivenRequest {
-            method: if *method == Method::Get { "GET" } else { "OPTIONS" }.to_owned(),
+            method: method_name.to_owned(),
             target: in_query.map_or_else(|| "/a".to_owned(), |token| format!("/a?jwt={token}")),
             headers,
             route: on_route.then(|| "r".to_owned()),

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::{
     case::{
-        Access, Alg, Asked, Bound, Carried, Case, Credential, Form, Iss, Issuer, Keys, MAXIMUM, Method, Policy, Rule,
-        Shown, Time, Token,
+        Access, Alg, Asked, Bound, Carried, Case, Credential, Dpop, Form, Iss, Issuer, Keys, MAXIMUM, Method, Policy,
+        Proof, Rule, Shown, Time, Token,
     },
     keys::{Jwk, Key},
 };
@@ -66,11 +66,12 @@ fn policy() -> impl Strategy<Value = Policy> {
     let access = mostly(Access::Everybody, 1, [Access::OnlyC0, Access::NotC0, Access::NotGuest]);
     let places = prop_oneof![3 => Just([true, false, false]), 1 => any::<[bool; 3]>()];
     let constraint = mostly("if_bound", 4, ["off", "required"]);
+    let dpop = sample::select(vec![Dpop::Off, Dpop::On, Dpop::WithNonces]);
     let rarely = || mostly(false, 3, [true]);
     let anonymous_for = mostly(None, 3, ["missing", "invalid", "expired", "unavailable"].map(Some));
     let flags = (any::<[bool; 9]>(), rarely(), [rarely(), rarely(), rarely()], rarely(), anonymous_for);
-    (flags, places, access, constraint).prop_map(
-        |((flags, age, kind, optional, anonymous_for), places, access, constraint)| {
+    (flags, places, access, constraint, dpop).prop_map(
+        |((flags, age, kind, optional, anonymous_for), places, access, constraint, dpop)| {
             let [exp, nbf, maximum, skew, audiences, required, anonymous, run_on_preflight, is_base64] = flags;
             Policy {
                 places,
@@ -89,6 +90,7 @@ fn policy() -> impl Strategy<Value = Policy> {
                 run_on_preflight,
                 is_base64,
                 constraint,
+                dpop,
             }
         },
     )
@@ -161,13 +163,16 @@ fn asked() -> impl Strategy<Value = Asked> {
         1 => prop::array::uniform3(any_carried),
     ];
     let certificate = sample::select(vec![Shown::Nothing, Shown::Own, Shown::Another]);
-    (method, any::<bool>(), mostly(false, 12, [true]), carried, certificate).prop_map(
-        |(method, on_route, is_spoofed, carried, certificate)| Asked {
+    let proof = mostly(Proof::Good, 3, [Proof::Nothing, Proof::ForAnotherMethod, Proof::OfAnotherKey, Proof::Several]);
+    (method, any::<bool>(), mostly(false, 12, [true]), carried, certificate, mostly(false, 6, [true]), proof).prop_map(
+        |(method, on_route, is_spoofed, carried, certificate, by_dpop, proof)| Asked {
             method,
             on_route,
             is_spoofed,
             carried,
             certificate,
+            by_dpop,
+            proof,
         },
     )
 }
@@ -188,14 +193,9 @@ pub(super) fn case() -> impl Strategy<Value = Case> {
         token(),
         asked(),
     )
-        .prop_map(|(policy, rule, revokes, credentials, issuers, aim, token, asked)| Case {
-            policy,
-            rule,
-            revokes,
-            credentials,
-            issuers,
-            aim,
-            token,
-            asked,
+        .prop_map(|(policy, rule, revokes, credentials, issuers, aim, token, mut asked)| {
+            // A token that is bound to a key mostly comes with a proof, and no other.
+            asked.by_dpop ^= matches!(token.bound, Bound::ToKey | Bound::ToBoth);
+            Case { policy, rule, revokes, credentials, issuers, aim, token, asked }
         })
 }

@@ -135,10 +135,10 @@ impl Jwk {
     }
 }
 
-/// Whether two names may be of one algorithm.
+/// Whether two names may be of one algorithm: they are the same, or one of the two that `EdDSA` stands for, and `EdDSA`.
 pub(super) fn are_alike(one: Algorithm, other: Algorithm) -> bool {
-    let is_edwards = |name: Algorithm| name.name().starts_with("Ed");
-    one == other || (is_edwards(one) && is_edwards(other))
+    let is_part = |part: Algorithm, whole: Algorithm| whole == Algorithm::EdDSA && part.name().starts_with("Ed");
+    one == other || is_part(one, other) || is_part(other, one)
 }
 
 pub(super) fn set_json(keys: &[Jwk]) -> Value {

@@ -8,7 +8,7 @@ use jwt_auth_filter::{
 use serde_json::Value;
 
 use super::{
-    case::{Access, Bound, Carried, Case, Form, Iss, Issuer, Keys, MAXIMUM, Method, Policy, Rule, Shown},
+    case::{Access, Bound, Carried, Case, Dpop, Form, Iss, Issuer, Keys, MAXIMUM, Method, Policy, Proof, Rule, Shown},
     keys::{Jwk, are_alike},
 };
 
@@ -90,10 +90,13 @@ impl Case {
     /// The place of the credential that has signed the token.
     fn checked(&self, policy: &Policy) -> Result<usize, Failure> {
         let token = &self.token;
-        let searched = self.asked.carried.into_iter().zip(policy.places).filter_map(|(it, is)| is.then_some(it));
-        let mut found = searched.filter(|it| [Carried::Token, Carried::Another].contains(it));
-        let Some(first) = found.next() else { return fails(Check::Token, "no_token") };
-        if found.any(|other| other != first) {
+        // What stands in the header behind `DPoP` is a token only where that is taken.
+        let by_dpop = [self.asked.by_dpop, false, false];
+        let searched = self.asked.carried.into_iter().zip(by_dpop).zip(policy.places);
+        let searched = searched.filter_map(|(it, is)| (is && (!it.1 || policy.takes_dpop())).then_some(it));
+        let mut found = searched.filter(|(it, _)| [Carried::Token, Carried::Another].contains(it));
+        let Some((first, by_dpop)) = found.next() else { return fails(Check::Token, "no_token") };
+        if found.any(|other| other != (first, by_dpop)) {
             return fails(Check::Token, "multiple_tokens");
         }
         if !matches!(token.form, Form::Good | Form::BadSignature | Form::FourParts) || first == Carried::Another {
@@ -113,16 +116,17 @@ impl Case {
             Iss::Aimed => {}
         }
         let signed_by = self.signed(policy, algorithm)?;
-        self.admitted(policy, signed_by).map_err(|failure| Failure { signed_by: Some(signed_by), ..failure })?;
+        self.admitted(policy, signed_by, by_dpop)
+            .map_err(|failure| Failure { signed_by: Some(signed_by), ..failure })?;
         Ok(signed_by)
     }
 
     /// What is demanded of a token that this credential has signed.
-    fn admitted(&self, policy: &Policy, signed_by: usize) -> Result<(), Failure> {
+    fn admitted(&self, policy: &Policy, signed_by: usize, by_dpop: bool) -> Result<(), Failure> {
         let token = &self.token;
         let own = self.credentials[signed_by].demands;
         self.in_time(policy, own)?;
-        self.sent_by_whom_it_is_bound_to(policy)?;
+        self.sent_by_whom_it_is_bound_to(policy, by_dpop)?;
         let [token_types, require, subjects] = policy.kind;
         let text = |value: &Option<Value>| value.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned();
         if token_types && !text(&token.typ).eq_ignore_ascii_case("application/at+jwt") && text(&token.typ) != "at+jwt" {
@@ -204,27 +208,27 @@ impl Case {
         }
     }
 
-    fn sent_by_whom_it_is_bound_to(&self, policy: &Policy) -> Result<(), Failure> {
+    fn sent_by_whom_it_is_bound_to(&self, policy: &Policy, by_dpop: bool) -> Result<(), Failure> {
         let bound = self.token.bound;
-        if policy.constraint == "off" {
-            return Ok(());
-        }
+        let is_to_key = matches!(bound, Bound::ToKey | Bound::ToBoth);
         match bound {
+            _ if policy.constraint == "off" => return Ok(()),
             Bound::Not if policy.constraint == "required" => return fails(Check::Sender, "unbound_token"),
             Bound::ToUnknown | Bound::Wrongly => return fails(Check::Sender, "unusable_confirmation"),
-            _ => {}
-        }
-        if matches!(bound, Bound::ToCertificate | Bound::ToBoth) {
-            match self.asked.certificate {
+            _ if is_to_key != by_dpop => return fails(Check::Sender, "wrong_scheme"),
+            Bound::ToCertificate | Bound::ToBoth => match self.asked.certificate {
                 Shown::Nothing => return fails(Check::Sender, "no_certificate"),
                 Shown::Another => return fails(Check::Sender, "wrong_certificate"),
                 Shown::Own => {}
-            }
+            },
+            Bound::Not | Bound::ToKey => {}
         }
-        if matches!(bound, Bound::ToKey | Bound::ToBoth) {
-            return fails(Check::Sender, "wrong_scheme");
+        match self.asked.proof {
+            _ if !is_to_key => Ok(()),
+            Proof::Good if policy.dpop == Dpop::WithNonces => fails(Check::Sender, "use_dpop_nonce"),
+            Proof::Good => Ok(()),
+            _ => fails(Check::Sender, "invalid_dpop_proof"),
         }
-        Ok(())
     }
 
     fn in_time(&self, policy: &Policy, own: bool) -> Result<(), Failure> {
