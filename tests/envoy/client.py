@@ -44,18 +44,18 @@ def octets(text):
     return text if isinstance(text, bytes) else text.encode("latin-1")
 
 
-def http1(address, method, path, headers, body=b""):
-    """One request on a connection of its own."""
+def http1(address, method, path, headers, body=b"", tls=None):
+    """One request on a connection of its own; with TLS, if there is a context for it."""
     lines = [octets(method) + b" " + octets(path) + b" HTTP/1.1", b"host: service.example.com", b"connection: close"]
     lines += [octets(name) + b": " + octets(value) for name, value in headers]
     if body:
         lines.append(b"content-length: %d" % len(body))
-    return http1_raw(address, b"\r\n".join(lines) + b"\r\n\r\n" + body, method)
+    return http1_raw(address, b"\r\n".join(lines) + b"\r\n\r\n" + body, method, tls)
 
 
-def http1_raw(address, request, method="GET"):
+def http1_raw(address, request, method="GET", tls=None):
     """Sends the octets of one request and reads one answer."""
-    with socket.create_connection(address, TIMEOUT) as connection:
+    with socket.create_connection(address, TIMEOUT) as plain, tls.wrap_socket(plain) if tls else plain as connection:
         connection.sendall(request)
         with http.client.HTTPResponse(connection, method=method) as answer:
             answer.begin()

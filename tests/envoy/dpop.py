@@ -28,7 +28,7 @@ def bound(signer, client=CLIENT, **claims):
 def proof(token, client=CLIENT, header=None, sign=None, **claims):
     """A proof of the client for a request with the token, with members that may be others or absent."""
     header = {"typ": "dpop+jwt", "alg": client.alg, "jwk": client.jwk, **(header or {})}
-    usual = {"jti": f"{next(_numbers)} {in_seconds(0)}", "htm": "GET", "htu": "http://localhost/", "iat": in_seconds(0)}
+    usual = {"jti": f"{next(_numbers)} {in_seconds(0)}", "htm": "GET", "htu": "http://service.example.com/", "iat": in_seconds(0)}
     usual["ath"] = b64(hashlib.sha256(token.encode()).digest())
     return compact(_present(header), _present({**usual, **claims}), sign or client.sign)
 

@@ -73,7 +73,8 @@ def until(condition, what, seconds=20):
 class Listen:
     """A plugin configuration with routes of its own, filters behind it, and further settings of the connection manager.
 
-    With `switched_off`, Envoy passes the filter by but on routes that switch it on.
+    With `switched_off`, Envoy passes the filter by but on routes that switch it on. With `tls`, a key that has a certificate,
+    the listener speaks TLS and asks clients for a certificate, of which it takes any.
     """
 
     plugin: "dict | str | Discovered | None"
@@ -81,6 +82,7 @@ class Listen:
     behind: list = field(default_factory=list)
     manager: dict = field(default_factory=dict)
     switched_off: bool = False
+    tls: object = None
 
 
 class Discovered:
@@ -324,7 +326,20 @@ def _listener(name, listen, wasm):
     manager["http_filters"] += listen.behind
     manager["http_filters"].append({"name": "envoy.filters.http.router", "typed_config": router})
     chain = {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
+    if listen.tls:
+        chain["transport_socket"] = _mutual_tls(listen.tls)
     return {"name": name, "address": _address(0), "filter_chains": [chain]}
+
+
+def _mutual_tls(key):
+    certificate = {"inline_string": key.certificate}
+    own = {"certificate_chain": certificate, "private_key": {"inline_string": key.private_pem}}
+    any_client = {"trusted_ca": certificate, "trust_chain_verification": "ACCEPT_UNTRUSTED"}
+    context = {
+        "@type": _type("envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext"),
+        "common_tls_context": {"tls_certificates": [own], "validation_context": any_client},
+    }
+    return {"name": "envoy.transport_sockets.tls", "typed_config": context}
 
 
 def _own_filters(listen, wasm):
