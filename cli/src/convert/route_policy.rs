@@ -1,6 +1,6 @@
 //! What the filter demands of each route, and the plugin configuration that says so.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::{
     gateway::{Acl, Answer, Cors, Gateway, Jwt, KongConsumer, KongCredential, KongPlugin, KongRoute, PluginKind},
@@ -201,47 +201,52 @@ impl Rules {
     }
 }
 
-/// The groups of the consumers, under the names that they have for the filter: for it a name in `allow` may be a
-/// consumer's too, and a group of that name would let the consumer in.
-struct GroupNames {
-    known: HashSet<String>,
-    taken: HashSet<String>,
-}
+/// The groups of the consumers, with the names that they have for the filter: for it a name in `allow` may be a consumer's
+/// too, and a group of that name would let the consumer in. Nor do two groups get one name.
+struct GroupNames<'g>(BTreeMap<&'g str, String>);
 
-impl GroupNames {
-    fn of(gateway: &Gateway, report: &mut Report) -> Self {
-        let names = gateway.consumers.iter().flat_map(|consumer| [&consumer.username, &consumer.id]);
-        let taken = names.flatten().cloned().collect();
-        let known = gateway.consumers.iter().flat_map(|consumer| consumer.groups.iter().cloned()).collect();
-        let groups = Self { known, taken };
+impl<'g> GroupNames<'g> {
+    fn of(gateway: &'g Gateway, report: &mut Report) -> Self {
+        let ids = gateway.consumers.iter().flat_map(|consumer| [&consumer.username, &consumer.id]);
+        let groups = gateway.consumers.iter().flat_map(|consumer| &consumer.groups);
+        let of_consumers: HashSet<&str> = ids.flatten().map(String::as_str).collect();
+        let of_groups: BTreeSet<&str> = groups.map(String::as_str).collect();
+        let mut taken: HashSet<String> = of_consumers.iter().chain(&of_groups).map(|name| (*name).to_owned()).collect();
+        let mut names = BTreeMap::new();
+        for group in of_groups {
+            let mut name = group.to_owned();
+            if of_consumers.contains(group) {
+                while !taken.insert(name.clone()) {
+                    name.insert_str(0, "group-");
+                }
+            }
+            names.insert(group, name);
+        }
+        let names = Self(names);
         for consumer in &gateway.consumers {
-            for group in consumer.groups.iter().filter(|group| groups.taken.contains(*group)) {
-                let name = groups.name(group);
+            for group in consumer.groups.iter().filter(|group| of_consumers.contains(group.as_str())) {
+                let name = names.name(group);
                 let message = format!(
                     "the group {group} is called {name}, also in X-Consumer-Groups, because a consumer has its name"
                 );
                 report.note(consumer.at, "acls", message);
             }
         }
-        groups
+        names
     }
 
-    fn name(&self, group: &str) -> String {
-        let mut name = group.to_owned();
-        while self.taken.contains(&name) || (name != group && self.known.contains(&name)) {
-            name.insert_str(0, "group-");
-        }
-        name
+    fn name(&self, group: &str) -> &str {
+        self.0.get(group).map_or("", String::as_str)
     }
 
     /// Those that a consumer is in; the filter refuses names that stand for nobody.
     fn known(&self, groups: &[String]) -> Vec<String> {
-        groups.iter().filter(|group| self.known.contains(*group)).map(|group| self.name(group)).collect()
+        groups.iter().filter_map(|group| self.0.get(group.as_str()).cloned()).collect()
     }
 
     fn consumer(&self, consumer: &KongConsumer) -> Yaml {
         let list = |items: &[String]| (!items.is_empty()).then(|| texts(items));
-        let groups: Vec<String> = consumer.groups.iter().map(|group| self.name(group)).collect();
+        let groups = self.known(&consumer.groups);
         let credentials: Vec<Yaml> = consumer.credentials.iter().map(credential).collect();
         map([
             ("username", consumer.username.as_deref().map(Yaml::from)),

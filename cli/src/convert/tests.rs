@@ -14,7 +14,7 @@ use proptest::{
 
 use self::{
     envoy::Envoy,
-    file::File,
+    file::{CONSUMERS, File},
     model::{Fate, Request},
 };
 use super::{
@@ -69,7 +69,7 @@ fn the_files_that_are_drawn_come_to_every_fate() {
         Ok(())
     });
     run.unwrap();
-    let passes = ["anna", "ben", "guest"].map(|name| Fate::Passes(Some(name.to_owned())));
+    let passes = CONSUMERS.map(|name| Fate::Passes(Some(name.to_owned())));
     let others = [
         Fate::Passes(None),
         Fate::Refused,

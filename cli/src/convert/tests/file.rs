@@ -3,9 +3,9 @@
 use serde_json::{Map, Value, json};
 
 /// The consumers, of which the last one stands for callers without a token.
-pub(super) const CONSUMERS: [&str; 3] = ["anna", "ben", "guest"];
-/// The groups, of which one has the name of a consumer, and one is that of nobody.
-pub(super) const GROUPS: [&str; 4] = ["staff", "ben", "board", "nobody"];
+pub(super) const CONSUMERS: [&str; 3] = ["group-ben", "ben", "guest"];
+/// The groups, of which two have names of consumers, one of them that which the other might get, and one is that of nobody.
+pub(super) const GROUPS: [&str; 4] = ["staff", "ben", "group-ben", "nobody"];
 
 #[derive(Debug, Clone)]
 pub(super) struct File {
