@@ -1200,6 +1200,26 @@ fn a_secret_that_stands_elsewhere_is_left_out() {
         "<%= ENV[\"A\"] %>",
         "<your secret here>",
         "{vault://a/b}",
+        "{vault:a/b}",
+        "%{SECRET}",
+        "%(secret)s",
+        "@{SECRET}",
+        "@@SECRET@@",
+        "%%SECRET%%",
+        "$$SECRET",
+        "$JWT-SECRET",
+        "$jwt.secret",
+        "$env:SECRET",
+        ":SECRET",
+        "~SECRET~",
+        "{SECRET}",
+        "{env:SECRET}",
+        "[SECRET]",
+        "((secret))",
+        "(( vault \"a:b\" ))",
+        "<<SECRET>>",
+        "env(SECRET)",
+        "{cipher}AQA6EDg0",
     ];
     let addresses = [
         "vault:secret/data/jwt#key",
@@ -1210,14 +1230,21 @@ fn a_secret_that_stands_elsewhere_is_left_out() {
         "arn:aws:secretsmanager:eu-central-1:1:secret:a",
         "ENC[AES256_GCM,data:abc,type:str]",
         "$ANSIBLE_VAULT;1.1;AES256",
+        "secretsmanager://jwt",
+        "ssm:/prod/jwt",
+        "env.JWT_SECRET",
+        "https://vault.example.com/v1/secret/jwt",
     ];
+    let masks = ["*****", "xxxxxxxx", "REDACTED", "**redacted**", "[masked]", "<hidden>"];
     let message = "is left out: its value is not in this file, only a reference";
-    for secret in templates.iter().chain(&addresses) {
+    for secret in templates.iter().chain(&addresses).chain(&masks) {
         let run = run(secret);
         assert!(run.notes()[0].ends_with(message), "{secret}: {}", run.out);
         assert!(!run.out.contains("secret: "), "{}", run.out);
     }
-    for secret in ["$1x", "a$b", "100%", "$", "%%", "{a}", "<>", "a<b>", "__", "(a)", "[a]", "environment"] {
+    for secret in
+        ["$1x", "a$b", "a${b", "100%", "$", "%%", "{1}", "{}", "<>", "a<b>", "__", "(a)", "[a b]", "environment", "x1"]
+    {
         assert!(run(secret).converted().contains("secret: "), "{secret}");
     }
     // A key claim may be an address, and a public key be one that is not there.

@@ -1,25 +1,63 @@
 //! Texts that only say where a value is to be found. Taken for a secret, such a text would be one that everybody can read.
 
-/// How a place in a vault, in the environment or in another file is written.
+/// How a place in a vault, in the environment or in another file is written, if it is no URL.
 const ADDRESSES: [&str; 9] =
-    ["vault:", "ref+", "op://", "env:", "env://", "file://", "arn:aws:", "ENC[", "$ANSIBLE_VAULT;"];
-/// What programs that fill in templates look for.
-const TEMPLATES: [&str; 7] = ["{vault://", "${", "$(", "{{", "#{", "<%", "[["];
+    ["vault:", "ref+", "env:", "env.", "ssm:", "aws-ssm:", "arn:aws:", "ENC[", "$ANSIBLE_VAULT;"];
+/// What programs that fill in templates look for, and what ends it.
+const TEMPLATES: [(&str, &str); 12] = [
+    ("${", "}"),
+    ("$(", ")"),
+    ("%{", "}"),
+    ("%(", ")"),
+    ("@{", "}"),
+    ("#{", "}"),
+    ("{{", "}}"),
+    ("((", "))"),
+    ("[[", "]]"),
+    ("<<", ">>"),
+    ("<%", "%>"),
+    ("{vault:", "}"),
+];
 /// What stands around a name that another program replaces.
-const AROUND_NAMES: [(&str, &str); 4] = [("$", ""), ("%", "%"), ("@", "@"), ("__", "__")];
+const AROUND_NAMES: [(&str, &str); 14] = [
+    ("$", ""),
+    ("$$", ""),
+    ("$env:", ""),
+    (":", ""),
+    ("%", "%"),
+    ("%%", "%%"),
+    ("@", "@"),
+    ("@@", "@@"),
+    ("__", "__"),
+    ("~", "~"),
+    ("|", "|"),
+    ("{", "}"),
+    ("[", "]"),
+    ("env(", ")"),
+];
+/// What programs write in place of a secret that nobody is to see.
+const MASKS: [&str; 4] = ["redacted", "masked", "hidden", "removed"];
 
-/// Whether a text names a place, or is a template.
+/// Whether a text names a place, is a template, or hides a value.
 pub(super) fn is_placeholder(text: &str) -> bool {
-    ADDRESSES.iter().any(|start| text.trim().starts_with(start)) || is_template(text)
+    let text = text.trim();
+    ADDRESSES.iter().any(|start| text.starts_with(start)) || text.contains("://") || is_mask(text) || is_template(text)
 }
 
 /// Whether a text is one that a shell or a template is to fill in: `${NAME}`, `$NAME`, `{{ … }}`, `%NAME%`, `<name>`.
 pub(super) fn is_template(text: &str) -> bool {
     let text = text.trim();
     let within = |start: &str, end: &str| text.strip_prefix(start)?.strip_suffix(end);
-    TEMPLATES.iter().any(|part| text.contains(part))
+    TEMPLATES.iter().any(|(start, end)| text.split_once(start).is_some_and(|(_, rest)| rest.contains(end)))
         || AROUND_NAMES.iter().any(|(start, end)| within(start, end).is_some_and(is_name))
         || within("<", ">").is_some_and(|inner| !inner.is_empty() && !inner.contains(['<', '>']))
+        || within("{cipher}", "").is_some() // of Spring's configuration server
+}
+
+/// Whether a text only shows that there was another: `*****`, `[masked]`, `REDACTED`.
+fn is_mask(text: &str) -> bool {
+    let word = text.trim_matches(|char: char| !char.is_alphanumeric()).to_ascii_lowercase();
+    MASKS.contains(&word.as_str()) || text.chars().count() > 2 && text.chars().all(|char| "*•.xX".contains(char))
 }
 
 /// Fields with text for people, in which two braces mean nothing.
@@ -43,5 +81,5 @@ pub(super) fn reference(text: &str) -> Option<&'static str> {
 fn is_name(text: &str) -> bool {
     let mut letters = text.bytes();
     letters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
-        && letters.all(|letter| letter.is_ascii_alphanumeric() || letter == b'_')
+        && letters.all(|letter| letter.is_ascii_alphanumeric() || b"_-.:".contains(&letter))
 }
