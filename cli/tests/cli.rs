@@ -1143,6 +1143,11 @@ fn each_refusal_is_explained_by_the_check_that_failed() {
             "extensions: the header crit asks for an extension that the filter does not have",
             json!({"message": "Bad token; invalid crit"}),
         ),
+        (
+            token(&["--header", "kid=7"]),
+            "extensions: the header kid is not a string",
+            json!({"message": "Bad token; invalid kid"}),
+        ),
         (token(&["--exp", "none"]), "exp: must be a number (not a number)", json!({"exp": "must be a number"})),
     ] {
         let (code, explanation) = explain("refused.json", &config(json!({})), &["--token", &token], "");

@@ -183,6 +183,7 @@ impl Checks<'_> {
             Reason::MultipleTokens => format!("different ones in {}", facts.places()),
             Reason::Malformed(error) => format!("{error}{}", hints::of_form(facts.token)),
             Reason::UnsupportedAlgorithm => format!("{}; not an algorithm that the filter knows", facts.alg()),
+            Reason::UnsupportedHeader("kid") => "the header kid is not a string".to_owned(),
             Reason::UnsupportedHeader(name) => {
                 format!("the header {name} asks for an extension that the filter does not have")
             }
