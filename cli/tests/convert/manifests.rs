@@ -450,14 +450,15 @@ fn older_ingresses_are_read_too() {
 fn a_kong_ingress_sets_what_the_annotations_leave_open() {
     let overriding = "apiVersion: configuration.konghq.com/v1\nkind: KongIngress\nmetadata: {name: k}\nroute: {methods: [PUT], \
                       strip_path: true}\nproxy: {protocol: https, path: /p}\nupstream: {host_header: h.example.com}\n";
-    let source =
-        placed("KongPlugin", "jwt", &[("INGRESS", "konghq.com/override: k"), ("SERVICE", "konghq.com/override: k")]);
-    let run = convert(&format!("{source}---\n{overriding}"));
-    for part in ["regex: PUT\n", "host_rewrite_literal: h.example.com\n", "UpstreamTlsContext\n", "substitution: /p/\n"]
-    {
-        assert!(run.out.contains(part) || part.contains("host_rewrite"), "{part}: {}", run.out);
+    for annotation in ["konghq.com/override: k", "configuration.konghq.com: k"] {
+        let source = placed("KongPlugin", "jwt", &[("INGRESS", annotation), ("SERVICE", annotation)]);
+        let run = convert(&format!("{source}---\n{overriding}"));
+        for part in ["regex: PUT\n", "UpstreamTlsContext\n", "substitution: /p/\n"] {
+            assert!(run.out.contains(part), "{part}: {}", run.out);
+        }
+        let fault = "konghq.com/override: no KongIngress default/k is in these files";
+        assert!(convert(&source).faults()[0].ends_with(fault), "{}", convert(&source).err);
     }
-    assert!(convert(&source).faults()[0].ends_with("konghq.com/override: no KongIngress default/k is in these files"));
 }
 
 #[test]

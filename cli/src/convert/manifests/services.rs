@@ -150,9 +150,11 @@ impl<'n, 'r> Translation<'n, 'r> {
         Some((backend, host, port?))
     }
 
-    /// The KongIngress that an object names.
+    /// The KongIngress that an object names, in today's annotation or the one that came before.
     pub(super) fn overriding(&mut self, object: &Object<'n>) -> Option<&'r Object<'n>> {
-        let (name, at) = object.annotation("override")?;
+        let older = || object.annotations().find(|(key, _)| *key == "configuration.konghq.com");
+        let (name, at) =
+            object.annotation("override").or_else(|| older().and_then(|(_, node)| Some((node.text()?, node.at))))?;
         let found = self.objects.find("KongIngress", object.namespace, name);
         if found.is_none() {
             let message = format!("no KongIngress {}/{name} is in these files", object.namespace);
