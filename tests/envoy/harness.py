@@ -129,7 +129,16 @@ class Envoy:
     """
 
     def __init__(
-        self, listeners, upstream, directory, log_level="debug", concurrency=1, clusters=None, wasm=None, bootstrap=None
+        self,
+        listeners,
+        upstream,
+        directory,
+        log_level="debug",
+        concurrency=1,
+        clusters=None,
+        wasm=None,
+        bootstrap=None,
+        runtime=None,
     ):
         self._upstream = upstream
         self._admin_path = directory / "admin"
@@ -137,7 +146,7 @@ class Envoy:
         if isinstance(listeners, str):
             bootstrap = _sample(listeners, upstream)
         config_path = directory / ("envoy.yaml" if isinstance(bootstrap, str) else "envoy.json")
-        bootstrap = bootstrap or _bootstrap(listeners, upstream, clusters or {}, wasm or {})
+        bootstrap = bootstrap or _bootstrap(listeners, upstream, clusters or {}, wasm or {}, runtime or {})
         config_path.write_text(bootstrap if isinstance(bootstrap, str) else json.dumps(bootstrap))
         self._command = [
             *[sys.executable, "-IS", "-c", LAUNCHER, ENVOY, "--config-path", str(config_path)],
@@ -256,8 +265,9 @@ class Listener:
 NATIVE_RUNTIME = {"envoy.reloadable_features.dynamic_modules_strip_custom_stat_prefix": True}
 
 
-def _bootstrap(listeners, upstream, clusters, wasm):
-    layers = [{"name": "native", "static_layer": NATIVE_RUNTIME}] if IS_NATIVE else []
+def _bootstrap(listeners, upstream, clusters, wasm, runtime):
+    runtime = {**(NATIVE_RUNTIME if IS_NATIVE else {}), **runtime}
+    layers = [{"name": "tests", "static_layer": runtime}] if runtime else []
     return {
         "node": {"id": "tests", "cluster": "tests"},  # Envoy asks for both where a configuration is discovered
         "layered_runtime": {"layers": layers},
@@ -268,7 +278,7 @@ def _bootstrap(listeners, upstream, clusters, wasm):
                 _cluster("http1", upstream.port),
                 _cluster("http2", upstream.port, http2=True),
                 _cluster("grpc", upstream.grpc_port, http2=True),
-                *[_cluster(name, port, tls=name == "tls") for name, port in clusters.items()],
+                *[_cluster(name, *(of if isinstance(of, tuple) else (of,))) for name, of in clusters.items()],
             ],
         },
     }
@@ -287,7 +297,8 @@ def _address(port):
     return {"socket_address": {"address": LOOPBACK, "port_value": port}}
 
 
-def _cluster(name, port, http2=False, tls=False):
+def _cluster(name, port, tls=None, http2=False):
+    """A cluster of one endpoint; over TLS if there is a context for it, `{}` for one that trusts everybody."""
     protocol = {"http2_protocol_options" if http2 else "http_protocol_options": {}}
     return {
         "name": name,
@@ -301,13 +312,13 @@ def _cluster(name, port, http2=False, tls=False):
                 "explicit_http_config": protocol,
             }
         },
-        **({"transport_socket": _tls_socket()} if tls else {}),
+        **({} if tls is None else {"transport_socket": _tls_socket(tls)}),
     }
 
 
-def _tls_socket():
-    context = {"@type": _type("envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext")}
-    return {"name": "envoy.transport_sockets.tls", "typed_config": context}
+def _tls_socket(context):
+    kind = {"@type": _type("envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext")}
+    return {"name": "envoy.transport_sockets.tls", "typed_config": {**kind, **context}}
 
 
 def _listener(name, listen, wasm):

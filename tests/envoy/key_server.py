@@ -19,16 +19,18 @@ def jwk(key, kid=None, **members):
 
 class KeyServer:
     """Answers GETs of the paths that were `set`; all others with 404. `arrivals[path]` has the time of each as it came in,
-    by the monotonic clock.
+    by the monotonic clock. With an `ssl.SSLContext` it speaks TLS.
     """
 
-    def __init__(self):
+    def __init__(self, tls=None):
         self.arrivals = {}
         self.hosts = {}
         self._answers = {}
         self._changing = threading.Lock()
         self._server = _Server((LOOPBACK, 0), _Handler)
         self._server.keys = self
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self.port = self._server.server_address[1]
 
     def __enter__(self):

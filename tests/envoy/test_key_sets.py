@@ -42,7 +42,7 @@ def start(upstream, keys, tmp_path):
     def launch(listeners, workers=WORKERS, **options):
         directory = tmp_path / str(len(started))
         directory.mkdir()
-        clusters = {"issuer": keys.port, "tls": keys.port, "dead": _unused_port()}
+        clusters = {"issuer": keys.port, "tls": (keys.port, {}), "dead": _unused_port()}
         envoy = harness.Envoy(listeners, upstream, directory, concurrency=workers, clusters=clusters, **options)
         started.append(envoy.__enter__())
         return envoy
