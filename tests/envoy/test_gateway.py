@@ -10,13 +10,20 @@ import pytest
 import client
 from consumers import CLIENT_APP, GUEST, HS256, PARTNER_ISSUER, RS256, PARTNER, plugin
 from expect import BAD_FORM, BAD_JSON, forbidden, passed, passed_as_anonymous, refused, unauthorized
-from tokens import ISSUER, b64, in_seconds
+from tokens import ISSUER, Key, b64, in_seconds
 
 CANNOT = "You cannot consume this service"
 STAFF = {**CLIENT_APP, "groups": ["staff", "gold"]}
 OUTSIDER = {**PARTNER, "groups": ["partners"]}
 ALONE = {**PARTNER}
 KNOWN_GUEST = {**GUEST, "groups": ["guests"]}
+
+
+OF_A_DUMP = {"id": GUEST["id"], "created_at": 1_700_000_000, "tags": None, "consumer": {"id": CLIENT_APP["id"]}}
+DUMPED = [
+    {**HS256.credential(), **OF_A_DUMP, "rsa_public_key": "not looked at"},
+    {**RS256.credential(PARTNER_ISSUER), **OF_A_DUMP, "secret": "generated"},
+]
 
 
 def listed(*consumers, **fields):
@@ -32,6 +39,9 @@ LISTENERS = {
     "hidden": listed(KNOWN_GUEST, anonymous="guest", deny=[], hide_groups_header=True),
     "times": plugin(claims_to_verify=["exp", "nbf"], realm="api"),
     "strange name": plugin(key_claim_name='ä"%'),
+    "dumped": plugin(
+        {**CLIENT_APP, "created_at": 1_700_000_000, "updated_at": 1_700_000_000, "tags": ["x"], "jwt_secrets": DUMPED}
+    ),
     "places": plugin(cookie_names=["session"], header_names=["x_token", "authorization"]),
 }
 
@@ -84,6 +94,13 @@ def test_the_algorithm_is_looked_at_before_the_signature_s_form(envoy):
 
 def invalid(realm):
     return f'Bearer realm="{realm}", error="invalid_token"'
+
+
+def test_what_the_gateway_s_dumps_carry_is_taken(envoy):
+    passed(envoy["dumped"].bearer(HS256.token()), CLIENT_APP)
+    passed(envoy["dumped"].bearer(RS256.token(iss=PARTNER_ISSUER)), CLIENT_APP, PARTNER_ISSUER)
+    secret = Key("HS256", b"generated").token(iss=PARTNER_ISSUER)
+    refused(envoy["dumped"].bearer(secret), "Invalid algorithm")
 
 
 # --- gRPC
