@@ -15,6 +15,8 @@ export PYTHON
 override export CLAIMS := $(value CLAIMS)
 
 WASM_TARGET := wasm32-wasip1
+# What it runs builds the same bytes in every folder.
+STABLE := sh scripts/stable-paths.sh
 MODULE := dist/jwt-auth.wasm
 # Empty for this kind of machine.
 OTHER_ARCH := $(filter-out $(HOST_ARCH),$(ARCH))
@@ -24,25 +26,25 @@ VENV_PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
 # Each step keeps all cores busy by itself, and its closing lines should stand together.
 .NOTPARALLEL:
-.PHONY: help build native portable install image run demo-oauth token test test-unit test-native test-memory test-envoy test-envoys lint audit doc msrv fuzz soak bench bench-features bench-forged clean rust venv
+.PHONY: help build native portable install image run demo-oauth token test test-unit test-native test-memory test-envoy test-envoys lint audit doc msrv reproducible fuzz soak bench bench-features bench-forged clean rust venv
 
 help: ## List the targets
-	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
 
 # --crate-type: the library is a module only here; for a cdylib beside an rlib, cargo would leave out link-time optimization.
 build: rust ## Build the module, dist/jwt-auth.wasm
-	cargo rustc --locked --release --package jwt-auth-filter --lib --crate-type cdylib --target $(WASM_TARGET) --target-dir target
+	$(STABLE) cargo rustc --locked --release --package jwt-auth-filter --lib --crate-type cdylib --target $(WASM_TARGET) --target-dir target
 	@mkdir -p $(dir $(MODULE))
 	@install -m 644 target/$(WASM_TARGET)/release/jwt_auth_filter.wasm $(MODULE)
 	@echo "$(MODULE): $$(wc -c < $(MODULE) | tr -d ' ') bytes"
 
 native: rust ## Build the native edition, dist/libjwt_auth.so, for Envoy 1.38 or newer [ARCH=aarch64: dist/aarch64/libjwt_auth.so]
-	@sh scripts/native_cargo.sh $(ARCH) build --profile native --package jwt-auth-native
+	@$(STABLE) sh scripts/native_cargo.sh $(ARCH) build --profile native --package jwt-auth-native
 	@install -D -m 755 target/$(addsuffix -unknown-linux-gnu/,$(OTHER_ARCH))native/libjwt_auth.so $(NATIVE_MODULE)
 	@sh scripts/describe_native.sh $(NATIVE_MODULE)
 
 portable: rust ## Build it for hosts that call every callback without looking, dist/jwt-auth-portable.wasm
-	cargo rustc --locked --release --package jwt-auth-filter --lib --crate-type cdylib --target $(WASM_TARGET) \
+	$(STABLE) cargo rustc --locked --release --package jwt-auth-filter --lib --crate-type cdylib --target $(WASM_TARGET) \
 		--target-dir target/portable --features all-callbacks
 	@mkdir -p dist
 	@install -m 644 target/portable/$(WASM_TARGET)/release/jwt_auth_filter.wasm dist/jwt-auth-portable.wasm
@@ -103,6 +105,9 @@ doc: rust ## Build the documentation of the code, with warnings denied: target/d
 
 msrv: rust ## Compile it with the oldest Rust that Cargo.toml declares, if that toolchain is installed
 	@sh scripts/check-msrv.sh
+
+reproducible: build ## Build the module once more in another folder, and compare the bytes
+	@sh scripts/check_reproducible.sh
 
 fuzz: rust venv ## Feed it with inputs that a fuzzer makes, each target for SECONDS=60 [TARGETS="decide json"]
 	@SECONDS_EACH=$(SECONDS) TARGETS="$(TARGETS)" sh scripts/fuzz.sh
