@@ -26,7 +26,7 @@ VENV_PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
 # Each step keeps all cores busy by itself, and its closing lines should stand together.
 .NOTPARALLEL:
-.PHONY: help build native portable install image run demo-oauth token test test-unit test-native test-memory test-envoy test-envoys lint audit doc msrv lint-workflows reproducible fuzz soak bench bench-features bench-forged clean rust venv
+.PHONY: help build native portable install image run demo-oauth token test test-unit test-native test-memory test-envoy test-envoys lint audit doc msrv lint-workflows reproducible release fuzz soak bench bench-features bench-forged clean rust venv
 
 help: ## List the targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -111,6 +111,17 @@ lint-workflows: venv ## Check the workflows of GitHub Actions with actionlint an
 
 reproducible: build ## Build the module once more in another folder, and compare the bytes
 	@sh scripts/check_reproducible.sh
+
+# The native edition for the other machine first, so that the image has both.
+release: rust venv ## Gather what a release consists of in dist/release [RELEASE_TAG=v1.0.0]
+	@sh scripts/ensure-release-tools.sh
+	@$(MAKE) native ARCH=x86_64
+	@$(MAKE) native ARCH=aarch64
+	@$(MAKE) image portable
+	$(STABLE) cargo build --locked --release --package jwt-auth --target x86_64-unknown-linux-musl --target-dir target
+	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld \
+		$(STABLE) cargo build --locked --release --package jwt-auth --target aarch64-unknown-linux-musl --target-dir target
+	@$(VENV_PYTHON) scripts/release.py
 
 fuzz: rust venv ## Feed it with inputs that a fuzzer makes, each target for SECONDS=60 [TARGETS="decide json"]
 	@SECONDS_EACH=$(SECONDS) TARGETS="$(TARGETS)" sh scripts/fuzz.sh
