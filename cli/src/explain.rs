@@ -5,6 +5,7 @@ pub(crate) mod command;
 mod curl;
 mod facts;
 mod hints;
+mod lines;
 mod reading;
 mod request;
 mod shown_checks;

@@ -10,7 +10,8 @@
 )]
 
 use std::{
-    fs,
+    collections::BTreeMap,
+    env, fs,
     io::Write,
     path::PathBuf,
     process::{Command, Stdio},
@@ -44,7 +45,22 @@ struct Run {
     err: String,
 }
 
+/// Writes down what `explain` is asked, for the tests of the token page, which ask it the same: `tests/page`.
+fn record(arguments: &[&str], input: &str) {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+
+    let Some(directory) = env::var_os("JWT_AUTH_RECORD").filter(|_| arguments.first() == Some(&"explain")) else {
+        return;
+    };
+    let content = |path: &&&str| fs::read_to_string(from_root(path)).ok().map(|text| (path.to_string(), text));
+    let files: BTreeMap<String, String> = arguments.iter().filter_map(|path| content(&path)).collect();
+    let record = json!({"arguments": arguments, "input": input, "files": files});
+    let name = format!("{}.json", COUNT.fetch_add(1, Ordering::Relaxed));
+    fs::write(PathBuf::from(directory).join(name), record.to_string()).unwrap();
+}
+
 fn run_with(arguments: &[&str], input: &str) -> Run {
+    record(arguments, input);
     let mut child = Command::new(env!("CARGO_BIN_EXE_jwt-auth"))
         .args(arguments)
         .current_dir(ROOT)
@@ -136,7 +152,7 @@ fn failed(explanation: &Value) -> String {
 fn every_command_says_how_it_is_used() {
     let Run { code, out, .. } = run(&["--help"]);
     assert_eq!(code, 0);
-    let commands = ["check", "convert", "explain", "token", "keygen", "schema", "completions", "man"];
+    let commands = ["check", "convert", "explain", "token", "keygen", "schema", "page", "completions", "man"];
     for command in commands {
         assert!(out.contains(&format!("  {command} ")), "{command} in {out}");
         assert!(printed(&[command, "--help"]).contains("Example"), "{command}");
@@ -1643,10 +1659,47 @@ fn an_anonymous_consumer_that_is_refused_is_explained_after_the_check_that_faile
     let (code, explanation) = explain("denied-guest.json", &config, &[], "GET / HTTP/1.1\n");
     assert_eq!((code, &explanation["verdict"]["status"]), (1, &json!(403)));
     let checks = json!([
-        {"check": "token", "passed": false, "detail": "none in the header authorization"},
-        {"check": "access", "passed": false, "detail": "the anonymous consumer \"guest\" is not allowed"},
+        {"check": "token", "passed": false, "detail": "none in the header authorization", "line": 1},
+        {"check": "access", "passed": false, "detail": "the anonymous consumer \"guest\" is not allowed", "line": 1},
     ]);
     assert_eq!(explanation["checks"], checks);
+}
+
+#[test]
+fn each_check_has_the_line_of_the_configuration_that_it_goes_by() {
+    let text = format!(
+        "audiences: [a]\nrequired_claims: [{{claim: x, present: true}}]\nclaims_to_verify: [exp]\nmaximum_expiration: 7200\nallow: [g]\n\
+         rules:\n- routes: [strict]\n  audiences: [b]\nconsumers:\n- username: joe\n  groups: [g]\n  jwt_secrets:\n  \
+         - {{key: other, secret: \"{SECRET}\"}}\n  - key: k\n    secret: \"{SECRET}\"\n"
+    );
+    let path = file("lines.yaml", text);
+    let token = token(&["--claim", "aud=[\"a\",\"b\"]", "--claim", "x=1"]);
+    let lines = |more: &[&str]| {
+        let out = printed(&[&["explain", "--format", "json", "--config", &path, "--token", &token], more].concat());
+        let explanation: Value = serde_json::from_str(&out).unwrap();
+        let checks = explanation["checks"].as_array().unwrap().clone();
+        checks.into_iter().map(|it| (it["check"].as_str().unwrap().to_owned(), it["line"].as_u64())).collect()
+    };
+    let at_the_top: Vec<(String, Option<u64>)> = lines(&[]);
+    let expected = [
+        ("rule", None),
+        ("token", None),
+        ("form", None),
+        ("alg", None),
+        ("key", None),
+        ("credential", Some(14)),
+        ("algorithm", Some(14)),
+        ("signature", Some(14)),
+        ("exp", Some(3)),
+        ("maximum", Some(4)),
+        ("audience", Some(1)),
+        ("access", Some(5)),
+        ("claims", Some(2)),
+    ];
+    assert_eq!(at_the_top, expected.map(|(name, line)| (name.to_owned(), line)));
+    // A rule goes by its own fields, and by those at the top where it has none.
+    let by_rule: BTreeMap<String, Option<u64>> = lines(&["--route", "strict"]).into_iter().collect();
+    assert_eq!((by_rule["audience"], by_rule["exp"]), (Some(8), Some(3)));
 }
 
 #[test]

@@ -14,6 +14,7 @@ use jwt_auth_filter::{
 use super::{
     facts::{Facts, printable},
     hints,
+    lines::{self, rule_of},
     request::GivenRequest,
 };
 use crate::{configurations::Configuration, time};
@@ -23,15 +24,17 @@ pub(super) struct ShownCheck {
     pub name: &'static str,
     pub passed: bool,
     pub detail: String,
+    /// The line of the configuration that it goes by, if there is one.
+    pub line: Option<usize>,
 }
 
 impl ShownCheck {
     fn passed(name: &'static str, detail: impl Into<String>) -> Self {
-        Self { name, passed: true, detail: detail.into() }
+        Self { name, passed: true, detail: detail.into(), line: None }
     }
 
     fn failed(name: &'static str, detail: impl Into<String>) -> Self {
-        Self { name, passed: false, detail: detail.into() }
+        Self { name, passed: false, detail: detail.into(), line: None }
     }
 }
 
@@ -93,7 +96,7 @@ fn rule(config: &Config, decision: &Decision, request: &GivenRequest) -> Option<
     if !policies.any(|policy| std::ptr::eq(policy, decision.policy)) {
         return Some(ShownCheck::passed("rule", format!("the route's own policy, for {places}")));
     }
-    match config.rules.iter().position(|rule| std::ptr::eq(&rule.policy, decision.policy)) {
+    match rule_of(decision.policy, config) {
         Some(at) => Some(ShownCheck::passed("rule", format!("rules[{at}], for {places}"))),
         None if config.rules.is_empty() => None,
         None => Some(ShownCheck::passed("rule", format!("none matches, for {places}{how}"))),
@@ -118,11 +121,13 @@ fn checked(
     let facts = Facts::of(config, configuration, decision, request, token, jws.as_ref());
     let view = |members| self::members(members, at);
     let token = jws.as_ref().map(|jws| TokenView { header: view(&jws.header), claims: view(&jws.claims) });
-    (token, Checks { facts, at }.of(&decision.outcome))
+    (token, Checks { facts, rule: rule_of(policy, config), at }.of(&decision.outcome))
 }
 
 struct Checks<'a> {
     facts: Facts<'a>,
+    /// Which rule the policy is that of, if it is that of one.
+    rule: Option<usize>,
     at: u64,
 }
 
@@ -132,7 +137,8 @@ impl Checks<'_> {
         let is_passed = |check: &Check| failure.is_none_or(|reason| *check < reason.check());
         let passed = Check::ALL.into_iter().filter(is_passed).flat_map(|check| self.passed(check));
         let failed = failure.into_iter().flat_map(|reason| self.failed(reason));
-        passed.chain(failed).chain(anonymous_refused(outcome)).collect()
+        let all = passed.chain(failed).chain(anonymous_refused(outcome));
+        all.map(|check| ShownCheck { line: lines::of(check.name, &self.facts, self.rule), ..check }).collect()
     }
 
     /// A check that has passed, with what it has found. None is shown that the policy does not ask for, or that finds

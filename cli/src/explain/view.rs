@@ -62,7 +62,7 @@ impl Page {
             .collect()
     }
 
-    fn check(&self, ShownCheck { name, passed, detail }: &ShownCheck) -> String {
+    fn check(&self, ShownCheck { name, passed, detail, .. }: &ShownCheck) -> String {
         let mark = if *passed { self.styled(GREEN, "✓") } else { self.styled(RED, "✗") };
         format!("  {mark} {name:<11} {detail}")
     }
@@ -98,8 +98,9 @@ pub(super) fn json(explanation: &Explanation) -> Value {
     let token = token.as_ref().map(|TokenView { header, claims }| {
         json!({ "header": object(header), "claims": object(claims), "dates": dates(claims) })
     });
-    let checks: Vec<Value> =
-        checks.iter().map(|it| json!({ "check": it.name, "passed": it.passed, "detail": it.detail })).collect();
+    let check =
+        |it: &ShownCheck| json!({ "check": it.name, "passed": it.passed, "detail": it.detail, "line": it.line });
+    let checks: Vec<Value> = checks.iter().map(check).collect();
     let verdict = match verdict {
         Verdict::Passes { who, set, removed, shortened, hides_token } => {
             let set: Map<String, Value> =

@@ -1,0 +1,42 @@
+//! The line of the configuration that a check goes by.
+
+use jwt_auth_filter::{config::Config, policy::Policy};
+
+use super::facts::Facts;
+use crate::document::Node;
+
+/// Which rule a policy is that of, if it is that of one.
+pub(super) fn rule_of(policy: &Policy, config: &Config) -> Option<usize> {
+    config.rules.iter().position(|rule| std::ptr::eq(&rule.policy, policy))
+}
+
+/// The line that a check goes by, if the file has it: of the credential, of the rule, or of what holds for all.
+pub(super) fn of(check: &str, facts: &Facts, rule: Option<usize>) -> Option<usize> {
+    let fields: &[&str] = match check {
+        "token" => &["header_names", "raw_header_names", "uri_param_names", "cookie_names"],
+        "key" => &["key_claim_name"],
+        "credential" | "budget" | "key set" | "algorithm" | "signature" => return Some(credential(facts)?.at.line),
+        "exp" | "nbf" => &["claims_to_verify"],
+        "iat" => &["max_token_age"],
+        "maximum" => &["maximum_expiration"],
+        "sender" => &["sender_constraint"],
+        "type" => &["token_types"],
+        "present" => &["require"],
+        "audience" => &["audiences"],
+        "access" => &["allow", "deny"],
+        "subject" => &["subjects"],
+        "claims" => &["required_claims"],
+        _ => return None,
+    };
+    let root = &facts.configuration.root;
+    let rule = rule.and_then(|at| root.get("rules")?.items().get(at));
+    let places = [credential(facts), rule, Some(root)];
+    let field = |node: &Node| fields.iter().find_map(|name| Some(node.member(name)?.at.line));
+    places.into_iter().flatten().find_map(field)
+}
+
+/// The first credential that the token names.
+fn credential<'a>(facts: &Facts<'a>) -> Option<&'a Node> {
+    let credentials = facts.configuration.credentials();
+    Some(credentials.into_iter().find(|it| it.identifier() == Some(&facts.identifier))?.node)
+}
