@@ -13,25 +13,19 @@ mod route_policy;
 mod sources;
 #[cfg(test)]
 mod tests;
-mod yaml_output;
 
 use std::{fmt::Write, process::ExitCode};
 
 use jwt_auth_filter::config::{Config, Path, Step};
 
-use self::{
-    envoy::{EnvoySetup, FilterModule},
-    gateway::Gateway,
-    report::Report,
-    route_policy::Policies,
-    sources::Sources,
-    yaml_output::Yaml,
-};
+use self::{envoy::EnvoySetup, gateway::Gateway, report::Report, route_policy::Policies, sources::Sources};
 use crate::{
     cli::{ConvertArguments, Edition},
     diagnostics::{Diagnostic, SourceFile},
+    hosts::FilterModule,
     output,
     position::Position,
+    yaml_output::{self, Yaml},
 };
 
 /// Prints the Envoy configuration, and at its end what could not be converted.

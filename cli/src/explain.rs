@@ -36,7 +36,7 @@ pub use self::request::GivenRequest;
 use self::shown_checks::{ShownCheck, TokenView};
 use crate::{
     configurations::{self, Configuration},
-    counted,
+    counted, time,
 };
 
 /// Decides by a configuration. What was asked before does not count: a proof of possession may be explained again and again.
@@ -108,6 +108,15 @@ enum Verdict {
     Published(Reply),
 }
 
+/// Reads the moment to decide for: a date, one with a time, seconds since the epoch, or a span from `now` with its sign.
+/// Without a text it is `now`. All in seconds since the epoch.
+///
+/// # Errors
+/// What is expected instead.
+pub fn moment(text: Option<&str>, now: i64) -> Result<u64, String> {
+    text.map_or_else(|| Ok(u64::try_from(now).unwrap_or_default()), |text| time::parse_moment(text, now))
+}
+
 impl Filter {
     /// Finds the filter in a file: the one that has the name, or the first.
     ///
@@ -132,6 +141,22 @@ impl Filter {
         });
         let own_policies = own.collect::<Result<_, _>>()?;
         Ok(Self { place, configuration, others, notes, authenticator: authenticator(config), own_policies })
+    }
+
+    /// The names by which the filters of a file can be found.
+    pub fn names_in(file: GivenFile) -> Vec<String> {
+        let found = configurations::find(file.text, file.is_json).unwrap_or_default();
+        found.configurations.into_iter().flat_map(|it| it.names).collect()
+    }
+
+    /// What is worth knowing of it beside what [`check`](crate::check) says.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Whether the requests are sorted by rules, so that their route and cluster matter.
+    pub fn has_rules(&self) -> bool {
+        !self.config().rules.is_empty()
     }
 
     /// Whether it has credentials whose keys are fetched, so that [a key set](Self::supply_key_set) matters.

@@ -11,11 +11,13 @@ pub mod check;
 #[cfg(feature = "program")]
 mod cli;
 mod configurations;
+pub mod configure;
 #[cfg(feature = "program")]
 mod convert;
 mod diagnostics;
 mod document;
 pub mod explain;
+mod hosts;
 #[cfg(feature = "program")]
 mod input;
 #[cfg(feature = "program")]
@@ -29,6 +31,7 @@ pub mod program;
 mod signing_key;
 mod time;
 pub mod token;
+mod yaml_output;
 
 /// A number of things: `1 fault`, `2 faults`.
 fn counted(count: usize, noun: &str) -> String {

@@ -45,6 +45,11 @@ impl Signer {
         self.key.algorithms()
     }
 
+    /// What verifies: the public key in PEM, or the secret.
+    pub fn verifier(&self) -> Option<String> {
+        self.key.public_pem().or_else(|| self.key.private_text())
+    }
+
     /// A token with these claims. Its header has `alg`, `typ`, the key's `kid` unless there is another, and the rest.
     ///
     /// # Errors

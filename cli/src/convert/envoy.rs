@@ -9,6 +9,7 @@ use super::{
     route_policy::Policies,
     yaml_output::{Yaml, map, some, texts},
 };
+use crate::hosts::{FilterModule, envoy_filter, typed};
 
 /// What is known beside the gateway's configuration: where Envoy listens, and which module it loads.
 pub(super) struct EnvoySetup {
@@ -21,14 +22,6 @@ pub(super) struct EnvoySetup {
 
 /// The longest body of an answer of its own that Envoy takes unless it is told otherwise, in bytes.
 const DIRECT_BODY: u64 = 4096;
-
-/// The filter's module.
-pub(super) enum FilterModule {
-    /// The Wasm file of this name.
-    Wasm(String),
-    /// The dynamic module, which Envoy finds by its name.
-    Native,
-}
 
 /// The configuration that Envoy starts with.
 pub(super) fn bootstrap(gateway: &Gateway, policies: Policies, no_route: &str, setup: &EnvoySetup) -> Yaml {
@@ -68,12 +61,6 @@ fn address_of(host: &str, port: u16) -> Yaml {
     map([("socket_address", Some(socket))])
 }
 
-fn typed(kind: &str, members: Yaml) -> Yaml {
-    let Yaml::Map(members) = members else { return members };
-    let kind = ("@type".to_owned(), format!("type.googleapis.com/{kind}").into());
-    Yaml::Map([kind].into_iter().chain(members).collect())
-}
-
 fn listener(routes: Vec<Yaml>, policies: Policies, setup: &EnvoySetup) -> Yaml {
     let has_cors = policies.access.iter().any(|access| access.cors.is_some() && access.answer.is_none());
     let longest = policies.access.iter().filter_map(|access| Some(access.answer.as_ref()?.body.len())).max();
@@ -91,7 +78,7 @@ fn listener(routes: Vec<Yaml>, policies: Policies, setup: &EnvoySetup) -> Yaml {
     // Before the filter, so that preflight requests need no token.
     let cors = has_cors
         .then(|| map([("name", some(envoy_cors::NAME)), ("typed_config", Some(typed(envoy_cors::MESSAGE, map([]))))]));
-    let filters: Vec<Yaml> = cors.into_iter().chain([filter(policies.plugin, &setup.module), router]).collect();
+    let filters: Vec<Yaml> = cors.into_iter().chain([envoy_filter(policies.plugin, &setup.module), router]).collect();
     let manager = map([
         ("stat_prefix", some("http")),
         ("use_remote_address", some(true)),
@@ -113,46 +100,6 @@ fn listener(routes: Vec<Yaml>, policies: Policies, setup: &EnvoySetup) -> Yaml {
         ("per_connection_buffer_limit_bytes", some(32768_u64)),
         ("filter_chains", some(vec![map([("filters", some(vec![manager]))])])),
     ])
-}
-
-fn filter(plugin: Yaml, module: &FilterModule) -> Yaml {
-    let configuration = typed("google.protobuf.Struct", map([("value", Some(plugin))]));
-    let filter = match module {
-        FilterModule::Wasm(file) => wasm(configuration, file),
-        FilterModule::Native => dynamic_module(configuration),
-    };
-    map([("name", some("jwt_auth")), ("typed_config", Some(filter))])
-}
-
-fn dynamic_module(configuration: Yaml) -> Yaml {
-    // It has a thread and per-thread memory of its own while key sets are fetched, so it stays loaded.
-    let module = map([("name", some("jwt_auth")), ("do_not_close", some(true))]);
-    let filter = map([
-        ("dynamic_module_config", Some(module)),
-        ("filter_name", some("jwt_auth")),
-        ("filter_config", Some(configuration)),
-    ]);
-    typed("envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter", filter)
-}
-
-fn wasm(configuration: Yaml, module: &str) -> Yaml {
-    let code = map([("local", Some(map([("filename", some(module))])))]);
-    let config = map([
-        ("name", some("jwt_auth")),
-        ("root_id", some("jwt_auth")),
-        ("failure_policy", some("FAIL_RELOAD")),
-        (
-            "vm_config",
-            Some(map([
-                // Plugins of one vm_id share memory: without one, any other plugin could replace an issuer's keys.
-                ("vm_id", some("jwt_auth")),
-                ("runtime", some("envoy.wasm.runtime.v8")),
-                ("code", Some(code)),
-            ])),
-        ),
-        ("configuration", Some(configuration)),
-    ]);
-    typed("envoy.extensions.filters.http.wasm.v3.Wasm", map([("config", Some(config))]))
 }
 
 fn cluster(gateway: &Gateway, service: &KongService) -> Yaml {

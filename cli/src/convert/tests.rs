@@ -17,13 +17,8 @@ use self::{
     file::{CONSUMERS, File},
     model::{Fate, Request},
 };
-use super::{
-    convert,
-    envoy::{EnvoySetup, FilterModule},
-    report::Report,
-    sources::Sources,
-};
-use crate::diagnostics::SourceFile;
+use super::{convert, envoy::EnvoySetup, report::Report, sources::Sources};
+use crate::{diagnostics::SourceFile, hosts::FilterModule};
 
 /// Asks the gateway and Envoy about every caller on every route; gives what became of them.
 fn agree(file: &File) -> Result<BTreeSet<Fate>, TestCaseError> {

@@ -28,11 +28,9 @@ pub(crate) fn run(arguments: &ExplainArguments) -> ExitCode {
 }
 
 fn explain(arguments: &ExplainArguments) -> Result<Explanation, String> {
-    let now = time::now();
-    let at = match &arguments.at {
-        Some(text) => time::parse_moment(text, now).map_err(|expected| format!("--at {text:?}: {expected}"))?,
-        None => u64::try_from(now).unwrap_or_default(),
-    };
+    let at = arguments.at.as_deref();
+    let at =
+        super::moment(at, time::now()).map_err(|expected| format!("--at {:?}: {expected}", at.unwrap_or_default()))?;
     let filter = find(arguments)?;
     let request = GivenRequest {
         route: arguments.route.clone(),

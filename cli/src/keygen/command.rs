@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use jwt_auth_filter::crypto::Algorithm::*;
 
-use crate::{cli::KeygenArguments, keygen, output};
+use super::{NewKey, USUAL_BITS};
+use crate::{cli::KeygenArguments, output};
 
 /// Makes a key and prints it.
 pub(crate) fn run(arguments: &KeygenArguments) -> ExitCode {
@@ -12,9 +13,9 @@ pub(crate) fn run(arguments: &KeygenArguments) -> ExitCode {
     if arguments.bits.is_some() && !is_rsa {
         return output::fail("--bits is for RSA keys: RS256 to RS512, PS256 to PS512");
     }
-    let bits = arguments.bits.unwrap_or(keygen::USUAL_BITS);
-    match keygen::text(arguments.algorithm, bits, arguments.kid.as_deref()) {
-        Some(text) => output::print(&text),
+    let bits = arguments.bits.unwrap_or(USUAL_BITS);
+    match NewKey::generate(arguments.algorithm, bits, arguments.kid.as_deref()) {
+        Some(key) => output::print(&key.to_string()),
         None => output::fail("the key cannot be made"),
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 /// A value to be written.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Yaml {
+pub(crate) enum Yaml {
     Flag(bool),
     Number(u64),
     Text(String),
@@ -13,24 +13,24 @@ pub(super) enum Yaml {
 }
 
 /// A map of members in this order; those without a value are left out.
-pub(super) fn map<const N: usize>(members: [(&str, Option<Yaml>); N]) -> Yaml {
+pub(crate) fn map<const N: usize>(members: [(&str, Option<Yaml>); N]) -> Yaml {
     let members = members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
     Yaml::Map(members.collect())
 }
 
 /// A list of texts.
-pub(super) fn texts<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> Yaml {
+pub(crate) fn texts<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> Yaml {
     Yaml::List(texts.into_iter().map(|text| text.as_ref().into()).collect())
 }
 
 /// A value that is there.
-pub(super) fn some(value: impl Into<Yaml>) -> Option<Yaml> {
+pub(crate) fn some(value: impl Into<Yaml>) -> Option<Yaml> {
     Some(value.into())
 }
 
 impl Yaml {
     /// The value as JSON.
-    pub(super) fn to_json(&self) -> serde_json::Value {
+    pub(crate) fn to_json(&self) -> serde_json::Value {
         match self {
             Self::Flag(flag) => (*flag).into(),
             Self::Number(number) => (*number).into(),
