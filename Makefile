@@ -26,7 +26,7 @@ VENV_PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
 # Each step keeps all cores busy by itself, and its closing lines should stand together.
 .NOTPARALLEL:
-.PHONY: help build native portable install image run demo-oauth token test test-unit test-native test-memory test-envoy test-envoys lint audit doc msrv lint-workflows reproducible release fuzz soak bench bench-features bench-forged clean rust venv
+.PHONY: help build native portable page install image run demo-oauth token test test-unit test-native test-memory test-envoy test-envoys test-page pictures lint audit doc msrv lint-workflows reproducible release fuzz soak bench bench-features bench-forged clean rust venv
 
 help: ## List the targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -50,8 +50,13 @@ portable: rust ## Build it for hosts that call every callback without looking, d
 	@install -m 644 target/portable/$(WASM_TARGET)/release/jwt_auth_filter.wasm dist/jwt-auth-portable.wasm
 	@echo "dist/jwt-auth-portable.wasm: $$(wc -c < dist/jwt-auth-portable.wasm | tr -d ' ') bytes"
 
-install: rust ## Install the program jwt-auth, with manual pages and completions [PREFIX=/usr/local DESTDIR=]
-	cargo build --locked --release --package jwt-auth
+page: rust ## Write the token page, dist/jwt-auth.html: one file that explains tokens in a browser, without a network
+	cargo build --locked --profile page --package jwt-auth-page --target $(WASM_TARGET) --target-dir target
+	@mkdir -p dist
+	@$(PYTHON) page/assemble.py target/$(WASM_TARGET)/page/jwt_auth_page.wasm dist/jwt-auth.html
+
+install: page ## Install the program jwt-auth, with the token page, manual pages and completions [PREFIX=/usr/local DESTDIR=]
+	JWT_AUTH_PAGE=$(CURDIR)/dist/jwt-auth.html cargo build --locked --release --package jwt-auth
 	@sh scripts/install.sh target/release/jwt-auth "$(DESTDIR)$(PREFIX)"
 
 image: build $(if $(filter Linux,$(shell uname -s)),native) ## Write both editions as OCI images [IMAGE_TAG, IMAGE_PLATFORM=linux/arm64 of the Wasm module's]
@@ -67,7 +72,7 @@ demo-oauth: build venv ## Run it with an authorization server whose keys rotate,
 token: venv ## Print a token for the demo [ALG=RS256 EXP=1h CLAIMS='{"sub":"x"}'; see scripts/make_token.py]
 	@$(VENV_PYTHON) scripts/make_token.py
 
-test: test-unit test-envoy ## Run all tests
+test: test-unit test-envoy test-page ## Run all tests
 
 test-unit: rust ## Run the tests of the core, natively and without a proxy
 	cargo test --locked --workspace --exclude jwt-auth-native --exclude jwt-auth-aws-lc
@@ -87,6 +92,13 @@ test-envoy: build venv ## Run the tests that go through a real Envoy, and those 
 	cargo test --locked --package jwt-auth --no-run --quiet
 	$(VENV_PYTHON) -m pytest -rs -n $(JOBS) --dist loadscope tests/envoy tests/host
 
+test-page: page venv ## Run the tests of the token page in Chromium, if there is one
+	cargo test --locked --package jwt-auth --no-run --quiet
+	$(VENV_PYTHON) -m pytest -rs -n 2 --dist loadscope tests/page
+
+pictures: page venv ## Make the pictures of the token page in docs/, in Chromium
+	$(VENV_PYTHON) tests/page/pictures.py
+
 test-envoys: build $(if $(filter native,$(EDITION)),native) venv ## Run the tests of the contract in each minor version of Envoy that there is [EDITION=native ENVOYS="1.36.2 1.40.0"]
 	@EDITION=$(EDITION) sh scripts/test_envoys.sh
 
@@ -95,7 +107,7 @@ lint: rust ## Check formatting, and clippy with warnings denied, for the native 
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo clippy --locked --package jwt-auth-filter --lib --target $(WASM_TARGET) -- -D warnings
-	cargo clippy --locked --package jwt-auth --lib --no-default-features --target $(WASM_TARGET) -- -D warnings
+	cargo clippy --locked --package jwt-auth-page --lib --target $(WASM_TARGET) -- -D warnings
 
 audit: rust ## Check the dependencies with cargo-deny: licences, bans, sources, advisories
 	@sh scripts/audit.sh

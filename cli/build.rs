@@ -1,12 +1,12 @@
-//! Tells the command line which commit it was built from. The module is not told, so that the same code gives the same
-//! module whatever the commit.
+//! Tells the command line which commit it was built from, and gives it the token page that JWT_AUTH_PAGE names. What is
+//! compiled to Wasm is told neither, so that the same code gives the same module whatever the commit.
 
-use std::{env, path::Path, process::Command};
+use std::{env, error::Error, fs, path::Path, process::Command};
 
-fn main() {
+fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build.rs");
     if env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|arch| arch == "wasm32") {
-        return;
+        return Ok(());
     }
     // A commit changes the log of HEAD, and so does a checkout of another one.
     for file in ["HEAD", "logs/HEAD"] {
@@ -14,8 +14,23 @@ fn main() {
             println!("cargo::rerun-if-changed={path}");
         }
     }
+    give_page()?;
     let commit = git(&["log", "-1", "--format= (%h %cs)"]).unwrap_or_default();
     println!("cargo::rustc-env=JWT_AUTH_VERSION={}{commit}", env!("CARGO_PKG_VERSION"));
+    Ok(())
+}
+
+/// Puts the page where the program includes it; nothing, if none is named.
+fn give_page() -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-env-changed=JWT_AUTH_PAGE");
+    let text = match env::var("JWT_AUTH_PAGE") {
+        Ok(page) => {
+            println!("cargo::rerun-if-changed={page}");
+            fs::read_to_string(&page).map_err(|error| format!("JWT_AUTH_PAGE={page}: {error}"))?
+        }
+        Err(_) => String::new(),
+    };
+    Ok(fs::write(Path::new(&env::var("OUT_DIR")?).join("jwt-auth.html"), text)?)
 }
 
 /// What git says about this repository; `None` outside of one, as in an unpacked source archive.

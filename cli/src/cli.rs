@@ -80,6 +80,13 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  jwt-auth schema > jwt-auth.schema.json")]
     Schema,
 
+    /// Print the token page: one HTML file that explains tokens in a browser, without a network
+    ///
+    /// It shows what explain and check show, and makes tokens and configurations. It can be mailed to people who have a
+    /// browser and nothing else. The program has it if it was built with it, as make install does.
+    #[command(after_help = "Example:\n  jwt-auth page > jwt-auth.html")]
+    Page,
+
     /// Print the completions for a shell
     #[command(
         after_help = "Example:\n  jwt-auth completions bash > ~/.local/share/bash-completion/completions/jwt-auth"

@@ -99,6 +99,8 @@ impl Form {
             ("key_claim_name", given(&self.key_claim_name)),
             ("claims_to_verify", list(&self.claims_to_verify)),
             ("audiences", list(&self.audiences)),
+            // Groups count, and are told upstream, where they are asked for.
+            ("allow", list(&self.groups)),
             ("uri_param_names", self.not_in_query.then(|| Yaml::List(Vec::new()))),
             ("secret_is_base64", self.secret_is_base64.then_some(true.into())),
             ("consumers", some(vec![consumer])),

@@ -1,5 +1,6 @@
 //! What the filter does with a request, and why. The filter's core decides; here its decision is told.
 
+mod certificate;
 #[cfg(feature = "program")]
 pub(crate) mod command;
 mod curl;
@@ -115,6 +116,12 @@ enum Verdict {
 /// What is expected instead.
 pub fn moment(text: Option<&str>, now: i64) -> Result<u64, String> {
     text.map_or_else(|| Ok(u64::try_from(now).unwrap_or_default()), |text| time::parse_moment(text, now))
+}
+
+/// What the filter sees of the certificate that a client shows: its SHA-256 hash in hexadecimal. Of a certificate in PEM, or
+/// of the hash itself; `None` of anything else.
+pub fn certificate_digest(text: &str) -> Option<String> {
+    certificate::fingerprint(text).or_else(|| certificate::digest(text))
 }
 
 impl Filter {

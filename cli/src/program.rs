@@ -10,6 +10,9 @@ use crate::{
     convert, explain, json_schema, keygen, output, token,
 };
 
+/// The token page, or nothing; build.rs puts it there.
+const PAGE: &str = include_str!(concat!(env!("OUT_DIR"), "/jwt-auth.html"));
+
 /// Does what the command line asks for.
 pub fn run() -> ExitCode {
     match Cli::parse().command {
@@ -19,6 +22,10 @@ pub fn run() -> ExitCode {
         Command::Token(arguments) => token::command::run(&arguments),
         Command::Keygen(arguments) => keygen::command::run(&arguments),
         Command::Schema => output::print(&json_schema::text()),
+        Command::Page => match PAGE {
+            "" => output::fail("this program was built without the page; `make install` and `make page` make it"),
+            page => output::print(page),
+        },
         Command::Completions { shell } => output::print(&cli::completions(shell)),
         Command::Man { command } => match cli::manual(command.as_deref()) {
             Some(page) => output::print(&page),

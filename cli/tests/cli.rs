@@ -52,7 +52,9 @@ fn record(arguments: &[&str], input: &str) {
     let Some(directory) = env::var_os("JWT_AUTH_RECORD").filter(|_| arguments.first() == Some(&"explain")) else {
         return;
     };
-    let content = |path: &&&str| fs::read_to_string(from_root(path)).ok().map(|text| (path.to_string(), text));
+    // Nobody pastes what is longer.
+    let read = |path: &str| fs::read_to_string(from_root(path)).ok().filter(|text| text.len() < 1 << 20);
+    let content = |path: &&&str| read(path).map(|text| (path.to_string(), text));
     let files: BTreeMap<String, String> = arguments.iter().filter_map(|path| content(&path)).collect();
     let record = json!({"arguments": arguments, "input": input, "files": files});
     let name = format!("{}.json", COUNT.fetch_add(1, Ordering::Relaxed));
@@ -2164,7 +2166,8 @@ fn a_request_for_the_metadata_of_a_resource_is_explained() {
     assert_eq!(code, 0, "{explanation:#}");
     assert_eq!(
         explanation["checks"],
-        json!([{"check": "metadata", "passed": true, "detail": "those of https://api.example.com/mcp, which need no token"}])
+        json!([{"check": "metadata", "passed": true, "line": null,
+            "detail": "those of https://api.example.com/mcp, which need no token"}])
     );
     let verdict = &explanation["verdict"];
     assert_eq!((&verdict["passes"], &verdict["status"]), (&json!(true), &json!(200)));

@@ -57,7 +57,7 @@ fn read(path: &str) -> String {
 fn documents() -> Vec<String> {
     let pages = fs::read_dir(Path::new(ROOT).join("docs")).unwrap();
     let pages = pages.map(|page| format!("docs/{}", page.unwrap().file_name().into_string().unwrap()));
-    let mut all: Vec<String> = pages.collect();
+    let mut all: Vec<String> = pages.filter(|page| page.ends_with(".md")).collect();
     all.sort();
     all.extend(["README.md", "CONTRIBUTING.md", "SECURITY.md", "envoy/README.md"].map(str::to_owned));
     all

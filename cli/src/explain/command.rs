@@ -1,13 +1,11 @@
 //! `jwt-auth explain`.
 
-mod certificate;
-
 use std::{
     io::{self, IsTerminal},
     process::ExitCode,
 };
 
-use super::{Explanation, Filter, GivenFile, GivenRequest, Problem, reading::token_of, view};
+use super::{Explanation, Filter, GivenFile, GivenRequest, Problem, certificate, reading::token_of, view};
 use crate::{
     cli::{ExplainArguments, Format},
     input::Input,
@@ -35,7 +33,7 @@ fn explain(arguments: &ExplainArguments) -> Result<Explanation, String> {
     let request = GivenRequest {
         route: arguments.route.clone(),
         cluster: arguments.service.clone(),
-        certificate: arguments.client_certificate.as_deref().map(certificate::digest).transpose()?,
+        certificate: arguments.client_certificate.as_deref().map(certificate_digest).transpose()?,
         ..read_request(arguments, &filter)?
     };
     if let Some(file) = &arguments.jwks {
@@ -93,6 +91,16 @@ fn with_token(filter: &Filter, text: &str) -> Result<GivenRequest, &'static str>
     }
     let token = token_of(text).ok_or("is no token; a request is given with --request or on standard input")?;
     Ok(GivenRequest::with_token(&token, &filter.config().policy.token_places))
+}
+
+/// The hash of the certificate that is meant: the hash itself, or a file with the certificate.
+fn certificate_digest(given: &str) -> Result<String, String> {
+    if let Some(fingerprint) = certificate::fingerprint(given) {
+        return Ok(fingerprint);
+    }
+    let input = Input::new(given);
+    let digest = certificate::digest(&input.read()?);
+    digest.ok_or_else(|| format!("{input}: no certificate; expected one in PEM"))
 }
 
 fn tell(notes: &[String]) {

@@ -23,6 +23,7 @@ pub(super) fn of(check: &str, facts: &Facts, rule: Option<usize>) -> Option<usiz
         "type" => &["token_types"],
         "present" => &["require"],
         "audience" => &["audiences"],
+        "revocation" => &["revoked"],
         "access" => &["allow", "deny"],
         "subject" => &["subjects"],
         "claims" => &["required_claims"],
