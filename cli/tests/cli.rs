@@ -2249,3 +2249,81 @@ fn the_documentation_shows_what_is_printed() {
         "{out}"
     );
 }
+
+/// A curl command line with a token and a proof of possession, which another implementation has made.
+#[test]
+fn what_is_wrong_with_a_proof_of_possession_is_told() {
+    const SECRET: &str = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
+    let made: Value = serde_json::from_str(include_str!("../../tests/core/dpop/proofs.json")).unwrap();
+    let config = |dpop: Value| {
+        json!({"secret_is_base64": true, "dpop": dpop,
+            "consumers": [{"username": "joe", "jwt_secrets": [{"key": "joe", "secret": SECRET}]}]})
+    };
+    let explained = |dpop: Value, scheme: &str, proof: &str| {
+        let (token, proof) = (made["token"].as_str().unwrap(), made["proofs"][proof].as_str().unwrap());
+        let url = "https://api.example.com/orders?id=1";
+        let command = format!("curl '{url}' -H 'Authorization: {scheme} {token}' -H 'DPoP: {proof}'");
+        explain("dpop.json", &config(dpop), &["--at", "1700000000"], &command)
+    };
+    let (code, explanation) = explained(json!({}), "DPoP", "good");
+    let passed = explanation["checks"].as_array().unwrap().iter().find(|check| check["check"] == "sender").unwrap();
+    let detail = "the proof is of the key in cnf; whether it was used before is not known here";
+    assert_eq!((code, &passed["detail"]), (0, &json!(detail)));
+    for (proof, problem) in [
+        ("htm POST", r#"htm of the proof is "POST"; expected "GET""#),
+        (
+            "htu https://other.example.com/orders",
+            r#"htu of the proof is "https://other.example.com/orders"; expected "https://api.example.com/orders""#,
+        ),
+        ("iat -61", "iat of the proof is 1699999939; expected a time at most 60 s from now"),
+        ("no ath", "ath of the proof is absent; expected the SHA-256 hash of this token in base64url"),
+        ("typ JWT", r#"typ of the proof is "JWT"; expected "dpop+jwt""#),
+        ("of another key", "the proof's jwk is not the key that jkt in cnf names"),
+        ("signed by another key", "the proof was not signed with its jwk, or changed since"),
+    ] {
+        let (code, explanation) = explained(json!({}), "DPoP", proof);
+        assert_eq!((code, failed(&explanation)), (1, format!("sender: {problem}")));
+    }
+    let (_, explanation) = explained(json!({"origin": "https://outside.example.com"}), "DPoP", "good");
+    assert!(failed(&explanation).ends_with(r#"; expected "https://outside.example.com/orders""#), "{explanation}");
+    let (_, explanation) = explained(json!({"nonce_secret": "0".repeat(32)}), "DPoP", "good");
+    assert!(failed(&explanation).starts_with("sender: the proof's nonce is absent"), "{explanation}");
+    assert!(explanation["verdict"]["headers"]["dpop-nonce"].is_string(), "{explanation}");
+    let (_, explanation) = explained(json!({}), "Bearer", "good");
+    assert!(failed(&explanation).contains("so the token must come as `DPoP <token>` in a header"), "{explanation}");
+    let (_, explanation) = explained(Value::Null, "Bearer", "good");
+    assert!(failed(&explanation).contains("without the field dpop no proof of a key is taken"), "{explanation}");
+}
+
+/// The certificate of RFC 8705 appendix A.
+#[test]
+fn the_client_s_certificate_can_be_given() {
+    const PEM: &str = "-----BEGIN CERTIFICATE-----\n\
+        MIIBBjCBrAIBAjAKBggqhkjOPQQDAjAPMQ0wCwYDVQQDDARtdGxzMB4XDTE4MTAx\n\
+        ODEyMzcwOVoXDTIyMDUwMjEyMzcwOVowDzENMAsGA1UEAwwEbXRsczBZMBMGByqG\n\
+        SM49AgEGCCqGSM49AwEHA0IABNcnyxwqV6hY8QnhxxzFQ03C7HKW9OylMbnQZjjJ\n\
+        /Au08/coZwxS7LfA4vOLS9WuneIXhbGGWvsDSb0tH6IxLm8wCgYIKoZIzj0EAwID\n\
+        SQAwRgIhAP0RC1E+vwJD/D1AGHGzuri+hlV/PpQEKTWUVeORWz83AiEA5x2eXZOV\n\
+        bUlJSGQgjwD5vaUaKlLR50Q2DmFfQj1L+SY=\n-----END CERTIFICATE-----\n";
+    const DIGEST: &str =
+        "03:80:ED:2F:62:66:50:C8:40:B2:F2:63:E6:D2:B2:9F:AE:12:AB:39:AE:5D:B3:2B:25:AD:27:EF:AD:72:E6:FD";
+    let secret = "a secret that is long enough for HS256";
+    let config = json!({"consumers": [{"username": "joe", "jwt_secrets": [{"key": "joe", "secret": secret}]}]});
+    let cnf = r#"cnf={"x5t#S256": "A4DtL2JmUMhAsvJj5tKyn64SqzmuXbMrJa0n761y5v0"}"#;
+    let token = run(&["token", "--secret", secret, "--claim", "iss=joe", "--claim", cnf]).out;
+    let pem = file("certificate.pem", PEM);
+    let explained = |certificate: &[&str]| {
+        let (code, explanation) = explain("certificate.json", &config, certificate, &token);
+        (code, failed(&explanation))
+    };
+    assert_eq!(explained(&["--client-certificate", DIGEST]), (0, String::new()));
+    assert_eq!(explained(&["--client-certificate", &pem]), (0, String::new()));
+    assert!(explained(&[]).1.ends_with("no certificate; here, give it with --client-certificate"));
+    assert!(
+        explained(&["--client-certificate", &"00".repeat(32)]).1.ends_with("the client's certificate is another one")
+    );
+    let other = file("no-certificate.pem", "-----BEGIN PUBLIC KEY-----\n");
+    let config = file("certificate.json", config.to_string());
+    let problem = run(&["explain", "--config", &config, "--token", &token, "--client-certificate", &other]).err;
+    assert!(problem.ends_with(": no certificate; expected one in PEM\n"), "{problem}");
+}
