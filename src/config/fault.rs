@@ -68,9 +68,15 @@ impl fmt::Display for Path {
 /// A word of the configuration as a message may repeat it: short, and of the characters that names are made of.
 pub(super) fn printable(word: &str) -> String {
     let is_name = !word.is_empty()
-        && (word.len() <= 32 || is_uuid(word))
+        && (word.len() <= 32 || is_uuid(word) || is_phrase(word))
         && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
     if is_name { word.to_owned() } else { "(an unprintable name)".to_owned() }
+}
+
+/// Whether a text is words with underscores between them, as the longest names of fields are, and no secret is.
+fn is_phrase(text: &str) -> bool {
+    let is_word = |word: &str| (1..=16).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_lowercase());
+    text.len() <= 64 && text.split('_').count() > 2 && text.split('_').all(is_word)
 }
 
 /// Whether a text has the form of a UUID (RFC 9562 §4), which the gateway gives to everything as its id.

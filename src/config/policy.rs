@@ -182,9 +182,10 @@ impl<'c> PolicyReader<'c> {
             });
         let realm =
             fields.inherited("realm", parent.map(|it| &it.realm), |fields, field| fields.optional(field, header_text));
-        let resource = match (&token_places, &key_claim_name) {
-            (Ok(places), Ok(claim)) => {
-                let around = Surroundings { consumers: self.consumers, places, key_is_issuer: claim.name() == "iss" };
+        let resource = match (&token_places, &key_claim_name, &sender) {
+            (Ok(places), Ok(claim), Ok(sender)) => {
+                let (dpop, key_is_issuer) = (sender.dpop(), claim.name() == "iss");
+                let around = Surroundings { consumers: self.consumers, places, dpop, key_is_issuer };
                 let parent = parent.map(|it| &it.resource_metadata);
                 fields.inherited("resource_metadata", parent, |fields, field| {
                     resource_metadata::read(fields, field, &around)

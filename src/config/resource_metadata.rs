@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json};
 use super::{
     consumers::ConsumerList,
     fault::{Faults, Place, Problem, Reported},
-    fields::{Fields, in_words, name, other_word, text},
+    fields::{Fields, flag, in_words, name, other_word, text},
     schema::{Field, Shape},
 };
 use crate::{
@@ -15,6 +15,7 @@ use crate::{
     jwks::Uri,
     policy::{ResourceMetadata, Rule},
     request::TokenPlaces,
+    sender::DpopPolicy,
 };
 
 /// The fields of `resource_metadata`. Their names are those of RFC 9728 §2.
@@ -69,6 +70,20 @@ pub(super) const FIELDS: &[Field] = &[
         "The key set of the resource itself, with which it signs its answers.",
         r#""https://api.example.com/jwks.json""#,
     ),
+    Field::with_default(
+        "dpop_bound_access_tokens_required",
+        Shape::Flag,
+        "Whether clients are told that a token must be bound to a key (DPoP). It needs `dpop`.",
+        "false",
+        "true",
+    ),
+    Field::with_default(
+        "tls_client_certificate_bound_access_tokens",
+        Shape::Flag,
+        "Whether clients are told that a token may be bound to their certificate.",
+        "false",
+        "true",
+    ),
 ];
 
 const METHODS: &[&str] = &["header", "query"];
@@ -78,6 +93,7 @@ const PAGES: [&str; 4] = ["resource_documentation", "resource_policy_uri", "reso
 pub(super) struct Surroundings<'c> {
     pub(super) consumers: &'c ConsumerList,
     pub(super) places: &'c TokenPlaces,
+    pub(super) dpop: Option<&'c DpopPolicy>,
     /// Whether the key of a credential is the issuer of its tokens.
     pub(super) key_is_issuer: bool,
 }
@@ -102,6 +118,9 @@ pub(super) fn read(
         let title = fields.optional("resource_name", name);
         let pages: Vec<_> = PAGES.map(|page| (page, fields.optional(page, uri))).into();
 
+        let dpop_required = dpop_required(fields, around.dpop);
+        let certificates = fields.or_default("tls_client_certificate_bound_access_tokens", flag, false);
+
         let methods = methods?.unwrap_or_else(|| methods_of(around.places));
         let mut more = Map::new();
         let mut add = |name: &str, value: Option<Json>| more.extend(value.map(|value| (name.to_owned(), value)));
@@ -111,6 +130,9 @@ pub(super) fn read(
         for (page, uri) in pages {
             add(page, uri?.map(|uri| uri.as_str().into()));
         }
+        add("dpop_signing_alg_values_supported", around.dpop.map(algorithms_of));
+        add("dpop_bound_access_tokens_required", dpop_required?.then_some(true.into()));
+        add("tls_client_certificate_bound_access_tokens", certificates?.then_some(true.into()));
         let known = || around.consumers.issuers(around.key_is_issuer).map(str::to_owned).collect();
         Ok(Arc::new(ResourceMetadata::new(resource?, servers?.unwrap_or_else(known), more)))
     })
@@ -138,6 +160,20 @@ pub(super) fn all<'p>(
         }
     }
     Ok(all)
+}
+
+/// Reads whether clients are told that they need proofs. Without `dpop` none is taken.
+fn dpop_required(fields: &mut Fields, dpop: Option<&DpopPolicy>) -> Result<bool, Reported> {
+    const FIELD: &str = "dpop_bound_access_tokens_required";
+    let is_required = fields.or_default(FIELD, flag, false)?;
+    if is_required && dpop.is_none() {
+        return Err(fields.report(FIELD, Problem::new("set without dpop", "false, or dpop beside resource_metadata")));
+    }
+    Ok(is_required)
+}
+
+fn algorithms_of(dpop: &DpopPolicy) -> Json {
+    dpop.algorithms.iter().map(|algorithm| algorithm.name()).collect::<Vec<_>>().into()
 }
 
 /// How the policy takes tokens, as far as RFC 6750 §2 has names for it.

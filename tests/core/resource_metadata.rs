@@ -92,6 +92,31 @@ fn the_metadata_say_where_a_client_gets_a_token() {
 }
 
 #[test]
+fn clients_are_told_what_proofs_are_taken() {
+    let document = |metadata: Json, more: Json| {
+        let mut fields = json!({"resource_metadata": metadata});
+        fields.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        configuration(fields).map(|config| document(&Authenticator::new(config, BuiltIn), &format!("{ROOT}/mcp")))
+    };
+    let dpop = json!({"dpop": {"algorithms": ["ES256", "EdDSA"]}});
+    let told = document(json!({"resource": RESOURCE}), dpop.clone()).unwrap();
+    assert_eq!(told["dpop_signing_alg_values_supported"], json!(["ES256", "EdDSA"]));
+    assert_eq!(told.get("dpop_bound_access_tokens_required"), None);
+    let required = json!({
+        "resource": RESOURCE, "dpop_bound_access_tokens_required": true, "tls_client_certificate_bound_access_tokens": true,
+    });
+    let told = document(required.clone(), dpop).unwrap();
+    assert_eq!(told["dpop_bound_access_tokens_required"], json!(true));
+    assert_eq!(told["tls_client_certificate_bound_access_tokens"], json!(true));
+    let off = json!({"dpop": {}, "sender_constraint": "off"});
+    for more in [json!({}), off] {
+        let fault = "resource_metadata.dpop_bound_access_tokens_required: set without dpop; expected false, or dpop beside \
+                     resource_metadata";
+        assert_eq!(document(required.clone(), more).unwrap_err(), fault);
+    }
+}
+
+#[test]
 fn every_method_has_its_answer_and_scripts_of_any_origin_may_read() {
     let authenticator = of(json!({"resource": RESOURCE}));
     let path = format!("{ROOT}/mcp");

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 import client
 import harness
 import node
@@ -71,6 +73,9 @@ STEPS = [
 ]
 
 
+BOUND = {"sender_constraint": "required", "dpop": {"algorithms": ["ES256"]}}
+
+
 def in_order(steps, requests):
     """Whether all steps are among the requests, in their order."""
     left = iter(requests)
@@ -83,3 +88,16 @@ def test_a_client_that_knows_only_the_address_comes_to_call_a_tool(tmp_path):
     assert challenge == f'Bearer resource_metadata="{where}"'
     assert in_order(STEPS, found["requests"]), found["requests"]
     assert found["answer"] == {"consumer": "agents", "authorization": None}
+
+
+def test_a_client_whose_token_is_bound_to_a_key_comes_to_call_a_tool(tmp_path):
+    found, challenge = called(tmp_path, "dpop", bound=BOUND)
+    where = 'resource_metadata="http://127.0.0.1:8080/.well-known/oauth-protected-resource/mcp"'
+    assert challenge == f'Bearer {where}, DPoP algs="ES256", {where}'
+    assert in_order(STEPS, found["requests"]), found["requests"]
+    assert found["answer"] == {"consumer": "agents", "authorization": None}
+
+
+def test_a_client_whose_token_is_bound_to_nothing_does_not_come_to_call_where_that_is_required(tmp_path):
+    with pytest.raises(AssertionError, match="Unauthorized"):
+        called(tmp_path, bound=BOUND)
