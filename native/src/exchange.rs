@@ -12,7 +12,6 @@ use std::{
 use jwt_auth_filter::{
     authenticate::{Arrival, Decision, OnRoute, Pending},
     jwks::{Millis, Next},
-    observe::Metadata,
     policy::Policy,
     reply::Reply,
     request::{Protocol, expected_body},
@@ -25,7 +24,7 @@ use crate::{
     plugin::Plugin,
     request::EnvoyRequest,
     routes::Number,
-    worker::{Timed, Worker},
+    worker::{Timed, Worker, publish},
 };
 
 /// What becomes of a request.
@@ -153,17 +152,18 @@ impl Exchange {
     /// Does what was decided: tells the operators, and either changes the request for the upstream or answers it.
     fn conclude(&self, worker: &Worker, decision: &Decision, request: &mut EnvoyRequest, envoy: abi::Request) -> State {
         worker.account(&self.plugin, envoy);
-        let is_written = write_metadata(decision, envoy);
         if let Some(reply) = Reply::to(decision, request) {
+            publish(decision, envoy);
             worker.tell(&self.plugin, decision, request, envoy);
             return self.refuse(&reply, envoy);
-        }
-        if !is_written {
-            return self.fail(worker, "the claims are nested too deep for dynamic metadata", envoy);
         }
         if let Err(problem) = upstream::prepare(decision, request) {
             return self.fail(worker, &problem.to_string(), envoy);
         }
+        if !publish(decision, envoy) {
+            return self.fail(worker, "the claims are nested too deep for dynamic metadata", envoy);
+        }
+        // Routes may depend on all that was written.
         if decision.policy.forwarding.clear_route_cache {
             envoy.clear_route_cache();
             if route_number(envoy) != self.route.get().map(|(number, _)| *number) {
@@ -204,12 +204,6 @@ impl Drop for Told<'_> {
     fn drop(&mut self) {
         self.0.decided();
     }
-}
-
-/// Writes what access logs and other filters are to find; whether all of it could be.
-fn write_metadata(decision: &Decision, envoy: abi::Request) -> bool {
-    let Some(Metadata { namespace, message }) = Metadata::of(decision) else { return true };
-    message.is_some_and(|message| envoy.set_dynamic_metadata(namespace, &message))
 }
 
 /// By which Envoy knows the policy of the request's route, if it has one of its own.

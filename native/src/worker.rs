@@ -13,7 +13,7 @@ use jwt_auth_aws_lc::AwsLc;
 use jwt_auth_filter::{
     authenticate::{Authenticator, CacheUse, Decision, Outcome},
     crypto::{Algorithm, Key, Prepared, Verifier},
-    observe::{DecisionLog, INTERNAL_ERROR},
+    observe::{DecisionLog, INTERNAL_ERROR, Metadata},
     policy::Policy,
 };
 use log::error;
@@ -114,7 +114,6 @@ impl Worker {
         counters.of(&decision.outcome).inspect(|counter| counter.add(envoy, 1));
         self.log.left_out(|| now() / 1000).inspect(|lines| counters.log_lines_left_out.add(envoy, *lines));
         self.log.tell(decision, request, || request.client_address(), || now() / 1000);
-        write_filter_state(decision, envoy);
     }
 
     /// Tells the operators that a request is refused because of Envoy or the set-up, not of the client.
@@ -143,7 +142,14 @@ impl Drop for Worker {
     }
 }
 
-/// Writes what was decided where access logs and other filters find it, under the names that the Wasm edition has there.
+/// Writes what was decided where access logs and other filters find it; whether all of it could be written.
+pub(crate) fn publish(decision: &Decision, envoy: abi::Request) -> bool {
+    write_filter_state(decision, envoy);
+    let Some(Metadata { namespace, message }) = Metadata::of(decision) else { return true };
+    message.is_some_and(|message| envoy.set_dynamic_metadata(namespace, &message))
+}
+
+/// Writes to the filter state, under the names that the Wasm edition has there.
 fn write_filter_state(Decision { policy, outcome, .. }: &Decision, envoy: abi::Request) {
     if let Outcome::Authenticated(authenticated) = outcome {
         for (key, value) in authenticated.claims_for_filter_state() {
