@@ -238,8 +238,7 @@ fn error_of_proof(reason: &Reason) -> Option<&'static str> {
 
 /// What a proof may be signed with (RFC 9449 §7.1).
 fn algorithms(dpop: &DpopPolicy) -> String {
-    let names: Vec<&str> = dpop.algorithms.iter().map(|algorithm| algorithm.name()).collect();
-    format!("algs={}", quoted(&names.join(" ")))
+    format!("algs={}", quoted(&dpop.algorithm_names().join(" ")))
 }
 
 /// The challenge of a scheme (RFC 9110 §11.6.1).

@@ -130,7 +130,7 @@ pub(super) fn read(
         for (page, uri) in pages {
             add(page, uri?.map(|uri| uri.as_str().into()));
         }
-        add("dpop_signing_alg_values_supported", around.dpop.map(algorithms_of));
+        add("dpop_signing_alg_values_supported", around.dpop.map(|dpop| dpop.algorithm_names().into()));
         add("dpop_bound_access_tokens_required", dpop_required?.then_some(true.into()));
         add("tls_client_certificate_bound_access_tokens", certificates?.then_some(true.into()));
         let known = || around.consumers.issuers(around.key_is_issuer).map(str::to_owned).collect();
@@ -170,10 +170,6 @@ fn dpop_required(fields: &mut Fields, dpop: Option<&DpopPolicy>) -> Result<bool,
         return Err(fields.report(FIELD, Problem::new("set without dpop", "false, or dpop beside resource_metadata")));
     }
     Ok(is_required)
-}
-
-fn algorithms_of(dpop: &DpopPolicy) -> Json {
-    dpop.algorithms.iter().map(|algorithm| algorithm.name()).collect::<Vec<_>>().into()
 }
 
 /// How the policy takes tokens, as far as RFC 6750 §2 has names for it.

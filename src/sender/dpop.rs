@@ -83,6 +83,11 @@ impl DpopPolicy {
     /// for RSA keys of up to 7168 bits with a usual exponent, and for all other kinds of keys.
     pub const MAX_COST: u32 = 50;
 
+    /// The names of the algorithms.
+    pub fn algorithm_names(&self) -> Vec<&'static str> {
+        self.algorithms.iter().map(|algorithm| algorithm.name()).collect()
+    }
+
     /// Checks a request's proof, in the order of RFC 9449 §4.3 as far as that costs nothing: what anybody can send is looked at
     /// before a signature is verified, and the proof is noted as used after all else. Only whoever was given a token that is
     /// valid, for a key of his own, gets as far as that.

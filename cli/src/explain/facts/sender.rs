@@ -61,10 +61,9 @@ impl Facts<'_> {
             ProofFault::TooLong => format!("the proof is longer than {} bytes", DpopPolicy::MAX_BYTES),
             ProofFault::Malformed(error) => format!("the proof is no JWT: {error}"),
             ProofFault::Header(name) => {
-                let names: Vec<&str> = dpop.algorithms.iter().map(|algorithm| algorithm.name()).collect();
                 let expected = match name {
                     "typ" => "; expected \"dpop+jwt\"".to_owned(),
-                    "alg" => format!("; expected one of {}", names.join(", ")),
+                    "alg" => format!("; expected one of {}", dpop.algorithm_names().join(", ")),
                     "jwk" => "; expected a public key that the alg is for".to_owned(),
                     _ => "; the filter does not know what it asks for".to_owned(),
                 };
