@@ -65,6 +65,7 @@ def test_an_identity_that_the_connection_header_names_is_refused():
     [
         ({"hide_credentials": True}, "hide_credentials requires Envoy"),
         ({"rules": [{"routes": ["a"], "hide_credentials": True}]}, "hide_credentials requires Envoy"),
+        ({"dpop": {}}, "dpop requires Envoy"),
         ({"rules": [{"routes": ["a"], "disabled": True}]}, "rules require Envoy: this host exposes no route name"),
     ],
 )
