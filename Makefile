@@ -26,7 +26,7 @@ VENV_PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
 # Each step keeps all cores busy by itself, and its closing lines should stand together.
 .NOTPARALLEL:
-.PHONY: help build native portable page install image run demo-oauth token test test-unit test-native test-memory test-envoy test-envoys test-page pictures lint audit doc msrv lint-workflows reproducible release fuzz soak bench bench-features bench-forged clean rust venv
+.PHONY: help build native portable page install image run demo-oauth demo-revocation token test test-unit test-native test-memory test-envoy test-envoys test-page pictures lint audit doc msrv lint-workflows reproducible release fuzz soak bench bench-features bench-forged clean rust venv
 
 help: ## List the targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -68,6 +68,9 @@ run: $(if $(filter native,$(EDITION)),native,build) venv ## Run it in Envoy on 1
 demo-oauth: build venv ## Run it with an authorization server whose keys rotate, on 127.0.0.1:8082 [needs Node 20; AUTH_PORT=8082]
 	@sh scripts/ensure-oauth.sh
 	@$(VENV_PYTHON) scripts/demo_oauth.py
+
+demo-revocation: $(if $(filter native,$(EDITION)),native,build) venv ## Run it with a list of revoked tokens, read from a file [EDITION=native; as for run]
+	@EDITION=$(EDITION) $(VENV_PYTHON) scripts/demo_revocation.py
 
 token: venv ## Print a token for the demo [ALG=RS256 EXP=1h CLAIMS='{"sub":"x"}'; see scripts/make_token.py]
 	@$(VENV_PYTHON) scripts/make_token.py

@@ -51,7 +51,9 @@ impl Kind {
             Reason::ForbiddenHeader(_) => Self::Forbidden,
             reason if reason.is_of_known_caller() => Self::Forbidden,
             // A client whose token may well be good did nothing wrong.
-            Reason::KeySetUnavailable(_) | Reason::Sender(SenderFault::MemoryFull(_)) => Self::Unavailable,
+            Reason::KeySetUnavailable(_)
+            | Reason::RevocationsUnavailable(_)
+            | Reason::Sender(SenderFault::MemoryFull(_)) => Self::Unavailable,
             _ => Self::Unauthorized,
         }
     }
@@ -143,9 +145,9 @@ impl Reply {
             .map_or_else(|| Content::Message(kind.message().into()), |it| content(it, policy.key_claim_name.name()));
         let reply = Self::of(kind, kind.template(format), challenge, content);
         match reason {
-            Reason::KeySetUnavailable(seconds) | Reason::Sender(SenderFault::MemoryFull(seconds)) => {
-                Self { retry_after: Some(*seconds), ..reply }
-            }
+            Reason::KeySetUnavailable(seconds)
+            | Reason::RevocationsUnavailable(seconds)
+            | Reason::Sender(SenderFault::MemoryFull(seconds)) => Self { retry_after: Some(*seconds), ..reply },
             Reason::Sender(SenderFault::NonceNeeded(nonce)) => {
                 Self { dpop_nonce: Some(nonce.as_str().into()), ..reply }
             }
@@ -321,6 +323,7 @@ fn content(reason: &Reason, key_claim: &str) -> Content {
         Reason::MissingClaim(claim) => return Content::Claims(vec![(claim.to_string().into(), "missing".to_owned())]),
         Reason::Audience => return Content::Claims(vec![("aud".into(), "not allowed".to_owned())]),
         Reason::Subject => return Content::Claims(vec![("sub".into(), "not allowed".to_owned())]),
+        Reason::RevocationsUnavailable(_) => "Revocation list unavailable".into(),
         Reason::Revoked => "Token revoked".into(),
         Reason::NotAllowed => "You cannot consume this service".into(),
         Reason::InsufficientClaims(_) => "Insufficient claims".into(),

@@ -191,6 +191,10 @@ pub(crate) struct ExplainArguments {
     #[arg(long, value_name = "FILE")]
     pub jwks: Option<PathBuf>,
 
+    /// A file with the list of revoked tokens, for revocation_list
+    #[arg(long, value_name = "FILE")]
+    pub revocations: Option<PathBuf>,
+
     /// The time to decide for, by default now: 2026-11-24T16:00:00Z, 2026-11-24, seconds since the epoch, +5m or -1h
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub at: Option<String>,

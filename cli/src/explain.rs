@@ -28,6 +28,7 @@ use jwt_auth_filter::{
     policy::Policy,
     reply::Reply,
     request::Request,
+    revocation::RevocationSet,
     sender::{NotNoted, Proof, ReplayMemory},
     upstream,
 };
@@ -197,7 +198,7 @@ impl Filter {
         let GivenFile { name, text, .. } = file;
         let is_used = self.fetches_key_sets();
         let mut notes = Vec::new();
-        let answer = Answer { status: Some(200), cache_control: None, size: text.len(), body: text.into() };
+        let answer = Answer { status: Some(200), cache_control: None, etag: None, size: text.len(), body: text.into() };
         let expected = "expected the key set that the issuer publishes, {\"keys\": […]}";
         let refused = |error| format!("{name}: {}; {expected}", in_file(error, &answer.body));
         let Parsed { set, passed_over } = answer.key_set().map_err(refused)?;
@@ -210,6 +211,22 @@ impl Filter {
             keys.replace(answer.key_set().map_err(refused)?.set);
         }
         Ok(notes)
+    }
+
+    /// Whether it fetches a list of revoked tokens, so that [one](Self::supply_revocations) matters.
+    pub fn fetches_revocations(&self) -> bool {
+        self.config().revocations.list.is_some()
+    }
+
+    /// Takes a file for the list of revoked tokens, as if a server had just sent it.
+    ///
+    /// # Errors
+    /// If it holds no such list.
+    pub fn supply_revocations(&self, file: GivenFile) -> Result<(), String> {
+        let set = RevocationSet::read(file.text.as_bytes());
+        let set = set.map_err(|error| format!("{}: {}", file.name, in_file(error, file.text.as_bytes())))?;
+        self.config().revocations.list.iter().for_each(|list| list.put(set.clone()));
+        Ok(())
     }
 
     /// What the filter does with a request at a moment, in seconds since the epoch.
@@ -280,6 +297,9 @@ fn in_file(error: FetchError, body: &[u8]) -> String {
         FetchError::NotJson => {
             let error = str::from_utf8(body).ok().and_then(|text| json::Value::parse(text).err());
             format!("no JSON: {}", error.map(|error| error.to_string()).unwrap_or_default())
+        }
+        FetchError::NoRevocationList { line, column } => {
+            format!("line {line}, column {column}: expected an object with the lists revoked, sha256 or both")
         }
         FetchError::NoKeySet(error) => format!("no key set: {error}"),
         FetchError::TooLarge(bytes) => format!("{bytes} bytes; the filter takes key sets of up to {MAX_BYTES}"),

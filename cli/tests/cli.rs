@@ -24,6 +24,7 @@ use jwt_auth_filter::{
         schema::{Field, Shape},
     },
     encoding::json,
+    revocation::RevocationSet,
 };
 use serde_json::{Value, json};
 
@@ -1239,6 +1240,59 @@ fn what_a_refusal_often_comes_from_is_said_with_it() {
 }
 
 #[test]
+fn what_the_schema_of_revocation_lists_takes_is_what_the_filter_takes() {
+    let schema: Value =
+        serde_json::from_str(&fs::read_to_string(from_root("envoy/revocations.schema.json")).unwrap()).unwrap();
+    let validator = jsonschema::options().should_validate_formats(true).build(&schema).unwrap();
+    let entry = |entry: Value| json!({ "revoked": [entry] });
+    for (list, is_good) in [
+        (json!({"revoked": [], "sha256": []}), true),
+        (json!({"sha256": ["vFTfYEiYsC8zAmZF3kDKuA"]}), true),
+        (json!({"sha256": ["vFTfYEiYsC8zAmZF3kDKuB"]}), false),
+        (json!({"sha256": ["vFTfYEiYsC8zAmZF3kDKuA=="]}), false),
+        (json!({"sha256": [7]}), false),
+        (json!({}), false),
+        (json!([]), false),
+        (json!({"revoked": [], "x": 1}), false),
+        (entry(json!({"jti": "7"})), true),
+        (entry(json!({"jti": "7", "credential": "a"})), true),
+        (entry(json!({"sub": "s", "credential": "a", "issued_before": "2026-11-25T00:00:00Z"})), true),
+        (entry(json!({"consumer": "c"})), true),
+        (entry(json!({"credential": "a"})), true),
+        (entry(json!({"consumer": "c", "credential": "a"})), false),
+        (entry(json!({"jti": "7", "sub": "s"})), false),
+        (entry(json!({"jti": "7", "consumer": "c"})), false),
+        (entry(json!({"jti": ""})), false),
+        (entry(json!({"jti": 7})), false),
+        (entry(json!({"jti": "7", "aud": "x"})), false),
+        (entry(json!({"jti": "7", "issued_before": "today"})), false),
+        (entry(json!({"issued_before": "2026-11-25T00:00:00Z"})), false),
+        (entry(json!({})), false),
+    ] {
+        assert_eq!(RevocationSet::read(list.to_string().as_bytes()).is_ok(), is_good, "the filter: {list}");
+        assert_eq!(validator.is_valid(&list), is_good, "the schema: {list}");
+    }
+}
+
+#[test]
+fn a_revocation_list_is_given_to_explain() {
+    let fields = json!({"revocation_list": {"uri": "https://a.example/revoked", "cluster": "a"}});
+    let token = token(&["--claim", "jti=7"]);
+    let explained = |list: Option<&str>| {
+        let path = list.map(|list| file("revocations.json", list));
+        let mut arguments = vec!["--token", &token];
+        arguments.extend(path.iter().flat_map(|path| ["--revocations", path.as_str()]));
+        let (code, explanation) = explain("revocation.json", &config(fields.clone()), &arguments, "");
+        (code, if code == 0 { String::new() } else { failed(&explanation) })
+    };
+    let missing = "revocation: the filter fetches the revocation list; here, give it with --revocations";
+    assert_eq!(explained(None), (1, missing.to_owned()));
+    assert_eq!(explained(Some(r#"{"revoked":[{"jti":"8"}]}"#)), (0, String::new()));
+    let revoked = "revocation: by its jti, its sub, its consumer or its credential; see revoked and revocation_list";
+    assert_eq!(explained(Some(r#"{"revoked":[{"jti":"7"}]}"#)), (1, revoked.to_owned()));
+}
+
+#[test]
 fn demands_that_seldom_mean_what_they_look_like_are_warned_of() {
     let warned = |fields: Value| {
         let (code, mut lines) = check("demands-warned.json", config(fields).to_string());
@@ -1264,6 +1318,19 @@ fn demands_that_seldom_mean_what_they_look_like_are_warned_of() {
         ]
     );
     let revoked = json!([{"sub": "s"}, {"jti": "7"}]);
+    let list = |more: Value| {
+        let mut list = json!({"uri": "https://a.example/revoked", "cluster": "a"});
+        list.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        warned(json!({"revocation_list": list, "require": ["jti"]}))
+    };
+    assert_eq!(list(json!({})), [""; 0]);
+    assert_eq!(
+        list(json!({"uri": "HTTP://a.example/", "on_unavailable": "allow"})),
+        [
+            "revocation_list.on_unavailable: while there is no list, revoked tokens pass",
+            "revocation_list.uri: over plain HTTP, anybody on the way can take revoked tokens off the list",
+        ]
+    );
     let no_jti = ["require: without jti, a token that has none cannot be revoked by it"];
     assert_eq!(warned(json!({"revoked": revoked})), no_jti);
     assert_eq!(warned(json!({"revoked": revoked, "require": ["sub"]})), no_jti);

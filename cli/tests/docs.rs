@@ -25,6 +25,7 @@ use jwt_auth_filter::{
         schema::{Field, Shape},
     },
     reply::Reply,
+    revocation::RevocationSet,
     token::ClaimPath,
 };
 use serde_json::json;
@@ -174,6 +175,9 @@ fn every_snippet_is_compared_or_run() {
                     let output = run(&directory("docs-sh"), "sh", &["-e", "-c", &text]);
                     assert!(output.status.success(), "{place}: {output:?}");
                 }
+                "json" => {
+                    RevocationSet::read(text.as_bytes()).unwrap_or_else(|error| panic!("{place}: {error}"));
+                }
                 "log" => assert!(text.trim_end() == fault_of_a_third_consumer(), "{place}: {text}"),
                 language => panic!("{place}: {language:?} is checked by no test"),
             }
@@ -260,6 +264,7 @@ fn every_reason_has_its_response_in_the_documentation() {
         Reason::MissingClaim(ClaimPath::parse("jti").unwrap().into()),
         Reason::Audience,
         Reason::Subject,
+        Reason::RevocationsUnavailable(1),
         Reason::Revoked,
         Reason::AnonymousWithoutGroup,
         Reason::NotAllowed,

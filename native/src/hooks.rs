@@ -7,10 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use jwt_auth_filter::{
-    jwks::{Answer, MAX_BYTES},
-    reply::Reply,
-};
+use jwt_auth_filter::{jwks::Answer, reply::Reply, revocation::MAX_LIST_BYTES};
 
 use crate::{
     abi::{self, Buffer, Field, FieldList, FilterConfig},
@@ -211,8 +208,9 @@ unsafe fn answer(headers: &[Field], chunks: &[Buffer]) -> Answer {
     Answer {
         status: header(":status").and_then(|status| status.parse().ok()),
         cache_control: header("cache-control"),
+        etag: header("etag"),
         size,
-        body: if size > MAX_BYTES { Vec::new() } else { chunks.concat() },
+        body: if size > MAX_LIST_BYTES { Vec::new() } else { chunks.concat() },
     }
 }
 

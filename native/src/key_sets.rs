@@ -58,9 +58,9 @@ struct State {
 
 impl KeySets {
     pub(crate) fn new(envoy: FilterConfig, config: &Config, metrics: Arc<Metrics>) -> Self {
-        let fetcher = Fetcher::new(config.credentials.remote().cloned(), Host::new(envoy, metrics));
+        let fetcher = Fetcher::new(config.fetched(), Host::new(envoy, metrics));
         let room = WaitingRoom::new(config.waiting);
-        let is_fetching = config.credentials.remote().next().is_some();
+        let is_fetching = config.fetched().next().is_some();
         Self {
             state: Mutex::new(State { fetcher, room }),
             answers: Mutex::default(),
@@ -279,12 +279,12 @@ impl KeySetHost for Host {
         self.memory.set(name, value, unless_changed_since)
     }
 
-    fn get(&self, cluster: &str, uri: &Uri, timeout: Duration) -> Option<u32> {
-        u32::try_from(self.envoy.call(cluster, &uri.request_headers(), timeout)?).ok()
+    fn get(&self, cluster: &str, uri: &Uri, etag: Option<&str>, timeout: Duration) -> Option<u32> {
+        u32::try_from(self.envoy.call(cluster, &uri.request_headers(etag), timeout)?).ok()
     }
 
     fn report(&self, source: &Source, event: &Event) {
-        self.metrics.count_fetch(event);
+        self.metrics.count_fetch(source.kind, event);
         self.log.tell(source, event, self.now() / 1000);
     }
 }

@@ -5,14 +5,17 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use jwt_auth_filter::{jwks::Event, observe::Counters};
+use jwt_auth_filter::{
+    jwks::{Event, Kind},
+    observe::Counters,
+};
 
 use crate::abi::{FilterConfig, Request};
 
 /// The counters of a configuration.
 pub(crate) struct Metrics {
     pub(crate) requests: Counters<Counter>,
-    fetches: [(&'static str, Counter); Event::NAMES.len()],
+    fetches: [(Kind, &'static str, Counter); Event::COUNTERS.len()],
     fetched: AtomicU64,
     config: FilterConfig,
     verification: Option<usize>,
@@ -25,7 +28,7 @@ impl Metrics {
         let histogram = || config.define_histogram("jwt_auth.verification_microseconds");
         Self {
             requests: Counters::define(define),
-            fetches: Event::NAMES.map(|name| (name, define(&format!("jwt_auth.key_set_fetch.{name}")))),
+            fetches: Event::COUNTERS.map(|(kind, result, name)| (kind, result, define(name))),
             fetched: AtomicU64::new(0),
             config,
             verification: measures_verification.then(histogram).flatten(),
@@ -33,8 +36,8 @@ impl Metrics {
     }
 
     /// Counts a fetch that has ended. On the main thread.
-    pub(crate) fn count_fetch(&self, event: &Event) {
-        if let Some((_, counter)) = self.fetches.iter().find(|(name, _)| *name == event.name())
+    pub(crate) fn count_fetch(&self, kind: Kind, event: &Event) {
+        if let Some((.., counter)) = self.fetches.iter().find(|(of, name, _)| *of == kind && *name == event.name(kind))
             && !counter.number.is_some_and(|number| self.config.count(number, 1))
         {
             counter.pending.fetch_add(1, Ordering::Relaxed);
@@ -47,7 +50,7 @@ impl Metrics {
         if self.fetched.load(Ordering::Acquire) > 0 && self.fetched.swap(0, Ordering::Acquire) > 0 {
             self.fetches
                 .iter()
-                .for_each(|(_, counter)| counter.add(request, counter.pending.swap(0, Ordering::Relaxed)));
+                .for_each(|(.., counter)| counter.add(request, counter.pending.swap(0, Ordering::Relaxed)));
         }
     }
 

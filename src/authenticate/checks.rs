@@ -34,6 +34,8 @@ pub enum Check {
     Times,
     /// `exp` is not too far off.
     MaximumExpiration,
+    /// The token is not revoked.
+    Revocation,
     /// The token comes from whom it is bound to.
     Sender,
     /// The token's type is one of those that are wanted.
@@ -42,8 +44,6 @@ pub enum Check {
     Presence,
     /// The token is meant for this audience.
     Audience,
-    /// The token is not revoked.
-    Revocation,
     /// `allow` and `deny` let the consumer through.
     Access,
     /// The token is of one of the subjects that are wanted.
@@ -69,11 +69,11 @@ impl Check {
         Self::Signature,
         Self::Times,
         Self::MaximumExpiration,
+        Self::Revocation,
         Self::Sender,
         Self::TokenType,
         Self::Presence,
         Self::Audience,
-        Self::Revocation,
         Self::Access,
         Self::Subject,
         Self::RequiredClaims,

@@ -29,10 +29,10 @@ use crate::{
         UntrustedText,
         json::{Members, Raw},
     },
-    jwks::VerificationKey,
+    jwks::{Fetched, VerificationKey},
     policy::{Consumer, Credential, Demands, Policy},
     request::{Carriers, FoundToken, Request},
-    revocation::{Marks, Revocations},
+    revocation::{Marks, Revocation, Revocations},
     sender::{Binding, Checker, NoMemory, Presented, ReplayMemory},
     token::{Compact, JwsError, Part, Times, Timestamp, TokenType},
 };
@@ -249,8 +249,12 @@ impl<V: Verifier> Authenticator<V> {
         let verified = self.verified(policy, token, now, search)?;
         let presented = Presented { request, token: &token.octets, scheme: token.place.scheme(), at: now };
         let checker = Checker { verifier: &self.verifier, memory: self.proofs.as_ref() };
-        admit(policy, &self.config.revocations, &verified, &presented, &checker)
-            .map_err(|reason| Denial::of_token(&verified.credential, reason))
+        admit(policy, &self.config.revocations, &verified, &presented, &checker).map_err(|reason| {
+            if let (Reason::RevocationsUnavailable(_), Some(list)) = (&reason, &self.config.revocations.list) {
+                search.await_arrival(Arc::clone(list) as Arc<dyn Fetched>);
+            }
+            Denial::of_token(&verified.credential, reason)
+        })
     }
 
     /// A token that is verified, but for the time: now, or when it came before, for as long as its key is not removed.
@@ -342,8 +346,14 @@ fn admit<R: Request, V: Verifier>(
     checker: &Checker<V>,
 ) -> Result<Authenticated, Reason> {
     let VerifiedToken { credential, times, binding, token_type, marks, payload, .. } = token;
-    let is_revoked = || marks.as_ref().is_some_and(|marks| revocations.revoke(marks, times.issued_at()));
     times.check(credential.time_checks(policy.time_checks), presented.at).map_err(Reason::Claims)?;
+    // Before the proof of possession: a request that waits for the list must not have used it up.
+    if let Some(marks) = marks {
+        revocations.check(marks, times.issued_at()).map_err(|revocation| match revocation {
+            Revocation::Revoked => Reason::Revoked,
+            Revocation::Unknown(list) => Reason::RevocationsUnavailable(list.retry_after(presented.at)),
+        })?;
+    }
     policy.sender.check(binding, presented, checker).map_err(Reason::Sender)?;
 
     let demands = || iter::once(&policy.demands).chain(credential.demands());
@@ -352,9 +362,6 @@ fn admit<R: Request, V: Verifier>(
     }
     let authenticated = |claims| Authenticated::new(Arc::clone(credential), policy, claims);
     if !policy.passes_claims_on() && !demands().any(Demands::use_claims) {
-        if is_revoked() {
-            return Err(Reason::Revoked);
-        }
         return check_access(policy, credential.consumer()).map(|()| authenticated(None));
     }
     let payload = payload.as_ref().ok_or(JwsError::NotAnObject(Part::Payload))?;
@@ -364,9 +371,6 @@ fn admit<R: Request, V: Verifier>(
     }
     if !demands().all(|it| it.admit_audience(&claims)) {
         return Err(Reason::Audience);
-    }
-    if is_revoked() {
-        return Err(Reason::Revoked);
     }
     check_access(policy, credential.consumer())?;
     if !demands().all(|it| it.admit_subject(&claims)) {

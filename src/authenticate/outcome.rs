@@ -192,6 +192,10 @@ pub enum Reason {
     InvalidSignature,
     /// A time claim does not allow it.
     Claims(ClaimFaults),
+    /// A list of revoked tokens that the token may be on is not there; in so many seconds it may be.
+    RevocationsUnavailable(u32),
+    /// The token is revoked.
+    Revoked,
     /// It is not known that the token comes from whom it is bound to.
     Sender(SenderFault),
     /// The token's type is none of those that are wanted.
@@ -200,8 +204,6 @@ pub enum Reason {
     MissingClaim(Arc<ClaimPath>),
     /// The token is meant for another audience.
     Audience,
-    /// The token is revoked.
-    Revoked,
     /// `allow` does not let the anonymous consumer through, which is in no group: whoever calls must authenticate.
     AnonymousWithoutGroup,
     /// `allow` and `deny` do not let the consumer through.
@@ -214,7 +216,7 @@ pub enum Reason {
 
 impl Reason {
     /// The names of all reasons, in the order of the variants.
-    pub const NAMES: [&str; 35] = [
+    pub const NAMES: [&str; 36] = [
         "forbidden_header",
         "no_token",
         "multiple_tokens",
@@ -233,6 +235,8 @@ impl Reason {
         "not_valid_yet",
         "too_old",
         "lifetime_too_long",
+        "revocations_unavailable",
+        "revoked",
         "unbound_token",
         "unusable_confirmation",
         "wrong_scheme",
@@ -245,7 +249,6 @@ impl Reason {
         "token_type",
         "missing_claim",
         "audience",
-        "revoked",
         "anonymous_without_group",
         "not_allowed",
         "subject",
@@ -280,6 +283,7 @@ impl Reason {
             Self::TokenType => "token_type",
             Self::MissingClaim(_) => "missing_claim",
             Self::Audience => "audience",
+            Self::RevocationsUnavailable(_) => "revocations_unavailable",
             Self::Revoked => "revoked",
             Self::AnonymousWithoutGroup => "anonymous_without_group",
             Self::NotAllowed => "not_allowed",
@@ -309,7 +313,7 @@ impl Reason {
             Self::TokenType => Check::TokenType,
             Self::MissingClaim(_) => Check::Presence,
             Self::Audience => Check::Audience,
-            Self::Revoked => Check::Revocation,
+            Self::RevocationsUnavailable(_) | Self::Revoked => Check::Revocation,
             Self::AnonymousWithoutGroup | Self::NotAllowed => Check::Access,
             Self::Subject => Check::Subject,
             Self::InsufficientClaims(_) => Check::RequiredClaims,
@@ -321,7 +325,9 @@ impl Reason {
         match self {
             reason if reason.is_of_known_caller() => None,
             Self::NoToken => Some(FailureKind::Missing),
-            Self::KeySetUnavailable(_) | Self::Sender(SenderFault::MemoryFull(_)) => Some(FailureKind::Unavailable),
+            Self::KeySetUnavailable(_) | Self::RevocationsUnavailable(_) | Self::Sender(SenderFault::MemoryFull(_)) => {
+                Some(FailureKind::Unavailable)
+            }
             Self::Claims(faults) if faults.are_expiry() => Some(FailureKind::Expired),
             _ => Some(FailureKind::Invalid),
         }
@@ -355,6 +361,7 @@ impl fmt::Display for Reason {
             Self::MissingClaim(claim) => write!(formatter, "{claim}: missing"),
             Self::Audience => formatter.write_str("aud: not allowed"),
             Self::Subject => formatter.write_str("sub: not allowed"),
+            Self::RevocationsUnavailable(_) => formatter.write_str("Revocation list unavailable"),
             Self::Revoked => formatter.write_str("Token revoked"),
             Self::AnonymousWithoutGroup => formatter.write_str("the anonymous consumer is in no group that is allowed"),
             Self::NotAllowed => formatter.write_str("the consumer is not allowed"),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Denial, Reason};
 use crate::{
-    jwks::{KeySet, Need, RemoteKeys, VerificationKey},
+    jwks::{Fetched, KeySet, Need, VerificationKey},
     policy::{Credential, Keys},
     token::Timestamp,
 };
@@ -40,7 +40,7 @@ pub(super) struct Search {
 /// A set of which a newer one may have the key of a token.
 #[derive(Debug)]
 pub(super) struct Awaited {
-    pub(super) keys: Arc<RemoteKeys>,
+    pub(super) keys: Arc<dyn Fetched>,
     /// Whether the set has not the token's `kid`. If it has, or the token has none, the issuer may still have put another key
     /// in the place of that; but then the refusal stands if no newer set can be had.
     pub(super) lacks_kid: bool,
@@ -60,7 +60,7 @@ impl Search {
             && !kid.is_some_and(|kid| remote.is_revoked(kid))
         {
             let lacks_kid = keys.as_ref().zip(kid).is_some_and(|(keys, kid)| !keys.has_kid(kid));
-            self.sets.push(Awaited { keys: Arc::clone(remote), lacks_kid });
+            self.sets.push(Awaited { keys: Arc::clone(remote) as Arc<dyn Fetched>, lacks_kid });
         }
         keys
     }
@@ -85,6 +85,11 @@ impl Search {
             self.tried.push((self.token, Arc::clone(key)));
         }
         None
+    }
+
+    /// Notes that a token can be judged once something has arrived.
+    pub(super) fn await_arrival(&mut self, of: Arc<dyn Fetched>) {
+        self.awaited.push(Awaited { keys: of, lacks_kid: false });
     }
 
     /// The search anew, with what it has tried so far.

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     crypto::Algorithm,
     encoding::json::Value,
-    jwks::{Issuer, KeyPlace, KeySet, KeySetError, MAX_BYTES, MAX_KEYS, Origin, RemoteKeys, Source, Uri},
+    jwks::{Issuer, KeyPlace, KeySet, KeySetError, Kind, MAX_BYTES, MAX_KEYS, Origin, RemoteKeys, Source, Uri},
     policy::{Credentials, Keys},
 };
 
@@ -43,30 +43,34 @@ pub(super) const ISSUER: Field = Field::optional(
     r#""https://login.microsoftonline.com/{tenantid}/v2.0""#,
 );
 
-const TIMEOUT: (Milliseconds, Milliseconds) = (10, 60_000);
-const CACHE_DURATION: (Milliseconds, Milliseconds) = (1_000, 7 * 24 * 3_600_000);
-const STALE_DURATION: (Milliseconds, Milliseconds) = (1_000, 30 * 24 * 3_600_000);
+const TIMEOUTS: (Milliseconds, Milliseconds) = (10, 60_000);
+pub(super) const CACHE_DURATION: (Milliseconds, Milliseconds) = (1_000, 7 * 24 * 3_600_000);
+pub(super) const STALE_DURATION: (Milliseconds, Milliseconds) = (1_000, 30 * 24 * 3_600_000);
+
+pub(super) const URI: Field = Field::required(
+    "uri",
+    Shape::Uri,
+    "The URI that is fetched.",
+    r#""https://auth.example.com/.well-known/jwks.json""#,
+);
+pub(super) const CLUSTER: Field = Field::required(
+    "cluster",
+    Shape::Name,
+    "The Envoy cluster that reaches the server. For HTTPS, configure TLS in the cluster.",
+    r#""auth""#,
+);
+pub(super) const TIMEOUT: Field = Field::with_default(
+    "timeout",
+    duration_shape(TIMEOUTS),
+    "How long the server may take to answer, and how long a request waits for it.",
+    r#""5s""#,
+    r#""2s""#,
+);
 
 const SOURCE_FIELDS: &[Field] = &[
-    Field::required(
-        "uri",
-        Shape::Uri,
-        "The URI that is fetched.",
-        r#""https://auth.example.com/.well-known/jwks.json""#,
-    ),
-    Field::required(
-        "cluster",
-        Shape::Name,
-        "The Envoy cluster that reaches the server. For HTTPS, configure TLS in the cluster.",
-        r#""auth""#,
-    ),
-    Field::with_default(
-        "timeout",
-        duration_shape(TIMEOUT),
-        "How long the server may take to answer, and how long a request waits for a key set.",
-        r#""5s""#,
-        r#""2s""#,
-    ),
+    URI,
+    CLUSTER,
+    TIMEOUT,
     Field::with_default(
         "cache_duration",
         duration_shape(CACHE_DURATION),
@@ -250,26 +254,31 @@ fn remote(
 ) -> Result<Arc<RemoteKeys>, Reported> {
     let mut fields = Fields::of(value, place, faults, SOURCE_FIELDS)?;
 
+    let usual = (Duration::from_secs(600), Duration::from_secs(24 * 3600));
+    let source = source(&mut fields, Kind::KeySet, usual);
+    let revoked_kids = fields.values("revoked_kids", name);
+    let (source, issuer, revoked_kids) = (source?, issuer?, revoked_kids?.unwrap_or_default());
+    Ok(credentials.remote_keys(Source { issuer, revoked_kids, ..source }))
+}
+
+/// Reads where something is fetched. Without the fields it is fetched again, and no longer used, after the usual times.
+pub(super) fn source(
+    fields: &mut Fields,
+    kind: Kind,
+    (usual_cache, usual_stale): (Duration, Duration),
+) -> Result<Source, Reported> {
     let uri = fields.required("uri", "the http or https URI that is fetched", uri);
     let cluster = fields.required("cluster", "the name of the cluster that reaches the server", name);
-    let timeout = fields.or_default("timeout", duration(TIMEOUT), Duration::from_secs(5));
-    let cache_duration = fields.or_default("cache_duration", duration(CACHE_DURATION), Duration::from_secs(600));
-    let stale_duration = fields.or_default("stale_duration", duration(STALE_DURATION), Duration::from_secs(24 * 3600));
-    let revoked_kids = fields.values("revoked_kids", name);
+    let timeout = fields.or_default("timeout", duration(TIMEOUTS), Duration::from_secs(5));
+    let cache_duration = fields.or_default("cache_duration", duration(CACHE_DURATION), usual_cache);
+    let stale_duration = fields.or_default("stale_duration", duration(STALE_DURATION), usual_stale);
     let (cache_duration, stale_duration) = (cache_duration?, stale_duration?);
     if stale_duration < cache_duration {
         let problem = Problem::new("shorter than cache_duration", "at least as long");
         return Err(fields.report("stale_duration", problem));
     }
-    Ok(credentials.remote_keys(Source {
-        uri: uri?,
-        issuer: issuer?,
-        cluster: cluster?,
-        timeout: timeout?,
-        cache_duration,
-        stale_duration,
-        revoked_kids: revoked_kids?.unwrap_or_default(),
-    }))
+    let (uri, cluster, timeout) = (uri?, cluster?, timeout?);
+    Ok(Source { kind, uri, issuer: None, cluster, timeout, cache_duration, stale_duration, revoked_kids: Vec::new() })
 }
 
 fn uri(value: Value) -> Result<Uri, Problem> {

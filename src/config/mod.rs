@@ -39,7 +39,7 @@ pub use self::{
 };
 use crate::{
     encoding::{HeaderText, json::Value},
-    jwks::WaitingLimits,
+    jwks::{Fetched, WaitingLimits},
     policy::{Credentials, Demands, IDENTITY_HEADERS, Policy, ResourceMetadata, Rule},
     request::Request,
     revocation::Revocations,
@@ -123,6 +123,12 @@ const WORKER_FIELDS: &[Field] = &[
         Shape::List(&Shape::Object(revocation::FIELDS)),
         "Tokens that are refused although they have not expired: of a `jti`, a `sub`, a consumer or a credential.",
         r#"[{"jti": "7d4f"}, {"consumer": "ClientApp", "issued_before": "2026-11-25T00:00:00Z"}]"#,
+    ),
+    Field::optional(
+        "revocation_list",
+        Shape::Object(revocation::LIST_FIELDS),
+        "Where a list of more such tokens is published. It is fetched when the filter starts, and kept fresh.",
+        r#"{"uri": "https://auth.example.com/revoked.json", "cluster": "auth"}"#,
     ),
     Field::optional(
         "consumers",
@@ -256,6 +262,12 @@ impl Config {
             warnings: faults.take_warnings(),
             consumers: consumers.list,
         })
+    }
+
+    /// All that is fetched: key sets, and the list of revoked tokens.
+    pub fn fetched(&self) -> impl Iterator<Item = Arc<dyn Fetched>> {
+        let keys = self.credentials.remote().map(|keys| Arc::clone(keys) as Arc<dyn Fetched>);
+        keys.chain(self.revocations.list.iter().map(|list| Arc::clone(list) as Arc<dyn Fetched>))
     }
 
     /// The policy for where the proxy routes a request. Without rules the proxy is not asked.

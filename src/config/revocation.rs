@@ -1,14 +1,18 @@
-//! `revoked`: tokens that are revoked before they expire.
+//! `revoked` and `revocation_list`: tokens that are revoked before they expire.
+
+use std::{sync::Arc, time::Duration};
 
 use super::{
     consumers::Consumers,
     fault::{Faults, Place, Problem, Reported},
-    fields::{Fields, name, printable, text},
+    fields::{Fields, name, other_word, printable, text},
+    key_set_source::{self, CACHE_DURATION, STALE_DURATION, duration_shape},
     schema::{Field, Shape},
 };
 use crate::{
     encoding::{date_time, json::Value},
-    revocation::{Entry, Names, RevocationSet, Revocations},
+    jwks::Kind,
+    revocation::{Entry, Names, RemoteList, RevocationSet, Revocations},
 };
 
 /// The fields of an item of `revoked`.
@@ -35,10 +39,59 @@ pub(super) const FIELDS: &[Field] = &[
     ),
 ];
 
+/// The fields of `revocation_list`.
+pub(super) const LIST_FIELDS: &[Field] = &[
+    key_set_source::URI,
+    key_set_source::CLUSTER,
+    key_set_source::TIMEOUT,
+    Field::with_default(
+        "cache_duration",
+        duration_shape(CACHE_DURATION),
+        "How old the list may become before it is fetched again. A shorter `Cache-Control: max-age` of the server wins; less \
+         than ten seconds counts as ten.",
+        r#""60s""#,
+        r#""10s""#,
+    ),
+    Field::with_default(
+        "stale_duration",
+        duration_shape(STALE_DURATION),
+        "How old the list may become before it is no longer used, if no newer one can be fetched.",
+        r#""1h""#,
+        r#""24h""#,
+    ),
+    Field::with_default(
+        "on_unavailable",
+        Shape::OneOf(&["deny", "allow"]),
+        "What becomes of tokens while there is no list: they are answered 503 (`deny`), or taken as if none were revoked by it \
+         (`allow`).",
+        r#""deny""#,
+        r#""allow""#,
+    ),
+];
+
 /// Reads what is revoked.
 pub(super) fn read(fields: &mut Fields, consumers: &Consumers) -> Result<Revocations, Reported> {
-    let entries = fields.list("revoked", |value, place, faults| entry(value, place, faults, consumers))?;
-    Ok(Revocations { inline: entries.map(RevocationSet::new) })
+    let entries = fields.list("revoked", |value, place, faults| entry(value, place, faults, consumers));
+    let list = fields.object("revocation_list", LIST_FIELDS, list)?;
+    let entries = entries?;
+    let allows_without_list = list.as_ref().is_some_and(|(_, allows)| *allows);
+    Ok(Revocations { inline: entries.map(RevocationSet::new), list: list.map(|(list, _)| list), allows_without_list })
+}
+
+/// Reads where the list is, and whether tokens pass without it.
+fn list(fields: &mut Fields) -> Result<(Arc<RemoteList>, bool), Reported> {
+    let usual = (Duration::from_secs(60), Duration::from_secs(3600));
+    let source = key_set_source::source(fields, Kind::RevocationList, usual);
+    let allows = fields.or_default("on_unavailable", on_unavailable, false);
+    Ok((Arc::new(RemoteList::new(source?)), allows?))
+}
+
+fn on_unavailable(value: Value) -> Result<bool, Problem> {
+    match text(value)?.as_ref() {
+        "allow" => Ok(true),
+        "deny" => Ok(false),
+        other => Err(Problem::new(other_word(other), "allow or deny")),
+    }
 }
 
 fn entry(value: Value, place: Place, faults: &Faults, consumers: &Consumers) -> Result<Entry, Reported> {

@@ -14,9 +14,11 @@ pub struct Answer {
     pub status: Option<u16>,
     /// The header `Cache-Control`, if it is there and text.
     pub cache_control: Option<String>,
+    /// The header `ETag`, if it is there and text.
+    pub etag: Option<String>,
     /// How long the body is, in bytes.
     pub size: usize,
-    /// The body; may be left out when `size` is above [`MAX_BYTES`].
+    /// The body; may be left out when `size` is above [`Fetched::max_bytes`](super::Fetched::max_bytes).
     pub body: Vec<u8>,
 }
 
@@ -35,7 +37,7 @@ pub enum FetchError {
     /// The proxy answers in place of the server, which it does not reach: why, in its words.
     #[error("the connection to the server failed: {0}")]
     NoConnection(UntrustedText),
-    /// The body is longer than [`MAX_BYTES`].
+    /// The body is longer than it may be.
     #[error("the answer had {0} bytes")]
     TooLarge(usize),
     /// The body is not JSON, or one in which a member occurs twice.
@@ -44,6 +46,14 @@ pub enum FetchError {
     /// The body is not a key set.
     #[error("the answer was not a key set: {0}")]
     NoKeySet(KeySetError),
+    /// The body is not a list of revoked tokens: at this line and column.
+    #[error("the answer was not a revocation list: line {line}, column {column}")]
+    NoRevocationList {
+        /// The line, from 1.
+        line: usize,
+        /// The column.
+        column: usize,
+    },
     /// The metadata is of another issuer (RFC 8414 §3.3).
     #[error("{}", of_other_issuer(.0.as_ref()))]
     OtherIssuer(Option<UntrustedText>),
@@ -66,16 +76,21 @@ impl FetchError {
             Self::NotSent | Self::NoAnswer => "unreachable",
             Self::Status(_) | Self::NoConnection(_) => "status",
             Self::TooLarge(_) => "too_large",
-            Self::NotJson | Self::NoKeySet(_) | Self::OtherIssuer(_) | Self::NoJwksUri => "invalid",
+            Self::NotJson
+            | Self::NoKeySet(_)
+            | Self::NoRevocationList { .. }
+            | Self::OtherIssuer(_)
+            | Self::NoJwksUri => "invalid",
         }
     }
 }
 
 impl Answer {
-    fn body(&self) -> Result<&[u8], FetchError> {
+    /// The body, of at most so many bytes.
+    pub(super) fn body(&self, max_bytes: usize) -> Result<&[u8], FetchError> {
         match self.status {
             None => Err(FetchError::NoAnswer),
-            Some(200) if self.size > MAX_BYTES => Err(FetchError::TooLarge(self.size)),
+            Some(200) if self.size > max_bytes => Err(FetchError::TooLarge(self.size)),
             Some(200) => Ok(&self.body),
             Some(status) => Err(self.connection_failure().unwrap_or(FetchError::Status(status))),
         }
@@ -97,12 +112,12 @@ impl Answer {
     /// # Errors
     /// Why it holds none.
     pub fn key_set(&self) -> Result<Parsed, FetchError> {
-        key_set(self.body()?)
+        key_set(self.body(MAX_BYTES)?)
     }
 
     /// Where the key set is, by the answer that describes the issuer (RFC 8414 §2, OpenID Connect Discovery 1.0 §3).
     pub fn jwks_uri(&self, issuer: &Issuer) -> Result<Uri, FetchError> {
-        let Value::Object(members) = json(self.body()?)? else { return Err(FetchError::OtherIssuer(None)) };
+        let Value::Object(members) = json(self.body(MAX_BYTES)?)? else { return Err(FetchError::OtherIssuer(None)) };
         let text = |name: &str| match members.iter().find(|(key, _)| key == name) {
             Some((_, Value::String(text))) => Some(text.as_ref()),
             _ => None,
@@ -112,6 +127,21 @@ impl Answer {
             return Err(FetchError::OtherIssuer(named.map(UntrustedText::new)));
         }
         text("jwks_uri").and_then(|uri| Uri::parse(uri).ok()).ok_or(FetchError::NoJwksUri)
+    }
+
+    /// Whether what the validator stands for is still the newest (RFC 9110 §15.4.5).
+    pub(super) fn is_not_modified(&self) -> bool {
+        self.status == Some(304)
+    }
+
+    /// The validator of the answer (RFC 9110 §8.8.3), if it has one that may be sent back.
+    pub(super) fn validator(&self) -> Option<&str> {
+        const MAX_BYTES: usize = 256;
+
+        let is_tag = |tag: &&str| {
+            tag.len() <= MAX_BYTES && tag.ends_with('"') && tag.bytes().all(|byte| byte.is_ascii_graphic())
+        };
+        self.etag.as_deref().filter(is_tag)
     }
 
     /// The `max-age` of the answer (RFC 9111 §5.2.2.1), if it has one that is a number.

@@ -3,6 +3,7 @@
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
+    ptr,
     sync::Arc,
     time::Duration,
 };
@@ -10,7 +11,7 @@ use std::{
 use prost::Message;
 
 use super::{
-    Answer, FetchError, Millis, Need, Parsed, PassedOver, RemoteKeys, Source, Uri, answer,
+    Answer, FetchError, Fetched, Judged, Kind, Millis, Need, PassedOver, Source, Uri,
     schedule::{Schedule, lease_time},
 };
 
@@ -41,8 +42,9 @@ pub trait KeySetHost {
     /// Changes such a value, unless it was changed since the numbered change; whether it did.
     fn share(&self, name: &str, value: &[u8], unless_changed_since: Option<u32>) -> bool;
 
-    /// Sends a GET request. The number that its answer comes with, or `None` when it cannot be sent.
-    fn get(&self, cluster: &str, uri: &Uri, timeout: Duration) -> Option<u32>;
+    /// Sends a GET request, with `If-None-Match` where there is a validator. The number that its answer comes with, or `None`
+    /// when it cannot be sent.
+    fn get(&self, cluster: &str, uri: &Uri, etag: Option<&str>, timeout: Duration) -> Option<u32>;
 
     /// Is told what became of a fetch.
     fn report(&self, source: &Source, event: &Event);
@@ -53,8 +55,8 @@ pub trait KeySetHost {
 pub enum Event {
     /// A set arrived.
     Arrived {
-        /// How many keys it has.
-        keys: usize,
+        /// How many keys or entries it has.
+        count: usize,
         /// Whether it differs from the one before.
         is_new: bool,
         /// The keys that are left out.
@@ -70,13 +72,25 @@ pub enum Event {
 }
 
 impl Event {
-    /// Every [`name`](Self::name) there is.
-    pub const NAMES: [&'static str; 6] = ["success", "empty", "unreachable", "status", "too_large", "invalid"];
+    /// Every [`name`](Self::name) there is, with the name of its counter, by what is fetched.
+    pub const COUNTERS: [(Kind, &'static str, &'static str); 11] = [
+        (Kind::KeySet, "success", "jwt_auth.key_set_fetch.success"),
+        (Kind::KeySet, "empty", "jwt_auth.key_set_fetch.empty"),
+        (Kind::KeySet, "unreachable", "jwt_auth.key_set_fetch.unreachable"),
+        (Kind::KeySet, "status", "jwt_auth.key_set_fetch.status"),
+        (Kind::KeySet, "too_large", "jwt_auth.key_set_fetch.too_large"),
+        (Kind::KeySet, "invalid", "jwt_auth.key_set_fetch.invalid"),
+        (Kind::RevocationList, "success", "jwt_auth.revocation_list_fetch.success"),
+        (Kind::RevocationList, "unreachable", "jwt_auth.revocation_list_fetch.unreachable"),
+        (Kind::RevocationList, "status", "jwt_auth.revocation_list_fetch.status"),
+        (Kind::RevocationList, "too_large", "jwt_auth.revocation_list_fetch.too_large"),
+        (Kind::RevocationList, "invalid", "jwt_auth.revocation_list_fetch.invalid"),
+    ];
 
     /// What became of it, as metrics name it.
-    pub fn name(&self) -> &'static str {
+    pub fn name(&self, kind: Kind) -> &'static str {
         match self {
-            Self::Arrived { keys: 0, .. } => "empty",
+            Self::Arrived { count: 0, .. } if kind == Kind::KeySet => "empty",
             Self::Arrived { .. } => "success",
             Self::Failed { error, .. } => error.name(),
         }
@@ -103,7 +117,7 @@ pub struct Fetcher<H> {
 
 /// A set, with what this worker knows of it.
 struct Tracked {
-    remote: Arc<RemoteKeys>,
+    remote: Arc<dyn Fetched>,
     schedule_name: String,
     text_name: String,
     version: Cell<u64>,
@@ -136,7 +150,7 @@ enum Stage {
 
 impl<H: KeySetHost> Fetcher<H> {
     /// Makes sure that there is something to share, so that no two workers can both think that they were the first.
-    pub fn new(sets: impl IntoIterator<Item = Arc<RemoteKeys>>, host: H) -> Self {
+    pub fn new(sets: impl IntoIterator<Item = Arc<dyn Fetched>>, host: H) -> Self {
         let sets: Vec<Tracked> = sets.into_iter().map(Tracked::new).collect();
         let fetcher = Self { host, sets, calls: RefCell::default() };
         for set in &fetcher.sets {
@@ -202,15 +216,16 @@ impl<H: KeySetHost> Fetcher<H> {
                 Ok(uri) => self.send(at, set, holder, &uri, Stage::KeySet),
                 Err(error) => self.fail(set, holder, error),
             },
-            _ => match answer.key_set() {
-                Ok(parsed) => self.succeed(set, holder, answer, parsed),
+            _ if answer.is_not_modified() => self.stand(set, holder, answer),
+            _ => match answer.body(set.remote.max_bytes()).and_then(|body| set.remote.judge(body)) {
+                Ok(judged) => self.succeed(set, holder, answer, judged),
                 Err(error) => self.fail(set, holder, error),
             },
         }
     }
 
     /// What a request should do that needs something of a set.
-    pub fn advise(&self, remote: &Arc<RemoteKeys>, need: Need) -> Advice {
+    pub fn advise(&self, remote: &dyn Fetched, need: Need) -> Advice {
         let Some(set) = self.find(remote) else { return Advice::GiveUp };
         let now = self.host.now();
         let (schedule, changed) = self.sync(set, now);
@@ -234,8 +249,15 @@ impl<H: KeySetHost> Fetcher<H> {
     }
 
     /// How many fetches of a set have ended, as far as this worker knows.
-    pub fn ended(&self, remote: &Arc<RemoteKeys>) -> u64 {
+    pub fn ended(&self, remote: &dyn Fetched) -> u64 {
         self.find(remote).map_or(u64::MAX, |set| set.ended.get())
+    }
+
+    /// How many bytes the answer to a request may have.
+    pub fn max_bytes(&self, call: u32) -> usize {
+        let calls = self.calls.borrow();
+        let set = calls.get(&call).and_then(|call| self.sets.get(call.set));
+        set.map_or(0, |set| set.remote.max_bytes())
     }
 
     /// Gives up the leases of what this worker was fetching, when it ends.
@@ -246,14 +268,14 @@ impl<H: KeySetHost> Fetcher<H> {
         }
     }
 
-    fn find(&self, remote: &Arc<RemoteKeys>) -> Option<&Tracked> {
-        self.sets.iter().find(|set| Arc::ptr_eq(&set.remote, remote))
+    fn find(&self, remote: &dyn Fetched) -> Option<&Tracked> {
+        self.sets.iter().find(|set| ptr::addr_eq(&raw const *set.remote, remote))
     }
 
     fn is_due(&self, set: &Tracked, schedule: &Schedule, now: Millis) -> bool {
         // A set that is said to be there and cannot be read is fetched anew.
         // Neither does one count that has not been fetched for this configuration.
-        let is_lost = set.remote.current().is_none() && !schedule.is_leased(now, set.source());
+        let is_lost = set.remote.need() == Need::Set && !schedule.is_leased(now, set.source());
         schedule.is_due(now, set.source(), set.kid_wanted.get()) || (is_lost && !schedule.is_backing_off(now))
     }
 
@@ -267,8 +289,8 @@ impl<H: KeySetHost> Fetcher<H> {
         set.dispel_doubt(now);
         set.remote.set_retry_at(schedule.more_at(now));
         if schedule.is_missing(now, set.source()) || set.doubt.get().is_some() {
-            let had_keys = set.remote.current().is_some();
-            set.remote.drop_keys();
+            let had_keys = set.remote.need() != Need::Set;
+            set.remote.forget();
             set.version.set(0);
             return (schedule, had_keys);
         }
@@ -287,17 +309,19 @@ impl<H: KeySetHost> Fetcher<H> {
     /// has yet to say so.
     fn load(&self, set: &Tracked, version: u64) -> bool {
         let Some((_, text)) = self.text(set).filter(|(own, _)| *own == version) else { return false };
-        let Ok(parsed) = answer::key_set(&text) else { return false };
-        set.remote.replace(parsed.set);
+        if !set.remote.load(text) {
+            return false;
+        }
         set.version.set(version);
         true
     }
 
     /// The text of the set that arrived last, with the number of its version.
     fn text(&self, set: &Tracked) -> Option<(u64, Vec<u8>)> {
-        let (bytes, _) = self.host.shared(&set.text_name)?;
-        let (version, text) = bytes.split_first_chunk()?;
-        Some((u64::from_le_bytes(*version), text.to_vec()))
+        let (mut bytes, _) = self.host.shared(&set.text_name)?;
+        let version = *bytes.first_chunk()?;
+        bytes.drain(..size_of_val(&version));
+        Some((u64::from_le_bytes(version), bytes))
     }
 
     /// Changes what is shared, if `change` gives something, and gives that.
@@ -328,7 +352,10 @@ impl<H: KeySetHost> Fetcher<H> {
     }
 
     fn send(&self, at: usize, set: &Tracked, holder: u64, uri: &Uri, stage: Stage) {
-        match self.host.get(&set.source().cluster, uri, set.source().timeout) {
+        // What this worker does not have it must be sent.
+        let has_it = matches!(stage, Stage::KeySet) && set.remote.need() != Need::Set;
+        let etag = has_it.then(|| self.schedule(set).0.etag).filter(|etag| !etag.is_empty());
+        match self.host.get(&set.source().cluster, uri, etag.as_deref(), set.source().timeout) {
             Some(call) => {
                 let until = self.host.now().saturating_add(lease_time(set.source()));
                 self.calls.borrow_mut().insert(call, Call { set: at, holder, stage, until });
@@ -338,25 +365,44 @@ impl<H: KeySetHost> Fetcher<H> {
     }
 
     /// Shares a set that arrived. One that comes too late, when another worker has the lease, is left to that worker.
-    fn succeed(&self, set: &Tracked, holder: u64, answer: &Answer, parsed: Parsed) {
+    fn succeed(&self, set: &Tracked, holder: u64, answer: &Answer, judged: Judged) {
         let (schedule, _) = self.schedule(set);
         if schedule.holder != holder {
             return;
         }
-        let is_known = |(version, text): (u64, Vec<u8>)| version == schedule.version && text == answer.body;
+        let is_known = |(version, text): (u64, Vec<u8>)| version == schedule.version && text == judged.shared;
         let is_new = !self.text(set).is_some_and(is_known);
         if is_new {
             let version = schedule.version.saturating_add(1).to_le_bytes();
-            self.host.share(&set.text_name, &[&version, answer.body.as_slice()].concat(), None);
+            self.host.share(&set.text_name, &[&version, judged.shared.as_slice()].concat(), None);
         }
+        let etag = answer.validator().unwrap_or_default();
+        self.conclude(set, holder, answer, Some(etag), judged.arrived(is_new));
+    }
+
+    /// Notes that the server has nothing newer. That is an answer only to whoever has named what he has.
+    fn stand(&self, set: &Tracked, holder: u64, answer: &Answer) {
+        if self.schedule(set).0.etag.is_empty() || set.remote.need() == Need::Set {
+            return self.fail(set, holder, FetchError::Status(304));
+        }
+        let same = Judged { shared: Vec::new(), count: set.remote.count(), passed_over: PassedOver::default() };
+        self.conclude(set, holder, answer, None, same.arrived(false));
+    }
+
+    /// Notes that a fetch has succeeded, with the validator of what it brought, unless that is the one before.
+    fn conclude(&self, set: &Tracked, holder: u64, answer: &Answer, etag: Option<&str>, event: Event) {
+        let is_new = matches!(event, Event::Arrived { is_new: true, .. });
         let (now, chance) = (self.host.now(), fraction(self.host.chance()));
         let shared = self.update(set, |schedule| {
-            let is_mine = schedule.holder == holder;
-            is_mine.then(|| schedule.succeed(now, set.source(), answer.max_age(), is_new, chance))
+            (schedule.holder == holder).then(|| {
+                if let Some(etag) = etag {
+                    etag.clone_into(&mut schedule.etag);
+                }
+                schedule.succeed(now, set.source(), answer.max_age(), is_new, chance);
+            })
         });
         if shared.is_some() {
             self.sync(set, now);
-            let event = Event::Arrived { keys: parsed.set.len(), is_new, passed_over: parsed.passed_over };
             self.host.report(set.source(), &event);
         }
     }
@@ -371,7 +417,7 @@ impl<H: KeySetHost> Fetcher<H> {
 }
 
 impl Tracked {
-    fn new(remote: Arc<RemoteKeys>) -> Self {
+    fn new(remote: Arc<dyn Fetched>) -> Self {
         let name = remote.source().shared_name();
         Self {
             remote,

@@ -6,7 +6,7 @@
 mod answer;
 mod fetcher;
 mod issuer;
-mod remote;
+pub(crate) mod remote;
 mod schedule;
 mod set;
 mod uri;
@@ -16,7 +16,7 @@ pub use self::{
     answer::{Answer, FetchError},
     fetcher::{Advice, Event, Fetcher, KeySetHost},
     issuer::Issuer,
-    remote::{Millis, Need, RemoteKeys, Source, Wait},
+    remote::{Fetched, Judged, Kind, Millis, Need, Remote, RemoteKeys, Source, Wait},
     set::{KeyPlace, KeySet, KeySetError, MAX_BYTES, MAX_KEYS, Origin, Parsed, PassedOver, VerificationKey},
     uri::{Uri, UriError},
     waiting_room::{Next, WaitingLimits, WaitingRoom, Woken},

@@ -1,4 +1,4 @@
-//! A key set that an issuer publishes, as a worker has it.
+//! What is fetched, as a worker has it: a key set that an issuer publishes, or a list of revoked tokens.
 
 use std::{
     fmt,
@@ -11,16 +11,27 @@ use std::{
 
 use arc_swap::ArcSwapOption;
 
-use super::{Issuer, KeySet, Uri};
+use super::{Event, FetchError, Issuer, KeySet, MAX_BYTES, Parsed, PassedOver, Uri, answer};
 use crate::token::Timestamp;
 
 /// Milliseconds since the epoch.
 pub type Millis = u64;
 
-/// Where a set is fetched, and for how long it is good.
+/// What is fetched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A key set.
+    KeySet,
+    /// A list of revoked tokens.
+    RevocationList,
+}
+
+/// Where something is fetched, and for how long it is good.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Source {
-    /// The set itself, or the metadata that names it.
+    /// What it is.
+    pub kind: Kind,
+    /// The thing itself, or the metadata that name it.
     pub uri: Uri,
     /// For discovery: the issuer that the metadata must be of (RFC 8414 §3.3).
     pub issuer: Option<Issuer>,
@@ -40,8 +51,12 @@ impl Source {
     /// The name of the set in memory that workers share. Everything is in it that must not be mixed up. What a worker
     /// makes of the set is its own matter.
     pub(super) fn shared_name(&self) -> String {
-        let Self { uri, issuer, cluster, timeout, cache_duration, stale_duration, revoked_kids: _ } = self;
-        let kind = if issuer.is_some() { "discovery" } else { "jwks" };
+        let Self { kind, uri, issuer, cluster, timeout, cache_duration, stale_duration, revoked_kids: _ } = self;
+        let kind = match kind {
+            Kind::RevocationList => "revocations",
+            Kind::KeySet if issuer.is_some() => "discovery",
+            Kind::KeySet => "jwks",
+        };
         let issuer = issuer.as_ref().map(Issuer::as_str).unwrap_or_default();
         let times = [timeout, cache_duration, stale_duration].map(|duration| duration.as_millis());
         format!("jwt_auth.{kind} {times:?} {cluster:?} {:?} {issuer:?}", uri.as_str())
@@ -54,20 +69,80 @@ impl fmt::Display for Source {
     }
 }
 
-/// The keys of an issuer, as this worker has them.
+/// Something that is fetched, as this worker has it.
 #[derive(Debug)]
-pub struct RemoteKeys {
+pub struct Remote<T> {
     source: Source,
-    keys: ArcSwapOption<KeySet>,
+    content: ArcSwapOption<T>,
     retry_at: AtomicU64,
     fetched_at: AtomicU64,
+}
+
+/// The keys of an issuer.
+pub type RemoteKeys = Remote<KeySet>;
+
+/// What the fetcher and those who wait for it know of something that is fetched.
+pub trait Fetched: fmt::Debug + Send + Sync {
+    /// Where it comes from.
+    fn source(&self) -> &Source;
+
+    /// What is needed of it that it has not.
+    fn need(&self) -> Need;
+
+    /// In how many seconds a client may try again, from 1 to 60.
+    fn retry_after(&self, now: Timestamp) -> u32;
+
+    /// When the fetch began that brought it. What was published after that may be missing.
+    fn fetched_at(&self) -> Millis;
+
+    /// How long an answer may be, in bytes.
+    fn max_bytes(&self) -> usize;
+
+    /// What is to be shared of the body of an answer, and what it holds.
+    ///
+    /// # Errors
+    /// Why it cannot be used.
+    fn judge(&self, body: &[u8]) -> Result<Judged, FetchError>;
+
+    /// Takes what is shared; whether it can be used.
+    fn load(&self, shared: Vec<u8>) -> bool;
+
+    /// How many keys or entries it has.
+    fn count(&self) -> usize;
+
+    /// Removes it, as when it has become too old.
+    fn forget(&self);
+
+    /// Says when the next attempt to fetch it follows.
+    fn set_retry_at(&self, at: Millis);
+
+    /// Says when the fetch began that brought it.
+    fn set_fetched_at(&self, at: Millis);
+}
+
+/// An answer that can be used.
+#[derive(Debug)]
+pub struct Judged {
+    /// What workers share of it.
+    pub shared: Vec<u8>,
+    /// How many keys or entries it has.
+    pub count: usize,
+    /// The keys that are left out.
+    pub passed_over: PassedOver,
+}
+
+impl Judged {
+    /// What has happened, if this is new, or the same again.
+    pub(super) fn arrived(self, is_new: bool) -> Event {
+        Event::Arrived { count: self.count, is_new, passed_over: self.passed_over }
+    }
 }
 
 /// What a request waits for.
 #[derive(Debug, Clone)]
 pub struct Wait {
-    /// The sets of which it [needs](RemoteKeys::need) something.
-    pub sets: Vec<Arc<RemoteKeys>>,
+    /// What it [needs](Fetched::need) something of.
+    pub sets: Vec<Arc<dyn Fetched>>,
     /// How many bytes of its body are kept meanwhile.
     pub body: u64,
 }
@@ -81,30 +156,31 @@ pub enum Need {
     Kid,
 }
 
-impl RemoteKeys {
-    /// Keys that have not arrived.
+impl<T> Remote<T> {
+    /// Something that has not arrived.
     pub fn new(source: Source) -> Self {
-        Self { source, keys: ArcSwapOption::empty(), retry_at: AtomicU64::new(0), fetched_at: AtomicU64::new(0) }
+        Self { source, content: ArcSwapOption::empty(), retry_at: AtomicU64::new(0), fetched_at: AtomicU64::new(0) }
     }
 
-    /// Where they come from.
+    /// Where it comes from.
     pub fn source(&self) -> &Source {
         &self.source
     }
 
-    /// The keys; `None` while no set has arrived, and after the last one became too old.
-    pub fn current(&self) -> Option<Arc<KeySet>> {
-        self.keys.load_full()
+    /// What has arrived; `None` while nothing has, and after the last became too old.
+    pub fn current(&self) -> Option<Arc<T>> {
+        self.content.load_full()
     }
 
-    /// Whether a key is not used any more, whether or not the set still has it.
-    pub fn is_revoked(&self, kid: &str) -> bool {
-        self.source.revoked_kids.iter().any(|revoked| revoked == kid)
+    /// Takes what has arrived. It is the newest there is, until the fetcher says when it was fetched.
+    pub fn put(&self, content: T) {
+        self.content.store(Some(Arc::new(content)));
+        self.fetched_at.store(Millis::MAX, Ordering::Relaxed);
     }
 
-    /// What a token needs of the set that cannot be verified with it.
+    /// What a token needs of it that cannot be judged by it.
     pub fn need(&self) -> Need {
-        if self.keys.load().is_none() { Need::Set } else { Need::Kid }
+        if self.content.load().is_none() { Need::Set } else { Need::Kid }
     }
 
     /// In how many seconds a client may try again, from 1 to 60.
@@ -113,35 +189,96 @@ impl RemoteKeys {
         u32::try_from(seconds).unwrap_or(60)
     }
 
-    /// When the fetch began that brought the keys. A key that was published after that may be missing.
+    /// When the fetch began that brought it. What was published after that may be missing.
     pub fn fetched_at(&self) -> Millis {
         self.fetched_at.load(Ordering::Relaxed)
     }
 
-    /// Takes a set that has arrived, without the keys that are revoked. Keys that it does not have are removed. It is the newest there is, until the fetcher
-    /// says when it was fetched.
+    /// Removes what has arrived, and gives it back.
+    pub(crate) fn take(&self) -> Option<Arc<T>> {
+        self.content.swap(None)
+    }
+
+    pub(crate) fn store_retry_at(&self, at: Millis) {
+        self.retry_at.store(at, Ordering::Relaxed);
+    }
+
+    pub(crate) fn store_fetched_at(&self, at: Millis) {
+        self.fetched_at.store(at, Ordering::Relaxed);
+    }
+}
+
+impl RemoteKeys {
+    /// Whether a key is not used any more, whether or not the set still has it.
+    pub fn is_revoked(&self, kid: &str) -> bool {
+        self.source.revoked_kids.iter().any(|revoked| revoked == kid)
+    }
+
+    /// Takes a set that has arrived, without the keys that are revoked. Keys that it does not have are removed.
     pub fn replace(&self, mut keys: KeySet) {
         keys.retain(|kid| !self.is_revoked(kid));
         if let Some(old) = self.current() {
             keys.succeed(&old);
         }
-        self.keys.store(Some(Arc::new(keys)));
-        self.fetched_at.store(Millis::MAX, Ordering::Relaxed);
+        self.put(keys);
+    }
+}
+
+/// The methods of [`Fetched`] that are the same for everything.
+macro_rules! as_remote {
+    () => {
+        fn source(&self) -> &$crate::jwks::Source {
+            self.source()
+        }
+
+        fn need(&self) -> $crate::jwks::Need {
+            self.need()
+        }
+
+        fn retry_after(&self, now: $crate::token::Timestamp) -> u32 {
+            self.retry_after(now)
+        }
+
+        fn fetched_at(&self) -> $crate::jwks::Millis {
+            self.fetched_at()
+        }
+
+        fn set_retry_at(&self, at: $crate::jwks::Millis) {
+            self.store_retry_at(at);
+        }
+
+        fn set_fetched_at(&self, at: $crate::jwks::Millis) {
+            self.store_fetched_at(at);
+        }
+    };
+}
+pub(crate) use as_remote;
+
+impl Fetched for RemoteKeys {
+    as_remote!();
+
+    fn max_bytes(&self) -> usize {
+        MAX_BYTES
     }
 
-    /// Says when the next attempt to fetch the set follows.
-    pub(super) fn set_retry_at(&self, at: Millis) {
-        self.retry_at.store(at, Ordering::Relaxed);
+    fn judge(&self, body: &[u8]) -> Result<Judged, FetchError> {
+        let Parsed { set, passed_over } = answer::key_set(body)?;
+        Ok(Judged { shared: body.to_vec(), count: set.len(), passed_over })
     }
 
-    /// Says when the fetch began that brought the set.
-    pub(super) fn set_fetched_at(&self, at: Millis) {
-        self.fetched_at.store(at, Ordering::Relaxed);
+    fn load(&self, shared: Vec<u8>) -> bool {
+        answer::key_set(&shared).is_ok_and(|parsed| {
+            self.replace(parsed.set);
+            true
+        })
     }
 
-    /// Removes the keys, as when they have become too old.
-    pub(super) fn drop_keys(&self) {
-        if let Some(keys) = self.keys.swap(None) {
+    fn count(&self) -> usize {
+        self.current().map_or(0, |keys| keys.len())
+    }
+
+    fn forget(&self) {
+        if let Some(keys) = self.take() {
             keys.remove();
         }
     }

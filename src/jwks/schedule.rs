@@ -55,6 +55,9 @@ pub(super) struct Schedule {
     /// When the fetch began that brought the set, or the same set again.
     #[prost(uint64, tag = "12")]
     pub(super) fetched_at: Millis,
+    /// The validator of the set (`ETag`); empty for none.
+    #[prost(string, tag = "13")]
+    pub(super) etag: String,
 }
 
 impl Schedule {

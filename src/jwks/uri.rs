@@ -54,15 +54,16 @@ impl Uri {
         &self.path_and_query
     }
 
-    /// The headers of the request that fetches a key set, or what says where it is.
-    pub fn request_headers(&self) -> [(&str, &str); 5] {
-        [
+    /// The headers of the request that fetches it, unless it is still what this validator stands for.
+    pub fn request_headers<'a>(&'a self, etag: Option<&'a str>) -> Vec<(&'a str, &'a str)> {
+        let usual = [
             (":method", "GET"),
             (":path", self.path_and_query()),
             (":authority", self.authority()),
             ("accept", "application/jwk-set+json, application/json"),
             ("user-agent", "jwt-auth-filter"),
-        ]
+        ];
+        usual.into_iter().chain(etag.map(|etag| ("if-none-match", etag))).collect()
     }
 }
 

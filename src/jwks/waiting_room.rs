@@ -3,10 +3,11 @@
 use std::{
     cell::{Cell, RefCell},
     collections::{BTreeMap, VecDeque},
+    ptr,
     sync::Arc,
 };
 
-use super::{Advice, Fetcher, KeySetHost, Millis, Need, RemoteKeys, Wait};
+use super::{Advice, Fetched, Fetcher, KeySetHost, Millis, Need, Wait};
 
 /// How much longer a request waits than its fetch may take, which may have begun a moment after it came.
 const SPARE: Millis = 250;
@@ -30,7 +31,7 @@ pub struct WaitingLimits {
 
 /// A request that waits.
 struct Waiting<T> {
-    keys: Arc<RemoteKeys>,
+    keys: Arc<dyn Fetched>,
     need: Need,
     body: u64,
     ended: u64,
@@ -82,7 +83,7 @@ impl<T> WaitingRoom<T> {
         }
         let mut chosen = None;
         for keys in &wait.sets {
-            match fetcher.advise(keys, keys.need()) {
+            match fetcher.advise(&**keys, keys.need()) {
                 Advice::TryAgain => return Next::TryAgain(with),
                 Advice::Wait(ended) if self.has_room_for(keys, wait.body) => chosen = chosen.or(Some((keys, ended))),
                 Advice::Wait(_) | Advice::GiveUp => {}
@@ -106,11 +107,11 @@ impl<T> WaitingRoom<T> {
 
     /// Whether one more request may wait for a set. For each there may wait no more than there is room left: so the
     /// requests of an issuer that does not answer leave room for those of all others. The same goes for their bodies.
-    fn has_room_for(&self, keys: &Arc<RemoteKeys>, body: u64) -> bool {
+    fn has_room_for(&self, keys: &Arc<dyn Fetched>, body: u64) -> bool {
         let waiting = self.waiting.borrow();
         let (mut requests, mut bytes, mut bytes_of_set) = (0_usize, 0_u64, body);
         for it in waiting.values() {
-            let is_of_set = Arc::ptr_eq(&it.keys, keys);
+            let is_of_set = ptr::addr_eq(Arc::as_ptr(&it.keys), Arc::as_ptr(keys));
             requests = requests.saturating_add(is_of_set.into());
             bytes = bytes.saturating_add(it.body);
             bytes_of_set = bytes_of_set.saturating_add(if is_of_set { it.body } else { 0 });
@@ -144,7 +145,7 @@ impl<T> WaitingRoom<T> {
         let now = fetcher.host().now();
         for (id, it) in self.waiting.borrow_mut().iter_mut().filter(|(_, it)| !it.is_woken) {
             let is_there = it.need == Need::Set && it.keys.need() != Need::Set;
-            if is_there || it.deadline <= now || fetcher.ended(&it.keys) > it.ended {
+            if is_there || it.deadline <= now || fetcher.ended(&*it.keys) > it.ended {
                 it.is_woken = true;
                 self.woken.borrow_mut().push_back(*id);
             }

@@ -4,7 +4,7 @@ use log::{Level, debug, info, log, warn};
 
 use super::Throttle;
 use crate::{
-    jwks::{Event, Source},
+    jwks::{Event, Kind, Source},
     token::Timestamp,
 };
 
@@ -26,26 +26,34 @@ impl FetchLog {
     /// Tells what became of a fetch.
     pub fn tell(&self, source: &Source, event: &Event, now: Timestamp) {
         if let Some(count) = self.lines.left_out(|| now) {
-            warn!("key sets: {count} more fetches are not logged one by one; the counters include them");
+            warn!("{count} more fetches are not logged one by one; the counters include them");
         }
         if !self.lines.admits(now) {
             return;
         }
+        let what = match source.kind {
+            Kind::KeySet => "key set",
+            Kind::RevocationList => "revocation list",
+        };
         match event {
-            Event::Arrived { is_new: false, .. } => debug!("key set {source}: unchanged"),
-            Event::Arrived { keys, passed_over, .. } => {
-                let s = if *keys == 1 { "" } else { "s" };
-                match keys {
-                    0 => warn!("key set {source}: it has no usable key, so its tokens are refused"),
-                    _ => info!("key set {source}: {keys} key{s}"),
+            Event::Arrived { is_new: false, .. } => debug!("{what} {source}: unchanged"),
+            Event::Arrived { count: 1, .. } if source.kind == Kind::RevocationList => info!("{what} {source}: 1 entry"),
+            Event::Arrived { count, .. } if source.kind == Kind::RevocationList => {
+                info!("{what} {source}: {count} entries");
+            }
+            Event::Arrived { count, passed_over, .. } => {
+                let s = if *count == 1 { "" } else { "s" };
+                match count {
+                    0 => warn!("{what} {source}: it has no usable key, so its tokens are refused"),
+                    _ => info!("{what} {source}: {count} key{s}"),
                 }
                 if !passed_over.is_empty() {
-                    let is_usual = *keys > 0 && passed_over.is_as_meant();
-                    log!(if is_usual { Level::Info } else { Level::Warn }, "key set {source}: {passed_over}");
+                    let is_usual = *count > 0 && passed_over.is_as_meant();
+                    log!(if is_usual { Level::Info } else { Level::Warn }, "{what} {source}: {passed_over}");
                 }
             }
             Event::Failed { error, retry_in } => {
-                warn!("key set {source}: {error}; trying again in {:.1} s", retry_in.as_secs_f64());
+                warn!("{what} {source}: {error}; trying again in {:.1} s", retry_in.as_secs_f64());
             }
         }
     }

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     authenticate::Pending,
     config::Config,
-    jwks::{Answer, Event, Fetcher, KeySetHost, MAX_BYTES, Millis, Next, Source, Uri, WaitingRoom, Woken},
+    jwks::{Answer, Event, Fetcher, KeySetHost, Kind, Millis, Next, Source, Uri, WaitingRoom, Woken},
     observe::FetchLog,
 };
 
@@ -40,7 +40,7 @@ impl KeySets {
         let key_sets = Self {
             plugin_id,
             is_in_envoy,
-            fetcher: Fetcher::new(config.credentials.remote().cloned(), Host::new(is_in_envoy)),
+            fetcher: Fetcher::new(config.fetched(), Host::new(is_in_envoy)),
             room: WaitingRoom::new(config.waiting),
             resumed: RefCell::default(),
             answers: RefCell::default(),
@@ -97,7 +97,7 @@ impl KeySets {
     /// Takes the answer to a request of the fetcher's. The host has it ready, with so many headers and bytes of body.
     /// It may ask for another request, which is sent from the next tick where not every host takes it here.
     pub(super) fn answered(&self, call: u32, headers: usize, size: usize) {
-        let answer = Host::answer(headers, size);
+        let answer = Host::answer(headers, size, self.fetcher.max_bytes(call));
         if self.is_in_envoy {
             self.fetcher.answered(call, &answer);
         } else {
@@ -154,26 +154,23 @@ impl KeySets {
 /// The host, as the fetcher sees it.
 struct Host {
     is_in_envoy: bool,
-    fetches: [(&'static str, Option<u32>); Event::NAMES.len()],
+    fetches: [(Kind, &'static str, Option<u32>); Event::COUNTERS.len()],
     log: FetchLog,
 }
 
 impl Host {
     fn new(is_in_envoy: bool) -> Self {
-        let define = |result| {
-            let name = format!("jwt_auth.key_set_fetch.{result}");
-            (result, abi::define_metric(MetricType::Counter, &name).ok())
-        };
-        Self { is_in_envoy, fetches: Event::NAMES.map(define), log: FetchLog::default() }
+        let define = |(kind, result, name)| (kind, result, abi::define_metric(MetricType::Counter, name).ok());
+        Self { is_in_envoy, fetches: Event::COUNTERS.map(define), log: FetchLog::default() }
     }
 
-    fn count(&self, result: &str) {
-        let counter = self.fetches.iter().find(|(name, _)| *name == result).and_then(|(_, id)| *id);
-        _ = counter.map(|id| abi::increment_metric(id, 1));
+    fn count(&self, kind: Kind, event: &Event) {
+        let counter = self.fetches.iter().find(|(of, name, _)| *of == kind && *name == event.name(kind));
+        _ = counter.and_then(|(.., id)| *id).map(|id| abi::increment_metric(id, 1));
     }
 
     /// The answer that the host is calling about. One that broke off has no headers.
-    fn answer(headers: usize, size: usize) -> Answer {
+    fn answer(headers: usize, size: usize, max_bytes: usize) -> Answer {
         if headers == 0 {
             return Answer::default();
         }
@@ -181,10 +178,11 @@ impl Host {
             let value = abi::header(MapType::CallResponseHeaders, name).ok().flatten()?;
             String::from_utf8(value).ok()
         };
-        let body = if size > MAX_BYTES { None } else { abi::buffer(BufferType::CallResponseBody, size).ok() };
+        let body = if size > max_bytes { None } else { abi::buffer(BufferType::CallResponseBody, size).ok() };
         Answer {
             status: header(":status").and_then(|status| status.parse().ok()),
             cache_control: header("cache-control"),
+            etag: header("etag"),
             size,
             body: body.unwrap_or_default(),
         }
@@ -215,12 +213,12 @@ impl KeySetHost for Host {
         abi::set_shared_data(name, value, change).is_ok()
     }
 
-    fn get(&self, cluster: &str, uri: &Uri, timeout: Duration) -> Option<u32> {
-        abi::http_call(cluster, &uri.request_headers(), timeout).ok()
+    fn get(&self, cluster: &str, uri: &Uri, etag: Option<&str>, timeout: Duration) -> Option<u32> {
+        abi::http_call(cluster, &uri.request_headers(etag), timeout).ok()
     }
 
     fn report(&self, source: &Source, event: &Event) {
-        self.count(event.name());
+        self.count(source.kind, event);
         self.log.tell(source, event, self.now() / 1000);
     }
 }

@@ -61,6 +61,11 @@ impl RevocationSet {
         &self.octets
     }
 
+    /// The octets, to be shared, without a copy.
+    pub(super) fn into_octets(self) -> Vec<u8> {
+        self.octets
+    }
+
     /// How many entries it has.
     pub fn len(&self) -> usize {
         self.parts().map_or(0, |(always, before)| always.len().saturating_add(before.len()))

@@ -97,6 +97,7 @@ fn every_object() -> Vec<Json> {
         json!({
             "rules": [{"routes": ["r"]}],
             "anonymous": "a",
+            "revocation_list": source,
             "required_claims": [{"claim": "a", "present": true}],
             "claims_to_headers": [{"claim": "a", "header": "x-a"}],
             "dpop": {"nonce_secret": "0123456789abcdef0123456789abcdef"},
@@ -317,7 +318,7 @@ fn all_faults_are_reported_at_once_each_at_its_path() {
          subjects, required_claims, allow, deny, hide_groups_header, anonymous, anonymous_for, optional, run_on_preflight, \
          realm, resource_metadata, claims_to_headers, forward_payload_header, \
          hide_credentials, clear_route_cache, response, filter_state, claims_to_filter_state, dynamic_metadata, rules, reserved_headers, host_crypto, token_cache_size, \
-         token_cache_bytes, max_waiting_requests, max_waiting_body_bytes, max_dpop_proofs, measure_verification, revoked, consumers"
+         token_cache_bytes, max_waiting_requests, max_waiting_body_bytes, max_dpop_proofs, measure_verification, revoked, revocation_list, consumers"
             .to_owned(),
         "header_names[0]: a string; expected the name of a header".to_owned(),
         "header_names[1]: a number; expected a string".to_owned(),

@@ -107,7 +107,7 @@ fn a_source_has_its_defaults_and_takes_times_with_units() {
         more.as_object().unwrap().iter().for_each(|(name, value)| remote[name] = value.clone());
         remote
     };
-    let Source { uri, issuer, cluster, timeout, cache_duration, stale_duration, revoked_kids } =
+    let Source { kind: _, uri, issuer, cluster, timeout, cache_duration, stale_duration, revoked_kids } =
         source(json!({"remote_jwks": remote(json!({}))}));
     assert_eq!((uri.as_str(), issuer, cluster.as_str()), ("https://a/jwks", None, "c"));
     assert!(revoked_kids.is_empty());

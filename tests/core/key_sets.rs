@@ -15,8 +15,8 @@ use jwt_auth_filter::{
     crypto::{Algorithm, BuiltIn, Key, Prepared, Verifier},
     encoding::json::Value,
     jwks::{
-        Advice, Answer, Event, Fetcher, Issuer, KeySet, KeySetHost, Millis, Need, Next, Origin, RemoteKeys, Source,
-        Uri, Wait, WaitingLimits, WaitingRoom, Woken,
+        Advice, Answer, Event, Fetched, Fetcher, Issuer, KeySet, KeySetHost, Kind, Millis, Need, Next, Origin,
+        RemoteKeys, Source, Uri, Wait, WaitingLimits, WaitingRoom, Woken,
     },
     request::expected_body,
 };
@@ -30,17 +30,19 @@ const SPARE: Millis = 250;
 
 /// What the workers have in common.
 #[derive(Default)]
-struct World {
-    now: Cell<Millis>,
+pub(crate) struct World {
+    pub(crate) now: Cell<Millis>,
     chance: Cell<u64>,
-    shared: RefCell<BTreeMap<String, (Vec<u8>, u32)>>,
+    pub(crate) shared: RefCell<BTreeMap<String, (Vec<u8>, u32)>>,
     calls: RefCell<Vec<(String, String)>>,
+    /// The validators that were sent with them.
+    pub(crate) etags: RefCell<Vec<Option<String>>>,
     refuses_calls: Cell<bool>,
     events: RefCell<Vec<String>>,
     retries: RefCell<Vec<Duration>>,
 }
 
-struct Host(Rc<World>);
+pub(crate) struct Host(pub(crate) Rc<World>);
 
 impl KeySetHost for Host {
     fn now(&self) -> Millis {
@@ -66,17 +68,18 @@ impl KeySetHost for Host {
         true
     }
 
-    fn get(&self, cluster: &str, uri: &Uri, _timeout: Duration) -> Option<u32> {
+    fn get(&self, cluster: &str, uri: &Uri, etag: Option<&str>, _timeout: Duration) -> Option<u32> {
         if self.0.refuses_calls.get() {
             return None;
         }
+        self.0.etags.borrow_mut().push(etag.map(str::to_owned));
         self.0.calls.borrow_mut().push((cluster.to_owned(), uri.as_str().to_owned()));
         Some(self.0.calls.borrow().len() as u32 - 1)
     }
 
     fn report(&self, _source: &Source, event: &Event) {
         self.0.events.borrow_mut().push(match event {
-            Event::Arrived { keys, is_new, .. } => format!("{keys} keys, new: {is_new}"),
+            Event::Arrived { count, is_new, .. } => format!("{count} keys, new: {is_new}"),
             Event::Failed { error, retry_in } => {
                 self.0.retries.borrow_mut().push(*retry_in);
                 error.name().to_owned()
@@ -86,19 +89,19 @@ impl KeySetHost for Host {
 }
 
 impl World {
-    fn at(now: Millis) -> Rc<Self> {
+    pub(crate) fn at(now: Millis) -> Rc<Self> {
         Rc::new(Self { now: Cell::new(now), ..Self::default() })
     }
 
-    fn pass(&self, millis: Millis) {
+    pub(crate) fn pass(&self, millis: Millis) {
         self.now.set(self.now.get() + millis);
     }
 
-    fn calls(&self) -> usize {
+    pub(crate) fn calls(&self) -> usize {
         self.calls.borrow().len()
     }
 
-    fn last_event(&self) -> String {
+    pub(crate) fn last_event(&self) -> String {
         self.events.borrow().last().cloned().unwrap_or_default()
     }
 }
@@ -114,12 +117,13 @@ impl Worker {
     }
 
     fn advice(&self, need: Need) -> Advice {
-        self.fetcher.advise(&self.keys, need)
+        self.fetcher.advise(&*self.keys, need)
     }
 }
 
 fn source() -> Source {
     Source {
+        kind: Kind::KeySet,
         revoked_kids: Vec::new(),
         uri: Uri::parse("https://a.example.com/jwks").unwrap(),
         issuer: None,
@@ -130,6 +134,11 @@ fn source() -> Source {
     }
 }
 
+/// A set as the fetcher knows it.
+fn fetched(keys: &Arc<RemoteKeys>) -> Arc<dyn Fetched> {
+    Arc::clone(keys) as Arc<dyn Fetched>
+}
+
 /// Keys of so many sources, each with its number for a path.
 fn numbered_sets(count: usize) -> Vec<Arc<RemoteKeys>> {
     let uri = |number| Uri::parse(&format!("https://a.example.com/{number}")).unwrap();
@@ -138,7 +147,7 @@ fn numbered_sets(count: usize) -> Vec<Arc<RemoteKeys>> {
 
 fn worker(world: &Rc<World>, source: Source) -> Worker {
     let keys = Arc::new(RemoteKeys::new(source));
-    Worker { fetcher: Fetcher::new([Arc::clone(&keys)], Host(Rc::clone(world))), keys }
+    Worker { fetcher: Fetcher::new([fetched(&keys)], Host(Rc::clone(world))), keys }
 }
 
 fn start(source: Source) -> (Rc<World>, [Worker; 4]) {
@@ -151,9 +160,9 @@ fn tick(workers: &[Worker]) {
     workers.iter().for_each(|worker| worker.fetcher.tick());
 }
 
-fn ok(body: impl Into<Vec<u8>>) -> Answer {
+pub(crate) fn ok(body: impl Into<Vec<u8>>) -> Answer {
     let body = body.into();
-    Answer { status: Some(200), cache_control: None, size: body.len(), body }
+    Answer { status: Some(200), cache_control: None, etag: None, size: body.len(), body }
 }
 
 fn set(kids: &[&str]) -> Answer {
@@ -172,7 +181,7 @@ fn set_text(kids: &[Option<&str>]) -> String {
     json!({"keys": kids.iter().map(key).collect::<Vec<_>>()}).to_string()
 }
 
-fn status(status: u16) -> Answer {
+pub(crate) fn status(status: u16) -> Answer {
     Answer { status: Some(status), ..Answer::default() }
 }
 
@@ -247,7 +256,7 @@ fn an_issuer_that_does_not_answer_takes_a_good_set_out_of_use_for_a_second_at_mo
     let later = worker(&world, source());
     later.fetcher.tick();
     let room = WaitingRoom::new(WaitingLimits { requests: 9, bytes: 0 });
-    let wait = Wait { sets: vec![Arc::clone(&later.keys)], body: 0 };
+    let wait = Wait { sets: vec![fetched(&later.keys)], body: 0 };
     assert_eq!(room.enter(&later.fetcher, 1, &wait, None, ""), Next::Wait);
     world.pass(SECOND - 1);
     later.fetcher.tick();
@@ -266,7 +275,7 @@ fn an_issuer_that_does_not_answer_takes_a_good_set_out_of_use_for_a_second_at_mo
 #[test]
 fn calls_that_are_never_answered_make_room_for_others() {
     let world = World::at(1_700_000_000_000);
-    let fetcher = Fetcher::new(numbered_sets(40), Host(Rc::clone(&world)));
+    let fetcher = Fetcher::new(numbered_sets(40).iter().map(fetched), Host(Rc::clone(&world)));
     fetcher.tick();
     assert_eq!(world.calls(), 16);
     for _ in 0..4 {
@@ -435,7 +444,7 @@ fn a_request_without_a_set_waits_only_while_there_is_a_fetch_to_wait_for() {
     assert_eq!(workers[3].advice(Need::Set), Advice::Wait(0));
     answer(&world, &workers, &status(503));
     assert_eq!(workers[3].advice(Need::Set), Advice::GiveUp);
-    assert_eq!(workers[3].fetcher.ended(&workers[3].keys), 1);
+    assert_eq!(workers[3].fetcher.ended(&*workers[3].keys), 1);
     assert_eq!(workers[3].keys.retry_after(world.now.get() / 1000), 2);
     world.pass(2 * SECOND);
     tick(&workers);
@@ -505,7 +514,7 @@ fn only_a_set_that_was_fetched_after_the_request_arrived_can_lack_its_kid() {
     let remote = Arc::clone(config.credentials.remote().next().unwrap());
     let authenticator = Authenticator::new(config, BuiltIn);
     let world = World::at(EXP * 1000);
-    let fetcher = Fetcher::new([Arc::clone(&remote)], Host(Rc::clone(&world)));
+    let fetcher = Fetcher::new([fetched(&remote)], Host(Rc::clone(&world)));
     let fetch = || {
         fetcher.tick();
         world.pass(5);
@@ -524,7 +533,7 @@ fn only_a_set_that_was_fetched_after_the_request_arrived_can_lack_its_kid() {
     };
     assert_eq!(reason(arrive()), "key_set_unavailable");
     // One that arrives while a fetch is under way cannot know what that will miss.
-    assert!(matches!(fetcher.advise(&remote, Need::Kid), Advice::Wait(_)));
+    assert!(matches!(fetcher.advise(&*remote, Need::Kid), Advice::Wait(_)));
     fetcher.tick();
     world.pass(1);
     let late = arrive();
@@ -532,7 +541,7 @@ fn only_a_set_that_was_fetched_after_the_request_arrived_can_lack_its_kid() {
     fetcher.tick();
     assert_eq!(reason(late), "key_set_unavailable");
     let early = arrive();
-    assert!(matches!(fetcher.advise(&remote, Need::Kid), Advice::Wait(_)));
+    assert!(matches!(fetcher.advise(&*remote, Need::Kid), Advice::Wait(_)));
     fetch();
     assert!(early.wait().sets.is_empty(), "one token leads to one fetch, not to the whole reserve");
     assert_eq!(reason(early), "invalid_signature");
@@ -546,7 +555,7 @@ fn a_failed_signature_leads_to_one_fetch_too_and_is_told_if_there_is_none() {
         let remote = Arc::clone(config.credentials.remote().next().unwrap());
         let authenticator = Authenticator::new(config, BuiltIn);
         let world = World::at(EXP * 1000);
-        let fetcher = Fetcher::new([Arc::clone(&remote)], Host(Rc::clone(&world)));
+        let fetcher = Fetcher::new([fetched(&remote)], Host(Rc::clone(&world)));
         let fetch = || {
             fetcher.tick();
             world.pass(5);
@@ -571,14 +580,14 @@ fn a_failed_signature_leads_to_one_fetch_too_and_is_told_if_there_is_none() {
             world.pass(10_000);
             let pending = arrive();
             assert_eq!(pending.wait().sets.len(), 1);
-            assert!(matches!(fetcher.advise(&remote, Need::Kid), Advice::Wait(_)));
+            assert!(matches!(fetcher.advise(&*remote, Need::Kid), Advice::Wait(_)));
             fetch();
             assert!(pending.wait().sets.is_empty());
             assert_eq!(reason(pending), "invalid_signature");
         }
         // The reserve is still there for unknown kids. Without a fetch the token is refused, and no 503 is made of that.
         for _ in 0..3 {
-            assert!(matches!(fetcher.advise(&remote, Need::Kid), Advice::Wait(_)));
+            assert!(matches!(fetcher.advise(&*remote, Need::Kid), Advice::Wait(_)));
             fetch();
         }
         assert_eq!(reason(arrive()), "invalid_signature");
@@ -669,7 +678,7 @@ fn every_bad_answer_has_its_kind_and_replaces_nothing() {
         (ok("{\"keys\":[],\"keys\":[]}"), "invalid"),
         (too_large, "too_large"),
     ] {
-        assert!(Event::NAMES.contains(&name));
+        assert!(Event::COUNTERS.iter().any(|(kind, result, _)| *kind == Kind::KeySet && *result == name));
         let (world, workers) = start(source());
         tick(&workers);
         answer(&world, &workers, &set(&["1"]));
@@ -679,6 +688,54 @@ fn every_bad_answer_has_its_kind_and_replaces_nothing() {
         tick(&workers);
         assert_eq!(world.last_event(), name, "{bad:?}");
         assert!(workers.iter().all(|worker| worker.has("1")));
+    }
+}
+
+#[test]
+fn a_set_that_has_not_changed_is_not_sent_again() {
+    let (world, workers) = start(source());
+    tick(&workers);
+    let tagged = |kid: &str, etag: &str| Answer { etag: Some(etag.to_owned()), ..set(&[kid]) };
+    answer(&world, &workers, &tagged("1", "\"one\""));
+    tick(&workers);
+    for _ in 0..2 {
+        world.pass(10 * MINUTE);
+        tick(&workers);
+        answer(&world, &workers, &status(304));
+        tick(&workers);
+        assert_eq!(world.last_event(), "1 keys, new: false");
+        assert!(workers.iter().all(|worker| worker.has("1")));
+    }
+    world.pass(10 * MINUTE);
+    tick(&workers);
+    answer(&world, &workers, &tagged("2", "W/\"two\""));
+    tick(&workers);
+    assert!(workers.iter().all(|worker| worker.has("2") && !worker.has("1")));
+    // A set that nobody has must be sent; and a server that names no validator gets none.
+    world.pass(10 * MINUTE);
+    tick(&workers);
+    answer(&world, &workers, &set(&["3"]));
+    world.pass(10 * MINUTE);
+    tick(&workers);
+    let one = Some("\"one\"".to_owned());
+    assert_eq!(*world.etags.borrow(), [None, one.clone(), one.clone(), one, Some("W/\"two\"".to_owned()), None]);
+}
+
+#[test]
+fn a_server_that_says_that_nothing_has_changed_to_whom_has_nothing_has_failed() {
+    let (world, workers) = start(source());
+    tick(&workers);
+    answer(&world, &workers, &status(304));
+    assert_eq!(world.last_event(), "status");
+    assert!(workers.iter().all(|worker| worker.keys.current().is_none()));
+    // What is no validator is not sent back.
+    for etag in ["", "no quotes", "\"a b\"", "\"é\"", "\"\r\nx: y\"", &format!("\"{}\"", "x".repeat(256))] {
+        let (world, workers) = start(source());
+        tick(&workers);
+        answer(&world, &workers, &Answer { etag: Some(etag.to_owned()), ..set(&["1"]) });
+        world.pass(10 * MINUTE);
+        tick(&workers);
+        assert_eq!(*world.etags.borrow(), [None, None], "{etag:?}");
     }
 }
 
@@ -704,14 +761,14 @@ fn an_issuer_that_withdraws_all_keys_is_believed() {
 fn thousands_of_sets_are_fetched_in_turn_and_first_those_that_a_request_waits_for() {
     let world = World::at(1_700_000_000_000);
     let sets = numbered_sets(5000);
-    let fetcher = Fetcher::new(sets.clone(), Host(Rc::clone(&world)));
-    assert_eq!(fetcher.advise(&sets[4321], Need::Set), Advice::Wait(0));
+    let fetcher = Fetcher::new(sets.iter().map(fetched), Host(Rc::clone(&world)));
+    assert_eq!(fetcher.advise(&*sets[4321], Need::Set), Advice::Wait(0));
     fetcher.tick();
     fetcher.tick();
     assert_eq!(world.calls(), 16);
     assert_eq!(world.calls.borrow()[0].1, "https://a.example.com/4321");
     // One that comes when all calls are under way is the next.
-    assert_eq!(fetcher.advise(&sets[3210], Need::Set), Advice::Wait(0));
+    assert_eq!(fetcher.advise(&*sets[3210], Need::Set), Advice::Wait(0));
     fetcher.tick();
     let mut answered = 0;
     while answered < world.calls() {
@@ -848,8 +905,8 @@ fn a_request_that_waits_is_decided_once_and_its_keys_are_tried_once() {
 fn room(sources: usize, limit: usize) -> (Rc<World>, Fetcher<Host>, Vec<Wait>, WaitingRoom<&'static str>) {
     let world = World::at(1_700_000_000_000);
     let keys = numbered_sets(sources);
-    let fetcher = Fetcher::new(keys.clone(), Host(Rc::clone(&world)));
-    let waits = keys.into_iter().map(|keys| Wait { sets: vec![keys], body: 0 }).collect();
+    let fetcher = Fetcher::new(keys.iter().map(fetched), Host(Rc::clone(&world)));
+    let waits = keys.iter().map(|keys| Wait { sets: vec![fetched(keys)], body: 0 }).collect();
     (world, fetcher, waits, WaitingRoom::new(WaitingLimits { requests: limit, bytes: 1_000 }))
 }
 

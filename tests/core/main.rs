@@ -23,6 +23,7 @@ mod kinds;
 mod metadata;
 mod resource_metadata;
 mod revocation;
+mod revocation_list;
 mod rfc_vectors;
 mod route_policy;
 mod sender;

@@ -358,7 +358,7 @@ fn a_valid_token_does_not_wait_for_the_key_set_of_another() {
 
     let pending = authenticator.decide_or_wait(&request, NOW).err().unwrap();
     let body = json!({"keys": [ed448_jwk()]}).to_string().into_bytes();
-    let answer = Answer { status: Some(200), cache_control: None, size: body.len(), body };
+    let answer = Answer { status: Some(200), cache_control: None, etag: None, size: body.len(), body };
     authenticator.config().credentials.remote().for_each(|keys| keys.replace(answer.key_set().unwrap().set));
     let refused = match authenticator.decide_again(&request, NOW, pending) {
         Ok(decision) => decision,

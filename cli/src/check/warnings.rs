@@ -30,6 +30,15 @@ pub(super) fn of(configuration: &Configuration, config: &Config) -> Vec<Diagnost
     }
     let revokes_by_jti = configuration.root.get("revoked").map(Node::items).unwrap_or_default();
     let revokes_by_jti = revokes_by_jti.iter().any(|entry| entry.get("jti").is_some());
+    let list = configuration.root.get("revocation_list");
+    let in_list = |name: &str| [field("revocation_list"), field(name)].concat();
+    if config.revocations.allows_without_list {
+        warnings.push(warn(in_list("on_unavailable"), "while there is no list, revoked tokens pass"));
+    }
+    if list.is_some_and(is_fetched_over_plain_http) {
+        let text = "over plain HTTP, anybody on the way can take revoked tokens off the list";
+        warnings.push(warn(in_list("uri"), text));
+    }
     for PolicyPlace { policy, path, node } in policies(configuration, config) {
         let field = |name: &str| [path.clone(), field(name)].concat();
         // A rule inherits what it does not set, and the warning about it stands at the top already.
@@ -77,7 +86,10 @@ pub(super) fn of(configuration: &Configuration, config: &Config) -> Vec<Diagnost
             let text = "whoever deny, subjects or required_claims keep out can leave the token out and pass";
             warnings.push(warn(field("optional"), text));
         }
-        if revokes_by_jti && !policy.demands.require.iter().any(|path| path.is("jti")) && sets("require") {
+        if (revokes_by_jti || list.is_some())
+            && !policy.demands.require.iter().any(|path| path.is("jti"))
+            && sets("require")
+        {
             let text = "without jti, a token that has none cannot be revoked by it";
             warnings.push(warn(field("require"), text));
         }
@@ -93,8 +105,7 @@ pub(super) fn of(configuration: &Configuration, config: &Config) -> Vec<Diagnost
         let costly = [costly_key(&credential, config), costly_search(&credential, config)];
         warnings.extend(costly.iter().flatten().map(|text| warn(credential.path("key"), text)));
         for source in ["remote_jwks", "discovery"] {
-            let uri = credential.node.get(source).and_then(|source| source.get("uri")).and_then(Node::text);
-            if uri.is_some_and(|uri| uri.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http:"))) {
+            if credential.node.get(source).is_some_and(is_fetched_over_plain_http) {
                 let mut path = credential.path(source);
                 path.push(Step::Field("uri".to_owned()));
                 warnings.push(warn(path, "over plain HTTP, anybody on the way can replace the keys with their own"));
@@ -118,6 +129,11 @@ fn of_resource(metadata: &ResourceMetadata, policy: &Policy) -> impl Iterator<It
             .then_some("audiences does not name the resource, so a token that was issued for another is accepted"),
     ];
     warnings.into_iter().flatten()
+}
+
+fn is_fetched_over_plain_http(source: &Node) -> bool {
+    let uri = source.get("uri").and_then(Node::text);
+    uri.is_some_and(|uri| uri.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http:")))
 }
 
 /// A policy, and where it stands.

@@ -44,6 +44,14 @@ fn explain(arguments: &ExplainArguments) -> Result<Explanation, String> {
         let (name, text) = (input.to_string(), input.read()?);
         tell(&filter.supply_key_set(GivenFile { name: &name, text: &text, is_json: input.is_json() })?);
     }
+    if let Some(file) = &arguments.revocations {
+        let input = Input::new(file);
+        if !filter.fetches_revocations() {
+            output::note("there is no revocation_list, so --revocations changes nothing");
+        }
+        let (name, text) = (input.to_string(), input.read()?);
+        filter.supply_revocations(GivenFile { name: &name, text: &text, is_json: input.is_json() })?;
+    }
     filter.explain(request, at)
 }
 

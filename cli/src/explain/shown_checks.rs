@@ -227,7 +227,12 @@ impl Checks<'_> {
                 );
                 format!("aud is {}; expected one of {names}", self.claim("aud"))
             }
-            Reason::Revoked => "by its jti, its sub, its consumer or its credential; see revoked".to_owned(),
+            Reason::RevocationsUnavailable(_) => {
+                "the filter fetches the revocation list; here, give it with --revocations".to_owned()
+            }
+            Reason::Revoked => {
+                "by its jti, its sub, its consumer or its credential; see revoked and revocation_list".to_owned()
+            }
             Reason::Subject => format!("sub is {}, which is none of the subjects", self.claim("sub")),
             Reason::InsufficientClaims(required) => format!("{required}: not met"),
             Reason::Sender(fault) => facts.of_sender(fault),

@@ -1,6 +1,6 @@
 //! A configuration, its key sets and a request, as they are drawn, and what is made of them.
 
-use jwt_auth_filter::{config::Config, crypto::Algorithm, jwks::Answer};
+use jwt_auth_filter::{config::Config, crypto::Algorithm, jwks::Answer, revocation::RevocationSet};
 use proptest::sample;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -341,6 +341,8 @@ pub(super) struct Case {
     pub rule: Option<Rule>,
     /// Whether the tokens of the subject `s-1` are revoked.
     pub revokes: bool,
+    /// Whether there is a list of revoked tokens, on which there is none, and whether it has arrived.
+    pub list: Option<bool>,
     pub credentials: Vec<Credential>,
     pub issuers: Vec<Issuer>,
     /// The credential and the key at which the token is aimed.
@@ -360,6 +362,9 @@ impl Case {
         config["consumers"] = consumers.chain([json!({"username": "guest"})]).collect();
         if self.revokes {
             config["revoked"] = json!([{"sub": "s-1"}, {"jti": "other"}]);
+        }
+        if self.list.is_some() {
+            config["revocation_list"] = json!({"uri": "https://list.example/", "cluster": "c"});
         }
         if let Some(rule) = &self.rule {
             let mut rule = match rule {
@@ -398,12 +403,15 @@ impl Case {
 
     /// Gives the issuers' credentials their sets.
     pub(super) fn fill(&self, config: &Config) {
+        if let (Some(true), Some(list)) = (self.list, &config.revocations.list) {
+            list.put(RevocationSet::new([]));
+        }
         for keys in config.credentials.remote().chain(config.other_credentials.remote()) {
             let uri = keys.source().uri.to_string();
             let issuer = (0..self.issuers.len()).find(|at| uri == format!("https://{at}.example/")).unwrap();
             let Some(set) = &self.issuers[issuer].set else { continue };
             let body = set_json(set).to_string().into_bytes();
-            let answer = Answer { status: Some(200), cache_control: None, size: body.len(), body };
+            let answer = Answer { status: Some(200), cache_control: None, etag: None, size: body.len(), body };
             keys.replace(answer.key_set().unwrap().set);
         }
     }

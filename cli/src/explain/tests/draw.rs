@@ -186,16 +186,16 @@ pub(super) fn case() -> impl Strategy<Value = Case> {
     (
         policy(),
         rule,
-        mostly(false, 3, [true]),
+        (mostly(false, 3, [true]), mostly(None, 8, [Some(true), Some(false)])),
         credentials,
         issuers,
         any::<(sample::Index, sample::Index)>(),
         token(),
         asked(),
     )
-        .prop_map(|(policy, rule, revokes, credentials, issuers, aim, token, mut asked)| {
+        .prop_map(|(policy, rule, (revokes, list), credentials, issuers, aim, token, mut asked)| {
             // A token that is bound to a key mostly comes with a proof, and no other.
             asked.by_dpop ^= matches!(token.bound, Bound::ToKey | Bound::ToBoth);
-            Case { policy, rule, revokes, credentials, issuers, aim, token, asked }
+            Case { policy, rule, revokes, list, credentials, issuers, aim, token, asked }
         })
 }

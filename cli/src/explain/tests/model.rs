@@ -71,7 +71,7 @@ impl Case {
                         return Expected::Denied(failure);
                     }
                     "no_token" => "missing",
-                    "key_set_unavailable" => "unavailable",
+                    "key_set_unavailable" | "revocations_unavailable" => "unavailable",
                     "expired" | "too_old" if failure.is_expiry => "expired",
                     _ => "invalid",
                 };
@@ -126,6 +126,12 @@ impl Case {
         let token = &self.token;
         let own = self.credentials[signed_by].demands;
         self.in_time(policy, own)?;
+        if self.revokes && token.sub == Some("s-1".into()) {
+            return fails(Check::Revocation, "revoked");
+        }
+        if self.list == Some(false) {
+            return fails(Check::Revocation, "revocations_unavailable");
+        }
         self.sent_by_whom_it_is_bound_to(policy, by_dpop)?;
         let [token_types, require, subjects] = policy.kind;
         let text = |value: &Option<Value>| value.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -137,9 +143,6 @@ impl Case {
         }
         if (policy.audiences || own) && !token.aud.as_ref().is_some_and(|aud| aud.to_string().contains("api")) {
             return fails(Check::Audience, "audience");
-        }
-        if self.revokes && text(&token.sub) == "s-1" {
-            return fails(Check::Revocation, "revoked");
         }
         if !policy.admits(&format!("c{}", self.aimed_at().owner)) {
             return fails(Check::Access, "not_allowed");
@@ -327,7 +330,7 @@ fn shown(policy: &Policy, own: bool, check: Check, case: &Case) -> Vec<&'static 
         Check::Sender => some(policy.constraint != "off" && case.token.bound != Bound::Not, "sender"),
         Check::TokenType => some(policy.kind[0], "type"),
         Check::Presence => some(policy.kind[1], "present"),
-        Check::Revocation => some(case.revokes, "revocation"),
+        Check::Revocation => some(case.revokes || case.list.is_some(), "revocation"),
         Check::Subject => some(policy.kind[2], "subject"),
         Check::Audience => some(policy.audiences || own, "audience"),
         Check::Access => some(policy.access != Access::Everybody, "access"),

@@ -1,0 +1,294 @@
+//! Lists of revoked tokens that are fetched: several workers that share memory, a clock and a server.
+
+use std::{rc::Rc, sync::Arc, time::Duration};
+
+use crate::{
+    hs256,
+    key_sets::{Host, World, ok, status},
+    support::FakeRequest,
+};
+use jwt_auth_filter::{
+    authenticate::{Arrival, Authenticator, Outcome},
+    config::Config,
+    crypto::BuiltIn,
+    encoding::base64::encode_url,
+    jwks::{Answer, Fetched, Fetcher, Kind, Need},
+    reply::Reply,
+    revocation::{MAX_ENTRIES, MAX_LIST_BYTES, RevocationSet},
+};
+use serde_json::{Value as Json, json};
+use sha2::{Digest, Sha256};
+
+const NOW: u64 = 1_700_000_000;
+const SECRET: &str = "c2VjcmV0";
+
+/// A worker with its configuration, and what it fetches.
+struct Worker {
+    authenticator: Authenticator<BuiltIn>,
+    fetcher: Fetcher<Host>,
+}
+
+fn config(list: Json) -> Json {
+    let mut source = json!({"uri": "https://a.example/revoked", "cluster": "a"});
+    source.as_object_mut().unwrap().extend(list.as_object().unwrap().clone());
+    json!({"revocation_list": source, "consumers": [
+        {"username": "alice", "jwt_secrets": [{"key": "a", "secret": SECRET}]},
+        {"username": "guest"},
+    ]})
+}
+
+fn worker(world: &Rc<World>, config: &Json) -> Worker {
+    let config = Config::parse(config.to_string().as_bytes()).unwrap();
+    let fetcher = Fetcher::new(config.fetched(), Host(Rc::clone(world)));
+    Worker { authenticator: Authenticator::new(config, BuiltIn), fetcher }
+}
+
+fn start(list: Json) -> (Rc<World>, [Worker; 3]) {
+    let world = World::at(NOW * 1000);
+    let workers = [0; 3].map(|_| worker(&world, &config(list.clone())));
+    (world, workers)
+}
+
+impl Worker {
+    fn request(jti: &str) -> FakeRequest {
+        let token = hs256::signed(r#"{"alg":"HS256"}"#, &json!({"iss": "a", "jti": jti}), SECRET.as_bytes());
+        FakeRequest::get("/").with("authorization", format!("Bearer {token}"))
+    }
+
+    /// What becomes of a token that does not wait.
+    fn outcome(&self, world: &World, jti: &str) -> String {
+        self.authenticator.decide(&Self::request(jti), world.now.get() / 1000).outcome.name().into_owned()
+    }
+}
+
+fn tick(workers: &[Worker]) {
+    workers.iter().for_each(|worker| worker.fetcher.tick());
+}
+
+/// Answers the call that is under way, and lets all workers know.
+fn answer(world: &World, workers: &[Worker], answer: &Answer) {
+    let call = world.calls() as u32 - 1;
+    workers.iter().for_each(|worker| worker.fetcher.answered(call, answer));
+    tick(workers);
+}
+
+fn hash(text: &str) -> String {
+    encode_url(&Sha256::digest(text.as_bytes())[..16])
+}
+
+#[test]
+fn of_several_workers_one_fetches_the_list_and_all_refuse_what_is_on_it() {
+    let (world, workers) = start(json!({}));
+    tick(&workers);
+    assert_eq!(world.calls(), 1);
+    let list = json!({"revoked": [{"jti": "1"}, {"sub": "x", "issued_before": "2026-11-25T00:00:00Z"}], "sha256": [hash("jti:2")]});
+    answer(&world, &workers, &ok(list.to_string()));
+    for worker in &workers {
+        let outcomes = ["1", "2", "3"].map(|jti| worker.outcome(&world, jti));
+        assert_eq!(outcomes, ["denied.revoked", "denied.revoked", "authenticated"]);
+    }
+    // What they share is what is searched, and no JSON.
+    let shared = world.shared.borrow();
+    let (_, (octets, _)) = shared.iter().find(|(name, _)| name.ends_with(" text")).unwrap();
+    assert_eq!(octets.len(), 8 + 8 + 2 * 16 + 24);
+}
+
+#[test]
+fn a_remembered_token_is_refused_as_soon_as_it_is_on_the_list() {
+    let (world, workers) = start(json!({}));
+    tick(&workers);
+    answer(&world, &workers, &ok(r#"{"revoked":[]}"#));
+    assert_eq!(workers[1].outcome(&world, "7"), "authenticated");
+    assert_eq!(workers[1].outcome(&world, "7"), "authenticated");
+    world.pass(60_000);
+    tick(&workers);
+    answer(&world, &workers, &ok(r#"{"revoked":[{"jti":"7"}]}"#));
+    assert_eq!(workers[1].outcome(&world, "7"), "denied.revoked");
+    assert_eq!(workers[1].authenticator.cache_use().misses, 1);
+    // And passes again once it is not.
+    world.pass(60_000);
+    tick(&workers);
+    answer(&world, &workers, &ok(r#"{"sha256":[]}"#));
+    assert_eq!(workers[1].outcome(&world, "7"), "authenticated");
+}
+
+#[test]
+fn a_request_waits_for_the_first_list_and_is_answered_503_without_one() {
+    let (world, workers) = start(json!({}));
+    let [worker, ..] = &workers;
+    tick(&workers);
+    let request = Worker::request("7");
+    let arrival = Arrival { at: world.now.get(), body: 0 };
+    let pending = worker.authenticator.decide_or_wait(&request, NOW).unwrap_err().arriving(arrival);
+    let wait = pending.wait();
+    assert_eq!(wait.sets.len(), 1);
+    assert_eq!((wait.sets[0].source().kind, wait.sets[0].need()), (Kind::RevocationList, Need::Set));
+    let decision = worker.authenticator.give_up(&request, NOW, pending);
+    let Outcome::Denied(denial) = &decision.outcome else { panic!() };
+    let Reply { status, body, www_authenticate, retry_after, .. } = Reply::denied(&denial.reason, decision.policy);
+    assert_eq!((status, body.as_str(), www_authenticate), (503, r#"{"message":"Revocation list unavailable"}"#, None));
+    assert!(retry_after.is_some());
+    // The list arrives while it waits.
+    let pending = worker.authenticator.decide_or_wait(&request, NOW).unwrap_err().arriving(arrival);
+    answer(&world, &workers, &ok(r#"{"revoked":[{"jti":"8"}]}"#));
+    let decision = worker.authenticator.decide_again(&request, NOW, pending).unwrap();
+    assert!(matches!(decision.outcome, Outcome::Authenticated(_)));
+    // A token that is refused for another reason waits for nothing.
+    let (world, workers) = start(json!({}));
+    tick(&workers);
+    let forged = hs256::signed(r#"{"alg":"HS256"}"#, &json!({"iss": "a"}), b"another");
+    let forged = FakeRequest::get("/").with("authorization", format!("Bearer {forged}"));
+    assert!(workers[0].authenticator.decide_or_wait(&forged, world.now.get() / 1000).is_ok());
+}
+
+#[test]
+fn a_server_that_is_slow_huge_wrong_or_gone_changes_nothing_until_the_list_is_too_old() {
+    let huge = Answer { size: MAX_LIST_BYTES + 1, ..ok("") };
+    let too_many = format!(r#"{{"sha256":[{}"{}"]}}"#, format!("\"{}\",", hash("x")).repeat(MAX_ENTRIES), hash("x"));
+    for bad in [
+        Answer::default(),
+        status(500),
+        status(404),
+        status(302),
+        status(304),
+        huge,
+        ok(too_many),
+        ok(""),
+        ok("<html>"),
+        ok([0xff]),
+        ok("[]"),
+        ok("null"),
+        ok("{}"),
+        ok(r#"{"keys":[]}"#),
+        ok(r#"{"revoked":{}}"#),
+        ok(r#"{"revoked":[{}]}"#),
+        ok(r#"{"revoked":[{"jti":7}]}"#),
+        ok(r#"{"revoked":[{"jti":""}]}"#),
+        ok(r#"{"revoked":[{"jti":"7","aud":"x"}]}"#),
+        ok(r#"{"revoked":[{"jti":"7","jti":"8"}]}"#),
+        ok(r#"{"revoked":[{"jti":"7","issued_before":"yesterday"}]}"#),
+        ok(r#"{"revoked":[],"revoked":[]}"#),
+        ok(r#"{"revoked":[],"sha265":[]}"#),
+        ok(r#"{"revoked":[{"jti":"7"}]"#),
+        ok(r#"{"revoked":[]} x"#),
+        ok(r#"{"sha256":["AAAAAAAAAAAAAAAAAAAAAA=="]}"#),
+        ok(r#"{"sha256":["AAAA"]}"#),
+        ok(format!(r#"{{"revoked":{}}}"#, "[".repeat(100_000))),
+    ] {
+        let (world, workers) = start(json!({"stale_duration": "300s"}));
+        tick(&workers);
+        answer(&world, &workers, &ok(r#"{"revoked":[{"jti":"7"}]}"#));
+        world.pass(60_000);
+        tick(&workers);
+        assert_eq!(world.calls(), 2);
+        answer(&world, &workers, &bad);
+        let known = Worker::outcome;
+        for worker in &workers {
+            assert_eq!([known(worker, &world, "7"), known(worker, &world, "8")], ["denied.revoked", "authenticated"]);
+        }
+        let event = world.last_event();
+        assert!(["unreachable", "status", "too_large", "invalid"].contains(&event.as_str()), "{event}");
+        world.pass(241_000);
+        tick(&workers);
+        assert_eq!(known(&workers[2], &world, "8"), "denied.revocations_unavailable");
+    }
+}
+
+#[test]
+fn tokens_may_pass_without_a_list_if_that_is_wanted() {
+    let (world, workers) = start(json!({"on_unavailable": "allow"}));
+    assert_eq!(workers[0].outcome(&world, "7"), "authenticated");
+    tick(&workers);
+    answer(&world, &workers, &ok(r#"{"revoked":[{"jti":"7"}]}"#));
+    assert_eq!(workers[0].outcome(&world, "7"), "denied.revoked");
+}
+
+#[test]
+fn a_request_may_pass_as_anonymous_while_there_is_no_list() {
+    for (kinds, outcome) in [(Json::Null, "anonymous"), (json!(["invalid"]), "denied.revocations_unavailable")] {
+        let mut config = config(json!({}));
+        config["anonymous"] = json!("guest");
+        config["anonymous_for"] = kinds;
+        let world = World::at(NOW * 1000);
+        assert_eq!(worker(&world, &config).outcome(&world, "7"), outcome);
+    }
+}
+
+#[test]
+fn a_list_is_fetched_with_the_validator_of_the_one_before() {
+    let (world, workers) = start(json!({}));
+    tick(&workers);
+    let tagged = Answer { etag: Some("\"1\"".to_owned()), ..ok(r#"{"revoked":[{"jti":"7"}]}"#) };
+    answer(&world, &workers, &tagged);
+    world.pass(60_000);
+    tick(&workers);
+    answer(&world, &workers, &status(304));
+    assert_eq!(*world.etags.borrow(), [None, Some("\"1\"".to_owned())]);
+    assert_eq!(world.last_event(), "1 keys, new: false");
+    assert_eq!(workers[2].outcome(&world, "7"), "denied.revoked");
+}
+
+#[test]
+fn garbage_in_shared_memory_is_no_list() {
+    let (world, workers) = start(json!({}));
+    tick(&workers);
+    answer(&world, &workers, &ok(r#"{"revoked":[{"jti":"7"}]}"#));
+    for (name, (octets, number)) in &mut *world.shared.borrow_mut() {
+        if name.ends_with(" text") {
+            octets.truncate(20);
+            *number += 1;
+        }
+    }
+    let new = worker(&world, &config(json!({})));
+    new.fetcher.tick();
+    assert_eq!(new.outcome(&world, "8"), "denied.revocations_unavailable");
+    assert_eq!(world.calls(), 2, "it is fetched anew");
+}
+
+#[test]
+fn a_million_entries_take_sixteen_bytes_each() {
+    let hashes = (0..MAX_ENTRIES).map(|number| format!("\"{}\"", hash(&format!("jti:{number}"))));
+    let list = format!(r#"{{"sha256":[{}]}}"#, hashes.collect::<Vec<_>>().join(","));
+    assert!(list.len() <= MAX_LIST_BYTES, "{}", list.len());
+    let set = RevocationSet::read(list.as_bytes()).unwrap();
+    assert_eq!((set.len(), set.octets().len()), (MAX_ENTRIES, 8 + 16 * MAX_ENTRIES));
+    let config = Config::parse(config(json!({})).to_string().as_bytes()).unwrap();
+    config.revocations.list.as_ref().unwrap().put(set);
+    let authenticator = Authenticator::new(config, BuiltIn);
+    let name = |jti: &str| authenticator.decide(&Worker::request(jti), NOW).outcome.name().into_owned();
+    for jti in ["0", "499999", "999999"] {
+        assert_eq!(name(jti), "denied.revoked");
+    }
+    assert_eq!([name("1000000"), name("-1"), name("00")], ["authenticated"; 3]);
+}
+
+#[test]
+fn the_source_of_a_list_has_its_faults() {
+    let faults = |list: Json| match Config::parse(config(list).to_string().as_bytes()) {
+        Ok(_) => Vec::new(),
+        Err(faults) => faults.iter().map(ToString::to_string).collect(),
+    };
+    for (list, expected) in [
+        (json!({"uri": "ftp://a/"}), "revocation_list.uri: not an http or https URI"),
+        (
+            json!({"cluster": null}),
+            "revocation_list.cluster: missing; expected the name of the cluster that reaches the server",
+        ),
+        (json!({"on_unavailable": "pass"}), "revocation_list.on_unavailable: \"pass\"; expected allow or deny"),
+        (
+            json!({"stale_duration": "30s"}),
+            "revocation_list.stale_duration: shorter than cache_duration; expected at least as long",
+        ),
+        (
+            json!({"revoked_kids": []}),
+            "revocation_list.revoked_kids: an unknown field; expected one of uri, cluster, timeout, cache_duration, stale_duration, on_unavailable",
+        ),
+    ] {
+        let found = faults(list);
+        assert!(found.len() == 1 && found[0].starts_with(expected), "{found:?}");
+    }
+    let config = Config::parse(config(json!({})).to_string().as_bytes()).unwrap();
+    let list: Arc<dyn Fetched> = config.fetched().next().unwrap();
+    assert_eq!(list.source().cache_duration, Duration::from_secs(60));
+    assert_eq!(list.source().stale_duration, Duration::from_secs(3600));
+}
