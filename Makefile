@@ -51,7 +51,7 @@ portable: rust ## Build it for hosts that call every callback without looking, d
 	@echo "dist/jwt-auth-portable.wasm: $$(wc -c < dist/jwt-auth-portable.wasm | tr -d ' ') bytes"
 
 page: rust ## Write the token page, dist/jwt-auth.html: one file that explains tokens in a browser, without a network
-	cargo build --locked --profile page --package jwt-auth-page --target $(WASM_TARGET) --target-dir target
+	$(STABLE) cargo build --locked --profile page --package jwt-auth-page --target $(WASM_TARGET) --target-dir target
 	@mkdir -p dist
 	@$(PYTHON) page/assemble.py target/$(WASM_TARGET)/page/jwt_auth_page.wasm dist/jwt-auth.html
 
@@ -132,9 +132,10 @@ release: rust venv ## Gather what a release consists of in dist/release [RELEASE
 	@sh scripts/ensure-release-tools.sh
 	@$(MAKE) native ARCH=x86_64
 	@$(MAKE) native ARCH=aarch64
-	@$(MAKE) image portable
-	$(STABLE) cargo build --locked --release --package jwt-auth --target x86_64-unknown-linux-musl --target-dir target
-	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld \
+	@$(MAKE) image portable page
+	JWT_AUTH_PAGE="$(CURDIR)/dist/jwt-auth.html" \
+		$(STABLE) cargo build --locked --release --package jwt-auth --target x86_64-unknown-linux-musl --target-dir target
+	JWT_AUTH_PAGE="$(CURDIR)/dist/jwt-auth.html" CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld \
 		$(STABLE) cargo build --locked --release --package jwt-auth --target aarch64-unknown-linux-musl --target-dir target
 	@$(VENV_PYTHON) scripts/release.py
 

@@ -35,6 +35,7 @@ BUILT = {
     "jwt-auth.wasm": "jwt-auth.wasm",
     "jwt-auth-portable.wasm": "jwt-auth-portable.wasm",
     "jwt-auth-oci.tar": "jwt-auth-oci.tar",
+    "jwt-auth.html": "jwt-auth.html",
     "libjwt_auth-x86_64.so": "libjwt_auth.so",
     "libjwt_auth-aarch64.so": "aarch64/libjwt_auth.so",
     "jwt-auth-native-oci.tar": "jwt-auth-native-oci.tar",
