@@ -45,6 +45,7 @@ struct Carried {
 enum Place {
     Bearer,
     Lowercase,
+    OtherScheme,
     Raw,
     Query,
     Encoded,
@@ -71,7 +72,7 @@ fn filters(settings: u8) -> Filters {
         .collect();
     consumers.push(json!({"username": "guest", "id": "0"}));
     let mut config = json!({
-        "token_headers": [{"name": "x-raw"}],
+        "token_headers": [{"name": "x-raw"}, {"name": "authorization", "prefix": "JWT"}],
         "cookie_names": ["session"],
         "hide_credentials": has(0),
         "claims_to_verify": if has(1) { json!(["exp", "nbf"]) } else { json!([]) },
@@ -117,6 +118,7 @@ fn check(filters: &Filters, case: &Case) {
     if upstream::prepare(&decision, &mut sent).is_err() {
         return;
     }
+    let sent = sent.sent();
     for name in IDENTITY_HEADERS.into_iter().chain(["x-claim", "x-payload"]) {
         let values = sent.headers.get(name).into_iter().flatten();
         assert!(!values.into_iter().any(|value| value == SPOOFED.as_bytes()), "{name} is the client's");
@@ -138,6 +140,7 @@ fn request(case: &Case) -> (HeldRequest, Vec<String>) {
         match place {
             Place::Bearer => request.add("authorization", format!("Bearer {token}")),
             Place::Lowercase => request.add("authorization", format!("bearer  {token}")),
+            Place::OtherScheme => request.add("authorization", format!("JWT {token}")),
             Place::Raw => request.add("x-raw", &token),
             Place::Query => request.path.extend(format!("&jwt={token}").bytes()),
             Place::Encoded => {

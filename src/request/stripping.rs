@@ -3,7 +3,7 @@
 //! All tokens in the places go, not only the one that was verified: the upstream must not be left with another, which
 //! nobody looked at.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use super::{
     NotChanged, Place, RequestHeaders, SplitCookie, TokenPlaces, TokenProtocol,
@@ -28,10 +28,8 @@ pub fn take_out_tokens(
     {
         return Err(NotChanged::new(":path"));
     }
-    for place in places.header_places() {
-        if let Place::Header(name, prefix, _) = place {
-            edit(request, name, |value| header_without(value, prefix, goes))?;
-        }
+    for (name, prefixes) in prefixes_by_header(places) {
+        edit(request, name, |value| header_without_any(value, &prefixes, goes))?;
     }
     if !places.websocket_protocols.is_empty() {
         edit_list(request, TokenPlaces::WEBSOCKET_HEADER, |list| {
@@ -69,8 +67,19 @@ pub fn keep_end_to_end<'n>(
     edit(request, CONNECTION, |value| value_without(value, b',', is_own))
 }
 
+/// The headers that are searched, each once, with what a token may stand behind there.
+fn prefixes_by_header(places: &TokenPlaces) -> BTreeMap<&str, Vec<&str>> {
+    let mut by_header: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for place in places.header_places() {
+        if let Place::Header(name, prefix, _) = place {
+            by_header.entry(name).or_default().push(prefix);
+        }
+    }
+    by_header
+}
+
 /// Edits every occurrence of a header; `without` gives what is left of a value, and `None` if nothing changes. A value
-/// of which nothing is left is removed.
+/// of which nothing is left is removed. Only once for each header: a host tells of a request what came, not what is left.
 fn edit(
     request: &mut impl RequestHeaders,
     name: &str,
@@ -118,6 +127,14 @@ fn cookies_without(
     let is_part = |name: &[u8]| split.iter().any(|it| it.number(name).is_some());
     value_without(cookies, b';', |cookie| {
         cookie_pair(cookie).is_some_and(|(name, value)| holds_token(name, value) || is_part(name))
+    })
+}
+
+/// What is left of a value when the tokens behind all the prefixes are taken out.
+fn header_without_any(value: &[u8], prefixes: &[&str], goes: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
+    prefixes.iter().fold(None, |left: Option<Vec<u8>>, prefix| {
+        let less = header_without(left.as_deref().unwrap_or(value), prefix, &goes);
+        less.or(left)
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use crate::support::{FakeRequest, answer, ed448_jwk};
+use crate::support::{self, FakeRequest, TOKEN, answer, ed448_jwk};
 use hmac::{Hmac, KeyInit, Mac};
 use jwt_auth_filter::{
     authenticate::{Authenticator, CacheUse, Outcome},
@@ -431,4 +431,24 @@ fn faults_of_places_are_told_at_their_paths() {
     // A rule may take a place away again.
     let rules = json!([{"routes": ["r"], "token_headers": null, "header_names": ["x-t"]}]);
     configuration(json!({"token_headers": [{"name": "x-t"}], "rules": rules})).unwrap();
+}
+
+#[test]
+fn tokens_behind_several_schemes_of_one_header_all_go() {
+    let fields = json!({"token_headers": [{"name": "authorization", "prefix": "JWT"}], "cookie_names": ["session"],
+        "first_valid": true});
+    let forged = "Bearer eyJhbGciOiJub25lIn0.e30.";
+    for (first, second) in [(forged, "JWT x"), ("JWT x", forged)] {
+        let request = FakeRequest::get("/").with("cookie", format!("session={TOKEN}"));
+        let request = request.with("authorization", first).with("authorization", second);
+        let sent = answer(&support::authenticator(fields.clone()), &request, 0).unwrap();
+        assert_eq!(sent.headers.get("authorization"), None, "{first}, {second}");
+    }
+    let mut hidden = fields;
+    hidden["hide_credentials"] = true.into();
+    hidden["anonymous"] = "nobody".into();
+    hidden["first_valid"] = false.into();
+    let request = FakeRequest::get("/").with("authorization", format!("{forged}, Basic b, JWT y"));
+    let sent = answer(&support::authenticator(hidden), &request, 0).unwrap();
+    assert_eq!(sent.headers["authorization"], [b" Basic b".trim_ascii().to_vec()]);
 }

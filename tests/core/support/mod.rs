@@ -38,6 +38,8 @@ pub(crate) struct FakeRequest {
     pub method: String,
     pub path: Vec<u8>,
     pub headers: BTreeMap<String, Vec<Vec<u8>>>,
+    /// The headers that came, once any is changed: a host tells of these, not of what is left.
+    pub came: Option<BTreeMap<String, Vec<Vec<u8>>>>,
     pub route: Option<String>,
     pub cluster: Option<String>,
     /// The hash of the client's certificate, as a host tells it.
@@ -73,7 +75,16 @@ impl FakeRequest {
     }
 
     pub(crate) fn text(&self, name: &str) -> Option<String> {
-        Some(String::from_utf8(self.header(name)?.into_owned()).unwrap())
+        Some(String::from_utf8(self.headers.get(&name.to_ascii_lowercase())?.join(b",".as_slice())).unwrap())
+    }
+
+    fn told(&self) -> &BTreeMap<String, Vec<Vec<u8>>> {
+        self.came.as_ref().unwrap_or(&self.headers)
+    }
+
+    fn changed(&mut self) -> &mut BTreeMap<String, Vec<Vec<u8>>> {
+        self.came.get_or_insert_with(|| self.headers.clone());
+        &mut self.headers
     }
 }
 
@@ -87,11 +98,11 @@ impl Request for FakeRequest {
     }
 
     fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
-        self.headers.get(&name.to_ascii_lowercase()).map(|values| values.join(b",".as_slice()).into())
+        self.told().get(&name.to_ascii_lowercase()).map(|values| values.join(b",".as_slice()).into())
     }
 
     fn header_values(&self, name: &str) -> Vec<Cow<'_, [u8]>> {
-        let values = self.headers.get(&name.to_ascii_lowercase());
+        let values = self.told().get(&name.to_ascii_lowercase());
         values.into_iter().flatten().map(|value| value.as_slice().into()).collect()
     }
 
@@ -114,21 +125,21 @@ impl Request for FakeRequest {
 impl RequestHeaders for FakeRequest {
     fn set_header(&mut self, name: &str, value: &str) -> bool {
         if !self.keeps_headers {
-            self.headers.insert(name.to_ascii_lowercase(), vec![value.into()]);
+            self.changed().insert(name.to_ascii_lowercase(), vec![value.into()]);
         }
         !self.keeps_headers
     }
 
     fn remove_header(&mut self, name: &str) -> bool {
         if !self.keeps_removed_headers {
-            self.headers.remove(&name.to_ascii_lowercase());
+            self.changed().remove(&name.to_ascii_lowercase());
         }
         !self.keeps_removed_headers
     }
 
     fn add_header(&mut self, name: &str, value: &[u8]) -> bool {
         if !self.keeps_headers {
-            self.headers.entry(name.to_ascii_lowercase()).or_default().push(value.to_vec());
+            self.changed().entry(name.to_ascii_lowercase()).or_default().push(value.to_vec());
         }
         !self.keeps_headers
     }
