@@ -38,14 +38,15 @@ impl CertificateSource {
         let values = || request.header_values(self.name());
         match self {
             Self::Connection => hex::decode(&request.peer_certificate_digest()?),
-            // A proxy that adds its value to a client's would leave two.
-            Self::ClientCert => match values().as_slice() {
-                [value] => client_cert(value),
-                _ => None,
-            },
-            Self::ForwardedClientCert => forwarded(values().last()?),
+            Self::ClientCert => client_cert(only(&values())?),
+            Self::ForwardedClientCert => forwarded(only(&values())?),
         }
     }
+}
+
+/// The only value: a proxy that adds its own to a client's would leave two.
+fn only<T>(values: &[T]) -> Option<&T> {
+    if let [value] = values { Some(value) } else { None }
 }
 
 /// The hash of a certificate that stands there as a byte sequence (RFC 9440 §2.2, RFC 9651 §3.3.5).
@@ -55,11 +56,11 @@ fn client_cert(value: &[u8]) -> Option<Hash> {
     Some(Sha256::digest(certificate).into())
 }
 
-/// The `Hash` of the last element: each proxy adds one behind those that came to it, so the nearest one, which alone is known
-/// to be trusted, vouches for the last.
+/// The `Hash` of the only element. Of several, none is sure to be written by a proxy: Envoy writes names of the client's
+/// certificate without quotes, and a comma in one begins an element of the client's.
 fn forwarded(value: &[u8]) -> Option<Hash> {
-    let last = *outside_quotes(value, b',')?.last()?;
-    let pairs = outside_quotes(last, b';')?;
+    let elements = outside_quotes(value, b',')?;
+    let pairs = outside_quotes(only(&elements)?, b';')?;
     let mut hashes = pairs.into_iter().filter_map(|pair| {
         let (name, value) = pair.trim_ascii().split_at_checked(b"Hash=".len())?;
         name.eq_ignore_ascii_case(b"Hash=").then_some(value)
@@ -91,7 +92,7 @@ mod tests {
     const OTHER: &str = "468ed33be74eee6556d90c0149c1309e9ba61d6425303443c0748a02dd8de688";
 
     #[test]
-    fn the_last_element_of_a_forwarded_certificate_counts() {
+    fn a_forwarded_certificate_is_that_of_the_only_element() {
         let expected = hex::decode(HASH.as_bytes());
         for value in [
             format!("Hash={HASH}"),
@@ -99,13 +100,15 @@ mod tests {
             format!(r#"By=http://a;Hash={HASH};Subject="/C=US/CN=a, b;Hash={OTHER}";URI="#),
             format!(r#"By=http://a;Subject="CN=\",Hash={OTHER}" ; Hash={HASH}"#),
             format!(r#"Hash={HASH};Subject="CN=a\\""#),
-            format!("Hash={OTHER},By=x;Hash={HASH}"),
-            format!("Hash={OTHER}, Hash={HASH}"),
         ] {
             assert_eq!(forwarded(value.as_bytes()), expected, "{value}");
         }
         for value in [
             String::new(),
+            format!("Hash={OTHER},By=x;Hash={HASH}"),
+            format!("Hash={OTHER}, Hash={HASH}"),
+            // The client's certificate says that its name is `urn:x,Hash=…`.
+            format!("By=http://a;Hash={OTHER};URI=urn:x,Hash={HASH}"),
             format!("Hash={HASH},"),
             format!("Hash={HASH},By=x"),
             format!("Hash={HASH};Hash={HASH}"),

@@ -162,17 +162,14 @@ fn a_certificate_in_a_header_counts_only_where_the_configuration_names_it() {
     assert_eq!(told(&from("x-forwarded-client-cert"), &bound().with("x-forwarded-client-cert", &forwarded)), None);
     // The connection is that of the proxy in front.
     assert_eq!(told(&from("client-cert"), &showing(DIGEST, bound())).as_deref(), NO_CERTIFICATE);
-    // What a client wrote stands in front of what the proxy wrote.
+    // Nobody knows which of several elements a proxy wrote.
     let other = format!("Hash={OTHER}");
-    let chained = |first: &str, second: &str| bound().with("x-forwarded-client-cert", format!("{first},{second}"));
-    let lines = |first: &str, second: &str| {
-        bound().with("x-forwarded-client-cert", first).with("x-forwarded-client-cert", second)
+    let both = |first: &str, second: &str| {
+        let in_one = bound().with("x-forwarded-client-cert", format!("{first},{second}"));
+        [in_one, bound().with("x-forwarded-client-cert", first).with("x-forwarded-client-cert", second)]
     };
-    for request in [chained(&forwarded, &other), lines(&forwarded, &other)] {
-        assert_eq!(told(&from("x-forwarded-client-cert"), &request).as_deref(), WRONG_CERTIFICATE);
-    }
-    for request in [chained(&other, &forwarded), lines(&other, &forwarded)] {
-        assert_eq!(told(&from("x-forwarded-client-cert"), &request), None);
+    for request in both(&forwarded, &other).into_iter().chain(both(&other, &forwarded)) {
+        assert_eq!(told(&from("x-forwarded-client-cert"), &request).as_deref(), NO_CERTIFICATE);
     }
     let twice = bound().with("client-cert", &rfc_9440).with("client-cert", &rfc_9440);
     assert_eq!(told(&from("client-cert"), &twice).as_deref(), NO_CERTIFICATE);
