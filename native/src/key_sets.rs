@@ -279,6 +279,10 @@ impl KeySetHost for Host {
         self.memory.set(name, value, unless_changed_since)
     }
 
+    fn keep(&self, name: &str) {
+        self.memory.keep(name);
+    }
+
     fn get(&self, cluster: &str, uri: &Uri, etag: Option<&str>, timeout: Duration) -> Option<u32> {
         u32::try_from(self.envoy.call(cluster, &uri.request_headers(etag), timeout)?).ok()
     }

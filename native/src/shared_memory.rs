@@ -17,7 +17,7 @@ struct Value {
     change: u32,
 }
 
-/// A configuration's part in it. A value is forgotten with the last configuration that has asked for it.
+/// A configuration's part in it. A value is forgotten with the last configuration that has asked for it, or keeps it.
 #[derive(Default)]
 pub(crate) struct SharedMemory {
     held: RefCell<BTreeMap<String, Arc<Mutex<Value>>>>,
@@ -40,6 +40,11 @@ impl SharedMemory {
             *value = Value { bytes: bytes.to_vec(), change: value.change.wrapping_add(1).max(1) };
         }
         is_current
+    }
+
+    /// Keeps a value, whether or not it was written, for as long as this configuration lives.
+    pub(crate) fn keep(&self, name: &str) {
+        _ = self.value(name);
     }
 
     fn value(&self, name: &str) -> Arc<Mutex<Value>> {
@@ -78,6 +83,16 @@ mod tests {
         assert_eq!(new.get(name), Some((b"set".to_vec(), 1)));
         drop(new);
         assert_eq!(SharedMemory::default().get(name), None);
+    }
+
+    #[test]
+    fn what_the_next_configuration_keeps_outlives_the_one_that_wrote_it() {
+        let name = "a value that is kept";
+        let (old, new) = (SharedMemory::default(), SharedMemory::default());
+        assert!(old.set(name, b"set", None));
+        new.keep(name);
+        drop(old);
+        assert_eq!(new.get(name), Some((b"set".to_vec(), 1)));
     }
 
     #[test]

@@ -42,6 +42,9 @@ pub trait KeySetHost {
     /// Changes such a value, unless it was changed since the numbered change; whether it did.
     fn share(&self, name: &str, value: &[u8], unless_changed_since: Option<u32>) -> bool;
 
+    /// Keeps a shared value, there or still to come, while this worker lives, on a host that forgets what nobody uses.
+    fn keep(&self, _name: &str) {}
+
     /// Sends a GET request, with `If-None-Match` where there is a validator. The number that its answer comes with, or `None`
     /// when it cannot be sent.
     fn get(&self, cluster: &str, uri: &Uri, etag: Option<&str>, timeout: Duration) -> Option<u32>;
@@ -154,6 +157,7 @@ impl<H: KeySetHost> Fetcher<H> {
         let sets: Vec<Tracked> = sets.into_iter().map(Tracked::new).collect();
         let fetcher = Self { host, sets, calls: RefCell::default() };
         for set in &fetcher.sets {
+            fetcher.host.keep(&set.text_name);
             match fetcher.host.shared(&set.schedule_name) {
                 None => _ = fetcher.host.share(&set.schedule_name, &Schedule::default().encode_to_vec(), None),
                 Some(_) => fetcher.take_stock(set),
