@@ -134,6 +134,15 @@ def test_the_first_valid_token_counts_and_no_other_goes_upstream(envoy):
     passed(envoy["first valid"].send(path=f"/?jwt={TOKEN}", headers=headers[:1]), CLIENT_APP)
 
 
+@pytest.mark.parametrize("schemes", [("Bearer", "JWT"), ("JWT", "Bearer")])
+def test_tokens_behind_two_schemes_of_one_header_both_go(envoy, schemes):
+    """What is taken out for the one scheme must not come back when the other's is."""
+    headers = [("cookie", f"session={TOKEN}"), *[("authorization", f"{scheme} {FORGED}") for scheme in schemes]]
+    response = envoy["first valid"].send(headers=headers)
+    passed(response, CLIENT_APP)
+    assert response.upstream_headers("authorization") == []
+
+
 # --- A WebSocket, with a service that chooses a subprotocol
 
 
