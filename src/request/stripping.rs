@@ -142,7 +142,14 @@ fn header_without_any(value: &[u8], prefixes: &[&str], goes: impl Fn(&[u8]) -> b
 /// the value is a token, or nothing.
 fn header_without(value: &[u8], prefix: &str, goes: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
     let holds_token = |element: &[u8]| header_token(element, prefix).is_some_and(&goes);
-    if prefix.is_empty() { holds_token(value).then(Vec::new) } else { value_without(value, b',', holds_token) }
+    if prefix.is_empty() {
+        return holds_token(value).then(Vec::new);
+    }
+    let left = value_without(value, b',', holds_token);
+    // With a comma right behind the prefix, no element is a token, and the whole is read as one.
+    let rest = left.as_deref().unwrap_or(value);
+    let has_token = rest.split(|byte| *byte == b',').any(|element| header_token(element, prefix).is_some());
+    if !has_token && holds_token(rest) { Some(Vec::new()) } else { left }
 }
 
 /// The subprotocols without those that are tokens. Names that a token stands behind go to the end, so that the service can
@@ -238,6 +245,8 @@ mod tests {
             ("Basic x, Bearer T", "Basic x"),
             (", Bearer T", ""),
             (",,Bearer T,", ",,"),
+            ("Bearer ,T", ""),
+            ("Bearer ,T, Bearer U", ""),
             ("Digest a=\"b, Bearer T\"", "Digest a=\"b"),
         ] {
             assert_eq!(text(header_without(value.as_bytes(), "Bearer", is_any)).as_deref(), Some(expected), "{value}");
