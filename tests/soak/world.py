@@ -29,7 +29,7 @@ class World:
         self._issuer, self._ports = issuer, ports
         self._tokens = good_tokens(20)
         self._changing = threading.Lock()
-        self._rotations = 0
+        self._rotations = self._configurations = 0
         self._keys = []
         self._away_until = 0.0
         self._process = None
@@ -103,7 +103,9 @@ class World:
             wrong = {**self.configuration(), "claims_to_verfy": []}
             self.discovered.put(chance.choice([*BROKEN, wrong]))
             return BROKEN_CONFIGURATION
-        self.discovered.put(self.configuration(others=chance.randrange(300)))
+        # Always another one: Envoy does not count one that it has already.
+        self._configurations += 1
+        self.discovered.put(self.configuration(others=self._configurations * 7 % 300))
         return NEW_CONFIGURATION
 
     # --- the service
