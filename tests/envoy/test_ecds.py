@@ -95,13 +95,6 @@ def _has_source(item):
     return isinstance(item, dict) and "path_config_source" in item
 
 
-def counters(envoy):
-    """How the configurations that were discovered fared."""
-    prefix = "extension_config_discovery.http_filter.jwt_auth."
-    lines = envoy.admin(f"/stats?filter={prefix}").splitlines()
-    return {name.removeprefix(prefix): int(value) for name, value in (line.split(": ") for line in lines) if value.isdigit()}
-
-
 def token_of(signer, iss=ISSUER):
     return signer.token(iss=iss, exp=in_seconds(300))
 
@@ -174,8 +167,8 @@ def test_a_credential_is_rotated_under_load_and_no_valid_token_is_refused(file, 
         assert always(lambda: passes(listener, new))
         load.go_on()
 
-        assert counters(envoy)["update_success"] == 3
-        assert counters(envoy)["update_rejected"] == counters(envoy)["update_failure"] == 0
+        assert harness.updates(envoy)["update_success"] == 3
+        assert harness.updates(envoy)["update_rejected"] == harness.updates(envoy)["update_failure"] == 0
         check_log(envoy.log())
     assert set(load.answers) == {200}
 
@@ -200,16 +193,16 @@ def test_a_broken_file_changes_nothing_but_a_counter_and_a_line_in_the_log(file,
     with start() as envoy, Load(envoy["http"]) as load:
         listener = envoy["http"]
         load.go_on(50)
-        before = counters(envoy)
+        before = harness.updates(envoy)
         file.put(text)
-        harness.until(lambda: counters(envoy)[counter] == before[counter] + 1, f"{counter} to rise")
+        harness.until(lambda: harness.updates(envoy)[counter] == before[counter] + 1, f"{counter} to rise")
         envoy.wait_for_log(line)
         load.go_on()
 
         assert always(lambda: passes(listener, token_of(OLD)))
         assert listener.bearer(token_of(NEW)).body == b'{"message":"Invalid algorithm"}'
         assert listener.send().status == 401
-        assert counters(envoy)["update_success"] == before["update_success"]
+        assert harness.updates(envoy)["update_success"] == before["update_success"]
 
         # It is not stuck either: a good file is taken.
         file.put(resource(NEW))
@@ -239,9 +232,9 @@ def test_nothing_that_was_counted_is_lost_with_a_configuration(file, start):
                 listener.send()
             sent += 50
             # Before the next tick takes the counters to Envoy.
-            before = counters(envoy)["update_success"]
+            before = harness.updates(envoy)["update_success"]
             file.put(resource(signer))
-            harness.until(lambda: counters(envoy)["update_success"] == before + 1, "the update")
+            harness.until(lambda: harness.updates(envoy)["update_success"] == before + 1, "the update")
 
         def counted():
             lines = envoy.admin("/stats?filter=jwt_auth.denied.no_token").splitlines()
