@@ -149,7 +149,7 @@ bench: build native venv ## Measure what a request costs, beside Envoy's own jwt
 	@sh benches/ensure-wrk.sh
 	@$(VENV_PYTHON) benches/bench.py $(if $(QUICK),--quick)
 
-bench-features: build venv ## Measure what each setting beyond authentication adds to a returning token
+bench-features: build native venv ## Measure what each setting beyond authentication adds to a returning token
 	@sh benches/ensure-wrk.sh
 	@$(VENV_PYTHON) benches/features.py
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 
 from suite import ENVOY, LAUNCHER, LOOPBACK, MODULE, NATIVE_MODULE, until
@@ -34,7 +35,8 @@ class Envoy:
     """An Envoy with the given listeners, each a list of HTTP filters; running inside `with`.
 
     `keys_port` is where key sets are published. `unread` is a text that Envoy has to take in as it takes in a plugin
-    configuration, and that nothing uses.
+    configuration, and that nothing uses. The routes of the listeners in `own_policies` have a policy of their own for the
+    native edition, which says nothing new.
     """
 
     def __init__(
@@ -44,11 +46,12 @@ class Envoy:
         concurrency: int = 1,
         unread: str = "",
         keys_port: int | None = None,
+        own_policies: Sequence[str] = (),
     ):
         self._admin_path = directory / "admin"
         self._log_path = directory / "envoy.log"
         config_path = directory / "envoy.json"
-        config_path.write_text(json.dumps(_bootstrap(listeners, unread, keys_port)))
+        config_path.write_text(json.dumps(_bootstrap(listeners, unread, keys_port, own_policies)))
         self._command = [
             *[sys.executable, "-IS", "-c", LAUNCHER, ENVOY, "--config-path", str(config_path)],
             *["--admin-address-path", str(self._admin_path), "--log-level", "warning"],
@@ -120,12 +123,16 @@ def version() -> str:
     return re.search(r"/(\d+\.\d+\.\d+)/", text)[1]
 
 
-def _bootstrap(listeners: dict[str, list[dict]], unread: str, keys_port: int | None) -> dict:
+def _bootstrap(
+    listeners: dict[str, list[dict]], unread: str, keys_port: int | None, own_policies: Sequence[str]
+) -> dict:
     return {
         "node": {"id": "bench", "cluster": "bench"},  # without which Envoy discovers nothing
         "admin": {"address": _address(0)},
         "static_resources": {
-            "listeners": [_listener(name, filters, unread) for name, filters in listeners.items()],
+            "listeners": [
+                _listener(name, filters, unread, name in own_policies) for name, filters in listeners.items()
+            ],
             "clusters": [_cluster(KEYS_CLUSTER, keys_port)] if keys_port else [],
         },
     }
@@ -141,11 +148,12 @@ def _address(port: int) -> dict:
     return {"socket_address": {"address": LOOPBACK, "port_value": port}}
 
 
-def _listener(name: str, filters: list[dict], unread: str) -> dict:
+def _listener(name: str, filters: list[dict], unread: str, has_own_policy: bool) -> dict:
+    routes = [_who_route(), _route(has_own_policy)]
     manager = {
         "@type": _type("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"),
         "stat_prefix": name.replace(" ", "_"),
-        "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [_who_route(), _route()]}]},
+        "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": routes}]},
         "http_filters": [*filters, _router()],
     }
     chain = {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
@@ -162,8 +170,18 @@ def _who_route() -> dict:
     }
 
 
-def _route() -> dict:
-    return {"match": {"prefix": "/"}, "direct_response": {"status": 200, "body": {"inline_string": "ok\n"}}}
+def _route(has_own_policy: bool) -> dict:
+    own = {"typed_per_filter_config": {"jwt_auth": _own_policy()}} if has_own_policy else {}
+    return {"match": {"prefix": "/"}, "direct_response": {"status": 200, "body": {"inline_string": "ok\n"}}, **own}
+
+
+def _own_policy() -> dict:
+    return {
+        "@type": _type("envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilterPerRoute"),
+        "dynamic_module_config": {"name": "jwt_auth", "do_not_close": True},
+        "filter_name": "jwt_auth",
+        "filter_config": _string("{}"),
+    }
 
 
 def _router() -> dict:
