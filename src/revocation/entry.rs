@@ -1,9 +1,18 @@
 //! What is revoked: one token, those of a subject, a consumer or a credential, all of them or those issued before a time.
 
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, MapAccess, Visitor},
+};
 use thiserror::Error;
 
 use super::mark::{Mark, mark, text, text_of_credential};
-use crate::encoding::{date_time, json::Value};
+use crate::encoding::{date_time, json::Text};
+
+/// The members that an entry of a list may have.
+const MEMBERS: [&str; 5] = ["jti", "sub", "consumer", "credential", "issued_before"];
 
 /// What is revoked, as it is compared with a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,23 +68,40 @@ impl Entry {
         };
         Ok(Self { mark: mark(&text), issued_before })
     }
+}
 
-    /// Reads an entry of a list.
-    pub fn of(value: &Value) -> Result<Self, EntryError> {
-        let Value::Object(members) = value else { return Err(EntryError::BadMember) };
-        let (mut names, mut issued_before) = (Names::default(), None);
-        for (name, value) in members {
-            let Value::String(text) = value else { return Err(EntryError::BadMember) };
-            let text = Some(text.as_ref()).filter(|text| !text.is_empty()).ok_or(EntryError::BadMember)?;
-            match name.as_ref() {
-                "jti" => names.jti = Some(text),
-                "sub" => names.sub = Some(text),
-                "consumer" => names.consumer = Some(text),
-                "credential" => names.credential = Some(text),
-                "issued_before" => issued_before = Some(date_time::parse(text).ok_or(EntryError::NoTime)?),
-                _ => return Err(EntryError::BadMember),
+impl<'de> Deserialize<'de> for Entry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(EntryVisitor)
+    }
+}
+
+/// Reads an entry of a list, and refuses at the first member that cannot be one's: nothing of it is kept meanwhile, however long
+/// it is.
+struct EntryVisitor;
+
+impl<'de> Visitor<'de> for EntryVisitor {
+    type Value = Entry;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entry, A::Error> {
+        let mut texts: [Option<Text>; MEMBERS.len()] = Default::default();
+        while let Some(Text(name)) = map.next_key()? {
+            let slot = texts.iter_mut().zip(MEMBERS).find(|(_, member)| *member == name);
+            let (slot, _) =
+                slot.filter(|(slot, _)| slot.is_none()).ok_or_else(|| A::Error::custom(EntryError::BadMember))?;
+            let text: Text = map.next_value()?;
+            if text.0.is_empty() {
+                return Err(A::Error::custom(EntryError::BadMember));
             }
+            *slot = Some(text);
         }
-        Self::new(names, issued_before)
+        let [jti, sub, consumer, credential, time] = texts.each_ref().map(|text| text.as_ref().map(|it| it.0.as_ref()));
+        let issued_before = time.map(|time| date_time::parse(time).ok_or(EntryError::NoTime)).transpose();
+        let names = Names { jti, sub, consumer, credential };
+        issued_before.and_then(|time| Entry::new(names, time)).map_err(A::Error::custom)
     }
 }

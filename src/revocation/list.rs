@@ -2,11 +2,14 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor},
+};
 
 use super::{Entry, Mark, RevocationSet};
 use crate::{
-    encoding::{base64, json::Value},
+    encoding::{base64, json::Text},
     jwks::{FetchError, Fetched, Judged, PassedOver, Remote, remote::as_remote},
 };
 
@@ -135,19 +138,24 @@ impl<'de> Visitor<'de> for List<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        while let Some(item) = seq.next_element::<Value>()? {
+        loop {
             let entry = match self.items {
-                Items::Entries => Entry::of(&item).map_err(A::Error::custom)?,
-                Items::Hashes => hash(&item).ok_or_else(|| A::Error::custom("no hash of 16 octets in base64url"))?,
+                Items::Entries => seq.next_element()?,
+                Items::Hashes => seq.next_element()?.map(|Hash(mark)| Entry { mark, issued_before: None }),
             };
+            let Some(entry) = entry else { return Ok(()) };
             self.reader.take(entry).map_err(A::Error::custom)?;
         }
-        Ok(())
     }
 }
 
-fn hash(item: &Value) -> Option<Entry> {
-    let Value::String(text) = item else { return None };
-    let mark = base64::decode_url(text.as_bytes())?.try_into().ok()?;
-    Some(Entry { mark, issued_before: None })
+/// A mark, as a list has it.
+struct Hash(Mark);
+
+impl<'de> Deserialize<'de> for Hash {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Text(text) = Text::deserialize(deserializer)?;
+        let mark = base64::decode_url(text.as_bytes()).and_then(|octets| octets.try_into().ok());
+        mark.map(Self).ok_or_else(|| D::Error::custom("no hash of 16 octets in base64url"))
+    }
 }

@@ -8,7 +8,7 @@ use jwt_auth_filter::{
     authenticate::Authenticator,
     config::Config,
     crypto::BuiltIn,
-    encoding::json::{Members, Value},
+    encoding::json::Members,
     policy::Credential,
     reply::Reply,
     revocation::{Entry, Marks, RevocationSet},
@@ -195,7 +195,7 @@ fn what_names_nobody_or_nothing_is_a_fault() {
 
 /// The entries of a list, and a token's marks.
 fn entry(json: Json) -> Entry {
-    Entry::of(&Value::parse(&json.to_string()).unwrap()).unwrap()
+    serde_json::from_value(json).unwrap()
 }
 
 fn marks(claims: Json) -> Marks {
