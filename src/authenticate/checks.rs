@@ -50,11 +50,13 @@ pub enum Check {
     Subject,
     /// The claims hold what is required.
     RequiredClaims,
+    /// The proof of possession is used for the first time.
+    FirstUse,
 }
 
 impl Check {
     /// All checks, in their order.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Headers,
         Self::Token,
         Self::Form,
@@ -77,6 +79,7 @@ impl Check {
         Self::Access,
         Self::Subject,
         Self::RequiredClaims,
+        Self::FirstUse,
     ];
 
     /// A short name.
@@ -104,6 +107,7 @@ impl Check {
             Self::Access => "access",
             Self::Subject => "subject",
             Self::RequiredClaims => "claims",
+            Self::FirstUse => "first use",
         }
     }
 }

@@ -248,7 +248,8 @@ impl<V: Verifier> Authenticator<V> {
     ) -> Result<Authenticated, Denial> {
         let verified = self.verified(policy, token, now, search)?;
         let presented = Presented { request, token: &token.octets, scheme: token.place.scheme(), at: now };
-        let checker = Checker { verifier: &self.verifier, memory: self.proofs.as_ref() };
+        let longest_window = self.config.longest_proof_window;
+        let checker = Checker { verifier: &self.verifier, memory: self.proofs.as_ref(), longest_window };
         admit(policy, &self.config.revocations, &verified, &presented, &checker).map_err(|reason| {
             if let (Reason::RevocationsUnavailable(_), Some(list)) = (&reason, &self.config.revocations.list) {
                 search.await_arrival(Arc::clone(list) as Arc<dyn Fetched>);
@@ -345,17 +346,24 @@ fn admit<R: Request, V: Verifier>(
     presented: &Presented<R>,
     checker: &Checker<V>,
 ) -> Result<Authenticated, Reason> {
-    let VerifiedToken { credential, times, binding, token_type, marks, payload, .. } = token;
+    let VerifiedToken { credential, times, binding, marks, .. } = token;
     times.check(credential.time_checks(policy.time_checks), presented.at).map_err(Reason::Claims)?;
-    // Before the proof of possession: a request that waits for the list must not have used it up.
     if let Some(marks) = marks {
         revocations.check(marks, times.issued_at()).map_err(|revocation| match revocation {
             Revocation::Revoked => Reason::Revoked,
             Revocation::Unknown(list) => Reason::RevocationsUnavailable(list.retry_after(presented.at)),
         })?;
     }
-    policy.sender.check(binding, presented, checker).map_err(Reason::Sender)?;
+    let proof = policy.sender.check(binding, presented, checker).map_err(Reason::Sender)?;
+    let authenticated = admit_claims(policy, token)?;
+    // Last of all: a request that is refused, or waits, must not have used its proof up.
+    proof.map_or(Ok(()), |proof| proof.spend(checker, presented.at)).map_err(Reason::Sender)?;
+    Ok(authenticated)
+}
 
+/// Checks what policy and credential demand of a verified token that may be used now, and of its consumer.
+fn admit_claims(policy: &Policy, token: &VerifiedToken) -> Result<Authenticated, Reason> {
+    let VerifiedToken { credential, token_type, payload, .. } = token;
     let demands = || iter::once(&policy.demands).chain(credential.demands());
     if !demands().all(|it| it.admit_type(token_type.as_ref())) {
         return Err(Reason::TokenType);

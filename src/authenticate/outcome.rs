@@ -215,7 +215,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// The names of all reasons, in the order of the variants.
+    /// The names of all reasons, in the order in which they are checked.
     pub const NAMES: [&str; 36] = [
         "forbidden_header",
         "no_token",
@@ -244,8 +244,6 @@ impl Reason {
         "wrong_certificate",
         "invalid_dpop_proof",
         "use_dpop_nonce",
-        "replayed_dpop_proof",
-        "dpop_memory_full",
         "token_type",
         "missing_claim",
         "audience",
@@ -253,6 +251,8 @@ impl Reason {
         "not_allowed",
         "subject",
         "insufficient_claims",
+        "replayed_dpop_proof",
+        "dpop_memory_full",
     ];
 
     /// A short name that never changes and holds nothing of a request: for metrics, logs and filter state. Of several
@@ -309,6 +309,7 @@ impl Reason {
             Self::InvalidSignature => Check::Signature,
             Self::Claims(ClaimFaults { exp: Some(ClaimFault::TooFarOff), .. }) => Check::MaximumExpiration,
             Self::Claims(_) => Check::Times,
+            Self::Sender(SenderFault::Replayed | SenderFault::MemoryFull(_)) => Check::FirstUse,
             Self::Sender(_) => Check::Sender,
             Self::TokenType => Check::TokenType,
             Self::MissingClaim(_) => Check::Presence,

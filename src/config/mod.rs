@@ -43,6 +43,7 @@ use crate::{
     policy::{Credentials, Demands, IDENTITY_HEADERS, Policy, ResourceMetadata, Rule},
     request::Request,
     revocation::Revocations,
+    sender::DpopPolicy,
 };
 
 const MAX_CACHE_ENTRIES: u32 = 1_000_000;
@@ -163,6 +164,9 @@ pub struct Config {
     pub waiting: WaitingLimits,
     /// `max_dpop_proofs`.
     pub max_dpop_proofs: usize,
+    /// The longest `window` of any policy's `dpop`, in seconds. A proof is remembered for so long, wherever it is used: it must not
+    /// be good once more where another policy holds.
+    pub longest_proof_window: u64,
     /// Whether the time of verifying is measured.
     pub measure_verification: bool,
     /// What was noticed that is no fault.
@@ -245,6 +249,8 @@ impl Config {
         if consumers.list.has_groups() && !is_restricted(&policy) && !rules.iter().any(|it| is_restricted(&it.policy)) {
             faults.warn(Place::Field(&Place::Root, "consumers"), UNUSED_GROUPS.to_owned());
         }
+        let windows = policies_of(&policy, &rules).filter_map(|it| it.sender.dpop()).map(|dpop| dpop.window);
+        let longest_proof_window = windows.max().unwrap_or(DpopPolicy::USUAL_WINDOW);
         let [credentials, other_credentials] = consumers.credentials;
         Ok(Self {
             claim_headers: claim_headers(&policy, &rules, reserved_headers?.unwrap_or_default()),
@@ -258,6 +264,7 @@ impl Config {
             token_cache: token_cache?,
             waiting: WaitingLimits { requests: max_waiting? as usize, bytes: max_waiting_body_bytes?.into() },
             max_dpop_proofs: max_dpop_proofs?,
+            longest_proof_window,
             measure_verification: measure_verification?,
             warnings: faults.take_warnings(),
             consumers: consumers.list,
@@ -334,14 +341,17 @@ impl Config {
 
     /// What is demanded of a request that no rule matches, and what each rule demands.
     pub fn policies(&self) -> impl Iterator<Item = &Policy> {
-        iter::once(&self.policy).chain(self.rules.iter().map(|rule| &rule.policy))
+        policies_of(&self.policy, &self.rules)
     }
+}
+
+fn policies_of<'c>(policy: &'c Policy, rules: &'c [Rule]) -> impl Iterator<Item = &'c Policy> {
+    iter::once(policy).chain(rules.iter().map(|rule| &rule.policy))
 }
 
 /// Every header that any policy fills with claims, and those that are reserved, once.
 fn claim_headers(policy: &Policy, rules: &[Rule], reserved: Vec<Arc<str>>) -> Vec<Arc<str>> {
-    let policies = iter::once(policy).chain(rules.iter().map(|rule| &rule.policy));
-    let filled = policies.flat_map(|policy| policy.forwarding.header_names()).cloned();
+    let filled = policies_of(policy, rules).flat_map(|policy| policy.forwarding.header_names()).cloned();
     let names: BTreeSet<Arc<str>> = filled.chain(reserved).collect();
     names.into_iter().collect()
 }

@@ -68,6 +68,7 @@ impl RoutePolicy {
             check_headers(fields, policy, config)
                 .and(check_secrets(fields, policy, config))
                 .and(check_resource(fields, policy, config))
+                .and(check_window(fields, policy, config))
         })
     }
 }
@@ -137,6 +138,19 @@ fn check_resource(fields: &Fields, policy: &Policy, config: &Config) -> Result<(
             let found = "metadata that the filter's configuration does not publish";
             Err(fields
                 .report("resource_metadata", Problem::new(found, "null, or that of the filter or one of its rules")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// For so long the filter remembers which proofs were used: on a route that takes older ones they would be good once more.
+fn check_window(fields: &Fields, policy: &Policy, config: &Config) -> Result<(), Reported> {
+    let longest = config.longest_proof_window;
+    match policy.sender.dpop() {
+        Some(dpop) if dpop.window > longest => {
+            let found = format!("a window of {} s", dpop.window);
+            let expected = format!("at most {longest} s, the longest window in the filter's configuration");
+            Err(fields.report("dpop", Problem::new(found, expected)))
         }
         _ => Ok(()),
     }

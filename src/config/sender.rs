@@ -122,7 +122,7 @@ fn dpop(fields: &mut Fields) -> Result<DpopPolicy, Reported> {
         let expected = "scheme, host and port alone, such as https://api.example.com";
         Origin::parse(&text(value)?).ok_or_else(|| Problem::new("a text that is none", expected))
     });
-    let window = fields.or_default("window", duration(WINDOW), Duration::from_secs(60));
+    let window = fields.or_default("window", duration(WINDOW), Duration::from_secs(DpopPolicy::USUAL_WINDOW));
     let has_lifetime = fields.has("nonce_lifetime");
     let lifetime = fields.or_default("nonce_lifetime", duration(NONCE_LIFETIME), Duration::from_secs(300));
     let secret = fields.optional("nonce_secret", nonce_secret);

@@ -70,8 +70,31 @@ impl fmt::Display for ProofFault {
 struct Claims {
     jti: String,
     nonce: Option<String>,
-    /// The last second in which the proof is good.
-    until: Timestamp,
+    iat: f64,
+}
+
+/// A proof that is good, if it is used for the first time.
+#[derive(Debug)]
+#[must_use = "a proof is good once"]
+pub struct GoodProof {
+    key: Hash,
+    jti: String,
+    iat: f64,
+}
+
+impl GoodProof {
+    /// Uses the proof up.
+    ///
+    /// # Errors
+    /// It was used before, or it cannot be known whether it was.
+    pub fn spend<V>(self, checker: &Checker<V>, now: Timestamp) -> Result<(), SenderFault> {
+        let until = (self.iat + checker.longest_window as f64) as Timestamp;
+        let proof = Proof { key: &self.key, jti: &self.jti, until };
+        checker.memory.note(proof, now).map_err(|problem| match problem {
+            NotNoted::Seen => SenderFault::Replayed,
+            NotNoted::Full(seconds) => SenderFault::MemoryFull(seconds),
+        })
+    }
 }
 
 impl DpopPolicy {
@@ -88,15 +111,17 @@ impl DpopPolicy {
         self.algorithms.iter().map(|algorithm| algorithm.name()).collect()
     }
 
+    /// How many seconds the time of a proof may differ from the clock, unless the configuration says otherwise.
+    pub const USUAL_WINDOW: u64 = 60;
+
     /// Checks a request's proof, in the order of RFC 9449 §4.3 as far as that costs nothing: what anybody can send is looked at
-    /// before a signature is verified, and the proof is noted as used after all else. Only whoever was given a token that is
-    /// valid, for a key of his own, gets as far as that.
+    /// before a signature is verified. Only whoever was given a token that is valid, for a key of his own, gets as far as that.
     pub(super) fn check<R: Request, V: Verifier>(
         &self,
         bound_to: &Hash,
         presented: &Presented<R>,
         checker: &Checker<V>,
-    ) -> Result<(), SenderFault> {
+    ) -> Result<GoodProof, SenderFault> {
         let values = presented.request.header_values(TokenPlaces::PROOF_HEADER);
         let text = match values.as_slice() {
             [] => return Err(ProofFault::Missing.into()),
@@ -108,7 +133,7 @@ impl DpopPolicy {
         let jws = compact.parse().map_err(ProofFault::Malformed)?;
         let signature = jws.signature().map_err(ProofFault::Malformed)?;
         let (key, algorithm) = self.signer(&jws, bound_to)?;
-        let Claims { jti, nonce, until } = self.claims(&jws.claims, presented)?;
+        let Claims { jti, nonce, iat } = self.claims(&jws.claims, presented)?;
         if let Some(nonces) = &self.nonces
             && !nonce.is_some_and(|nonce| nonces.accept(&nonce, presented.at))
         {
@@ -117,11 +142,7 @@ impl DpopPolicy {
         if !checker.verifier.verify(&key, &Prepared::default(), algorithm, jws.signing_input, signature) {
             return Err(ProofFault::Signature.into());
         }
-        let proof = Proof { key: bound_to, jti: &jti, until };
-        checker.memory.note(proof, presented.at).map_err(|problem| match problem {
-            NotNoted::Seen => SenderFault::Replayed,
-            NotNoted::Full(seconds) => SenderFault::MemoryFull(seconds),
-        })
+        Ok(GoodProof { key: *bound_to, jti, iat })
     }
 
     /// The key in the header of a proof, and what to verify the signature by.
@@ -164,14 +185,13 @@ impl DpopPolicy {
             return Err(ProofFault::Claim("htu"));
         }
         let iat = claims.get("iat").and_then(Raw::number).ok_or(ProofFault::Claim("iat"))?;
-        let window = self.window as f64;
-        if (iat - presented.at as f64).abs() > window {
+        if (iat - presented.at as f64).abs() > self.window as f64 {
             return Err(ProofFault::Claim("iat"));
         }
         if text("ath")? != encode_url(Sha256::digest(presented.token)) {
             return Err(ProofFault::Claim("ath"));
         }
         let nonce = claims.get("nonce").and_then(Raw::string).map(|nonce| nonce.into_owned());
-        Ok(Claims { jti, nonce, until: (iat + window) as Timestamp })
+        Ok(Claims { jti, nonce, iat })
     }
 }

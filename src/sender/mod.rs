@@ -14,7 +14,7 @@ mod target;
 pub use self::{
     certificate::CertificateSource,
     confirmation::{Binding, Confirmation},
-    dpop::{DpopPolicy, ProofFault},
+    dpop::{DpopPolicy, GoodProof, ProofFault},
     fault::SenderFault,
     nonce::Nonces,
     replay::{
@@ -85,6 +85,8 @@ pub struct Checker<'v, V> {
     pub verifier: &'v V,
     /// What knows those that were used.
     pub memory: &'v dyn ReplayMemory,
+    /// How many seconds the time of a proof may differ from the clock at most, for any policy: for so long it is remembered.
+    pub longest_window: u64,
 }
 
 impl SenderPolicy {
@@ -93,7 +95,12 @@ impl SenderPolicy {
         self.dpop.as_ref().filter(|_| self.constraint != SenderConstraint::Off)
     }
 
-    /// Checks that a token comes from whom it is bound to.
+    /// Whether the client's certificate is found in a header of the request.
+    pub fn reads_header(&self) -> bool {
+        self.constraint != SenderConstraint::Off && self.certificate_from != CertificateSource::Connection
+    }
+
+    /// Checks that a token comes from whom it is bound to. A proof that shows it has yet to be [spent](GoodProof::spend).
     ///
     /// # Errors
     /// Why that is not known.
@@ -102,12 +109,12 @@ impl SenderPolicy {
         binding: &Binding,
         presented: &Presented<R>,
         checker: &Checker<V>,
-    ) -> Result<(), SenderFault> {
+    ) -> Result<Option<GoodProof>, SenderFault> {
         let confirmation = match (self.constraint, binding) {
-            (SenderConstraint::Off, _) => return Ok(()),
+            (SenderConstraint::Off, _) => return Ok(None),
             (SenderConstraint::Required, Binding::None) => return Err(SenderFault::Unbound),
             (_, Binding::None) if presented.scheme == Scheme::Dpop => return Err(SenderFault::NotADpopToken),
-            (_, Binding::None) => return Ok(()),
+            (_, Binding::None) => return Ok(None),
             (_, Binding::Unusable) => return Err(SenderFault::UnusableConfirmation),
             (_, Binding::To(confirmation)) => confirmation,
         };
@@ -123,6 +130,6 @@ impl SenderPolicy {
                 return Err(SenderFault::OtherCertificate);
             }
         }
-        by_key.map_or(Ok(()), |(key, dpop)| dpop.check(&key, presented, checker))
+        by_key.map(|(key, dpop)| dpop.check(&key, presented, checker)).transpose()
     }
 }

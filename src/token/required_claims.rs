@@ -1,6 +1,6 @@
 //! What a policy demands of the claims beside the time: an audience (RFC 7519 §4.1.3), and required claims.
 
-use std::{borrow::Cow, fmt, iter};
+use std::{borrow::Cow, collections::BTreeSet, fmt, iter};
 
 use super::{ClaimPath, Found, TextPattern};
 use crate::encoding::json::{Members, Raw};
@@ -90,9 +90,18 @@ impl Requirement {
         }
     }
 
-    /// The scopes that are asked for, if that is what it asks for: `scope` of RFC 6750 §3, which a client may be told.
+    /// The scopes that are asked for, if it asks for nothing else: `scope` of RFC 6750 §3, which a client may be told.
     pub fn scopes(&self) -> Option<Vec<&str>> {
-        if let Self::Claim(required) = self { required.scopes() } else { None }
+        match self {
+            Self::Claim(required) => required.scopes(),
+            Self::Any(several) | Self::All(several) => {
+                let mut scopes = several.iter().map(Self::scopes).collect::<Option<Vec<_>>>()?.concat();
+                let mut seen = BTreeSet::new();
+                scopes.retain(|scope| seen.insert(*scope));
+                Some(scopes)
+            }
+            Self::Not(_) => None,
+        }
     }
 
     /// The claims that it is about, each with what it must hold.

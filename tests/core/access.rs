@@ -112,8 +112,17 @@ fn insufficient_claims_are_403_and_scopes_are_named() {
     assert_eq!(status(role.clone(), json!({"iss": "a", "realm_access": {"roles": ["x", "admin"]}})), 200);
     assert_eq!(
         told(role, json!({"iss": "a", "roles": ["admin"], "realm_access.roles": "admin"})),
-        (403, lacking, None)
+        (403, lacking.clone(), None)
     );
+    let [read, write] = ["read", "write"].map(|scope| json!({"claim": "scope", "any_of": [scope]}));
+    let challenge = r#"Bearer realm="r", error="insufficient_scope", scope="read write""#.to_owned();
+    let scopes = required(json!({"any": [read, {"all": [read, write]}, {"all": [write]}]}));
+    assert_eq!(told(scopes, json!({"iss": "a", "scope": "x"})), (403, lacking.clone(), Some(challenge)));
+    // Another scope may be of no use where something else is asked for, too.
+    let mixed = required(json!({"any": [read, {"claim": "role", "any_of": ["admin"]}]}));
+    assert_eq!(told(mixed, json!({"iss": "a"})), (403, lacking.clone(), None));
+    let too_many = required(json!({"not": read}));
+    assert_eq!(told(too_many, json!({"iss": "a", "scope": "read"})), (403, lacking, None));
 }
 
 #[test]
@@ -488,15 +497,12 @@ fn every_reason_has_a_name_of_the_fixed_set_and_a_check_in_their_order() {
         other => panic!("{other:?}"),
     });
     // That each of these comes about is shown with proofs, which are made elsewhere.
-    let of_proofs = [
-        SenderFault::Proof(ProofFault::Missing),
-        SenderFault::NonceNeeded(String::new()),
-        SenderFault::Replayed,
-        SenderFault::MemoryFull(1),
-    ];
+    let of_proofs = [SenderFault::Proof(ProofFault::Missing), SenderFault::NonceNeeded(String::new())];
+    let of_first_use = [SenderFault::Replayed, SenderFault::MemoryFull(1)];
     let mut reasons = reasons.to_vec();
     let at = reasons.iter().position(|reason| *reason == Reason::TokenType).unwrap();
     reasons.splice(at..at, of_proofs.map(Reason::Sender));
+    reasons.extend(of_first_use.map(Reason::Sender));
     let mut names = Vec::new();
     for name in reasons.iter().map(Reason::name) {
         if !names.contains(&name) {

@@ -388,6 +388,44 @@ fn a_remembered_token_still_needs_its_proof() {
 }
 
 #[test]
+fn a_request_that_is_refused_has_not_used_its_proof() {
+    let memory = Arc::new(ProcessMemory::new(7));
+    let with = |fields: Json| {
+        let share = ProcessMemoryShare::new(Arc::clone(&memory), 1 << 17);
+        let mut all = usual();
+        all.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        answer(&without_memory(all).remembering(share), &presenting(proof("good")), NOW).err().map(|reply| reply.body)
+    };
+    let used = r#"{"message":"DPoP proof was used before"}"#;
+    for fields in [
+        json!({"token_types": ["other"]}),
+        json!({"require": ["other"]}),
+        json!({"audiences": ["other"]}),
+        json!({"deny": ["joe"]}),
+        json!({"subjects": ["other"]}),
+        json!({"required_claims": [{"claim": "other", "present": true}]}),
+        json!({"revoked": [{"credential": "joe"}]}),
+    ] {
+        let message = with(fields.clone());
+        assert!(message.is_some_and(|it| it != used), "{fields}");
+    }
+    assert_eq!(with(json!({})), None);
+    assert_eq!(with(json!({})).as_deref(), Some(used));
+}
+
+#[test]
+fn a_proof_that_was_used_is_not_good_again_where_a_longer_window_holds() {
+    let rules = json!([{"routes": ["patient"], "dpop": {"window": "10m"}}]);
+    let authenticator = authenticator(&json!({"dpop": {"window": "30s"}, "rules": rules}));
+    let patient = || presenting(proof("good")).on("patient", "any");
+    assert_eq!(told_by(&authenticator, &presenting(proof("good")), NOW), None);
+    for now in [NOW, NOW + 31, NOW + 599] {
+        let told = told_by(&authenticator, &patient(), now);
+        assert_eq!(told.as_deref(), Some("DPoP proof was used before"), "{now}");
+    }
+}
+
+#[test]
 fn a_configuration_that_cannot_be_followed_is_refused() {
     let faults = |fields: Json| {
         let faults = Config::parse(fields.to_string().as_bytes()).unwrap_err();
@@ -465,9 +503,10 @@ fn the_example_of_a_request_to_a_resource_is_valid() {
     let check = |path: &str, token: &str, at| {
         let request = FakeRequest::get(path).with("dpop", PROOF);
         let presented = Presented { request: &request, token: token.as_bytes(), scheme: Scheme::Dpop, at };
-        let checker = Checker { verifier: &BuiltIn, memory: &memory };
+        let checker = Checker { verifier: &BuiltIn, memory: &memory, longest_window: 60 };
         let binding = Binding::To(Arc::new(Confirmation { certificate: None, key }));
-        policy.check(&binding, &presented, &checker).map_err(|fault| fault.to_string())
+        let proof = policy.check(&binding, &presented, &checker).map_err(|fault| fault.to_string())?;
+        proof.unwrap().spend(&checker, at).map_err(|fault| fault.to_string())
     };
     let refused = |what: &str| Err(format!("Invalid DPoP proof; invalid {what}"));
     assert_eq!(check("/other", TOKEN, IAT), refused("htu"));

@@ -91,6 +91,25 @@ fn secrets_are_in_a_form_in_which_the_filter_reads_them() {
 }
 
 #[test]
+fn no_proof_is_good_for_longer_than_it_is_remembered() {
+    let with = |window: &str| json!({"dpop": {"window": window}});
+    let longest = |fault: &str| fault.starts_with("dpop: a window of 90 s; expected at most ");
+    for (filter, good) in [(with("30s"), ["10s", "30s"]), (json!({}), ["30s", "60s"])] {
+        for window in good {
+            assert!(over(&filter, &with(window)).is_ok(), "{window}");
+        }
+        let faults = over(&filter, &with("90s")).unwrap_err();
+        assert!(faults.len() == 1 && longest(&faults[0]), "{faults:?}");
+    }
+    let mut filter = with("30s");
+    filter["rules"] = json!([{"routes": ["r"], "dpop": {"window": "90s"}}]);
+    assert!(over(&filter, &with("90s")).is_ok());
+    // Where no proof is looked at, its age does not matter.
+    let off = json!({"sender_constraint": "off", "dpop": {"window": "90s"}});
+    assert!(over(&json!({}), &off).is_ok());
+}
+
+#[test]
 fn what_names_a_credential_elsewhere_is_told_apart() {
     let config = Config::parse(filter().to_string().as_bytes()).unwrap();
     let lookup =

@@ -147,7 +147,12 @@ impl Checks<'_> {
         let facts = &self.facts;
         let policy = facts.policy;
         let detail = match check {
-            Check::Headers | Check::SignatureForm | Check::Extensions | Check::Budget | Check::KeySet => None,
+            Check::Headers
+            | Check::SignatureForm
+            | Check::Extensions
+            | Check::Budget
+            | Check::KeySet
+            | Check::FirstUse => None,
             Check::Token => Some(facts.place()),
             Check::Form => Some("header and claims, both well-formed".to_owned()),
             Check::KnownAlgorithm => Some(facts.algorithm_name().to_owned()),
