@@ -126,7 +126,7 @@ struct Tracked {
     version: Cell<u64>,
     ended: Cell<u64>,
     doubt: Cell<Option<Doubt>>,
-    kid_wanted: Cell<bool>,
+    newer_wanted: Cell<bool>,
     is_waited_for: Cell<bool>,
 }
 
@@ -166,18 +166,25 @@ impl<H: KeySetHost> Fetcher<H> {
         fetcher
     }
 
-    /// Notes that a set that is there has to be fetched again before it counts, unless that was done or tried just now.
+    /// Notes that what is there has to be fetched again, unless that was done or tried just now. Before that, a key set does not
+    /// count; a list of revoked tokens does at once: without it, none would be revoked.
     fn take_stock(&self, set: &Tracked) {
         let (now, schedule) = (self.host.now(), self.schedule(set).0);
         let is_recent = now.checked_sub(schedule.fetched_at).is_some_and(|age| age < RECENT);
-        if !is_recent && !schedule.is_backing_off(now) {
-            set.doubt.set(Some(Doubt { ended: schedule.ended, since: now }));
+        let is_doubtful = !is_recent && !schedule.is_backing_off(now);
+        match set.source().kind {
+            Kind::KeySet if is_doubtful => set.doubt.set(Some(Doubt { ended: schedule.ended, since: now })),
+            Kind::KeySet => {}
+            Kind::RevocationList => {
+                self.sync(set, now);
+                set.newer_wanted.set(is_doubtful);
+            }
         }
     }
 
     /// Whether every set is there, or known not to be.
     pub fn is_settled(&self) -> bool {
-        self.sets.iter().all(|set| set.ended.get() > 0 && set.doubt.get().is_none() && !set.kid_wanted.get())
+        self.sets.iter().all(|set| set.ended.get() > 0 && set.doubt.get().is_none() && !set.newer_wanted.get())
     }
 
     /// The host.
@@ -207,7 +214,7 @@ impl<H: KeySetHost> Fetcher<H> {
         if is_due {
             self.start(at, set, now);
         } else if !schedule.is_leased(now, set.source()) {
-            set.kid_wanted.set(false);
+            set.newer_wanted.set(false);
         }
     }
 
@@ -246,7 +253,7 @@ impl<H: KeySetHost> Fetcher<H> {
             return Advice::GiveUp;
         }
         if !is_under_way && need == Need::Kid {
-            set.kid_wanted.set(true);
+            set.newer_wanted.set(true);
         }
         set.is_waited_for.set(true);
         Advice::Wait(schedule.ended)
@@ -280,7 +287,7 @@ impl<H: KeySetHost> Fetcher<H> {
         // A set that is said to be there and cannot be read is fetched anew.
         // Neither does one count that has not been fetched for this configuration.
         let is_lost = set.remote.need() == Need::Set && !schedule.is_leased(now, set.source());
-        schedule.is_due(now, set.source(), set.kid_wanted.get()) || (is_lost && !schedule.is_backing_off(now))
+        schedule.is_due(now, set.source(), set.newer_wanted.get()) || (is_lost && !schedule.is_backing_off(now))
     }
 
     /// Takes over what is shared of a set; the second value says whether its keys changed.
@@ -288,7 +295,7 @@ impl<H: KeySetHost> Fetcher<H> {
         let schedule = self.schedule(set).0;
         if set.ended.replace(schedule.ended) != schedule.ended {
             // Whoever still lacks a key after this fetch asks again.
-            set.kid_wanted.set(false);
+            set.newer_wanted.set(false);
         }
         set.dispel_doubt(now);
         set.remote.set_retry_at(schedule.more_at(now));
@@ -344,12 +351,12 @@ impl<H: KeySetHost> Fetcher<H> {
 
     fn start(&self, at: usize, set: &Tracked, now: Millis) {
         let holder = self.host.chance();
-        let for_kid = set.kid_wanted.get();
+        let for_kid = set.newer_wanted.get();
         let leased = self.update(set, |schedule| {
             self.is_due(set, schedule, now).then(|| schedule.lease(now, set.source(), holder, for_kid))
         });
         if leased.is_some() {
-            set.kid_wanted.set(false);
+            set.newer_wanted.set(false);
             let stage = if set.source().issuer.is_some() { Stage::Metadata } else { Stage::KeySet };
             self.send(at, set, holder, &set.source().uri, stage);
         }
@@ -430,7 +437,7 @@ impl Tracked {
             version: Cell::new(0),
             ended: Cell::new(0),
             doubt: Cell::new(None),
-            kid_wanted: Cell::new(false),
+            newer_wanted: Cell::new(false),
             is_waited_for: Cell::new(false),
         }
     }
