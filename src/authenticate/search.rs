@@ -23,8 +23,9 @@ pub(super) struct Search {
     pub(super) token: usize,
     /// Whether any key serves the token's algorithm.
     pub(super) fits: bool,
-    /// The keys that have not signed the token of a number. It may be compared with a set that replaces theirs.
-    tried: Vec<(usize, Arc<VerificationKey>)>,
+    /// The keys that were tried for the token of a number, and whether it is the one that has signed it. The token may be compared
+    /// with a set that replaces theirs.
+    tried: Vec<(usize, Arc<VerificationKey>, bool)>,
     /// What trying them has cost.
     spent: u32,
     /// Whether a key was left that the budget did not suffice for.
@@ -65,26 +66,35 @@ impl Search {
         keys
     }
 
-    /// The first of the keys that has signed the token. Keys that were tried before are passed by, also those that two
-    /// credentials share.
+    /// The first of the keys that has signed the token. None is tried twice, not even one that two credentials share, or for a
+    /// request that has waited.
     pub(super) fn find<'k>(
         &mut self,
         keys: impl Iterator<Item = &'k Arc<VerificationKey>>,
         verifies: impl Fn(&VerificationKey) -> bool,
     ) -> Option<Arc<VerificationKey>> {
         for key in keys {
-            if self.tried.iter().any(|(token, tried)| *token == self.token && Arc::ptr_eq(tried, key)) {
-                continue;
-            }
-            if !self.affords(key) {
-                return None;
-            }
-            if verifies(key) {
+            let has_signed = match self.outcome_of(key) {
+                Some(known) => known,
+                None if !self.affords(key) => return None,
+                None => {
+                    let has_signed = verifies(key);
+                    self.tried.push((self.token, Arc::clone(key), has_signed));
+                    has_signed
+                }
+            };
+            if has_signed {
                 return Some(Arc::clone(key));
             }
-            self.tried.push((self.token, Arc::clone(key)));
         }
         None
+    }
+
+    /// Whether a key that was tried has signed the token.
+    fn outcome_of(&self, key: &Arc<VerificationKey>) -> Option<bool> {
+        let is_it =
+            |(token, tried, _): &&(usize, Arc<VerificationKey>, bool)| *token == self.token && Arc::ptr_eq(tried, key);
+        self.tried.iter().find(is_it).map(|(_, _, has_signed)| *has_signed)
     }
 
     /// Notes that a token can be judged once something has arrived.

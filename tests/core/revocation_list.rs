@@ -1,18 +1,18 @@
 //! Lists of revoked tokens that are fetched: several workers that share memory, a clock and a server.
 
-use std::{rc::Rc, sync::Arc, time::Duration};
+use std::{cell::Cell, rc::Rc, sync::Arc, time::Duration};
 
 use crate::{
     hs256,
     key_sets::{Host, World, ok, status},
-    support::FakeRequest,
+    support::{FakeRequest, ed448_jwk},
 };
 use jwt_auth_filter::{
     authenticate::{Arrival, Authenticator, Outcome},
     config::Config,
-    crypto::BuiltIn,
+    crypto::{Algorithm, BuiltIn, Key, Prepared, Verifier},
     encoding::base64::encode_url,
-    jwks::{Answer, Fetched, Fetcher, Kind, Need},
+    jwks::{Answer, FetchError, Fetched, Fetcher, Kind, Need},
     reply::Reply,
     revocation::{MAX_ENTRIES, MAX_LIST_BYTES, RevocationSet},
 };
@@ -192,6 +192,71 @@ fn a_server_that_is_slow_huge_wrong_or_gone_changes_nothing_until_the_list_is_to
         tick(&workers);
         assert_eq!(known(&workers[2], &world, "8"), "denied.revocations_unavailable");
     }
+}
+
+#[test]
+fn an_item_that_is_none_is_refused_where_that_is_seen_however_long_it_is() {
+    let long = "[7]".repeat(1000).replace("][", ",");
+    for (list, seen_at) in [
+        (format!(r#"{{"revoked":[{long}]}}"#), 13),
+        (format!(r#"{{"revoked":[{{"jti":{long}}}]}}"#), 19),
+        (format!(r#"{{"revoked":[{{"x":{long}}}]}}"#), 16),
+        (format!(r#"{{"revoked":[{{"jti":"7","jti":{long}}}]}}"#), 28),
+        (format!(r#"{{"sha256":[{long}]}}"#), 12),
+    ] {
+        let error = RevocationSet::read(list.as_bytes()).unwrap_err();
+        let FetchError::NoRevocationList { line: 1, column } = error else { panic!("{error}") };
+        assert!(column.abs_diff(seen_at) <= 2, "{column} {}", &list[..30]);
+    }
+}
+
+#[test]
+fn a_new_configuration_revokes_by_the_list_that_is_there_and_fetches_it_again() {
+    for on_unavailable in ["allow", "deny"] {
+        let list = json!({"on_unavailable": on_unavailable});
+        let (world, workers) = start(list.clone());
+        tick(&workers);
+        answer(&world, &workers, &ok(r#"{"revoked":[{"jti":"7"}]}"#));
+        world.pass(15_000);
+        let new = worker(&world, &config(list));
+        assert_eq!(["7", "8"].map(|jti| new.outcome(&world, jti)), ["denied.revoked", "authenticated"]);
+        let new = [new];
+        tick(&new);
+        assert_eq!(world.calls(), 2);
+        answer(&world, &new, &ok(r#"{"revoked":[{"jti":"8"}]}"#));
+        assert_eq!(["7", "8"].map(|jti| new[0].outcome(&world, jti)), ["authenticated", "denied.revoked"]);
+    }
+}
+
+#[test]
+fn a_key_that_has_signed_the_token_of_a_waiting_request_is_not_tried_again() {
+    /// Counts how often it is asked.
+    struct Counting(Cell<usize>);
+
+    impl Verifier for &Counting {
+        fn verify(&self, _: &Key, _: &Prepared, _: Algorithm, _: &[u8], _: &[u8]) -> bool {
+            self.0.set(self.0.get() + 1);
+            true
+        }
+    }
+
+    let mut config = config(json!({}));
+    config["token_cache_size"] = json!(0);
+    config["consumers"][0]["jwt_secrets"] = json!([{"key": "a", "jwks": {"keys": [ed448_jwk()]}}]);
+    let config = Config::parse(config.to_string().as_bytes()).unwrap();
+    let counting = Counting(Cell::new(0));
+    let authenticator = Authenticator::new(config, &counting);
+    let [header, claims] = [r#"{"alg":"EdDSA"}"#, r#"{"iss":"a"}"#].map(encode_url);
+    let request = FakeRequest::get(&format!("/?jwt={header}.{claims}.AAAA"));
+    let mut pending = authenticator.decide_or_wait(&request, NOW).unwrap_err();
+    for _ in 0..5 {
+        pending = authenticator.decide_again(&request, NOW, pending).unwrap_err();
+    }
+    let list = RevocationSet::read(br#"{"revoked":[]}"#).unwrap();
+    authenticator.config().revocations.list.as_ref().unwrap().put(list);
+    let decision = authenticator.decide_again(&request, NOW, pending).unwrap();
+    assert!(matches!(decision.outcome, Outcome::Authenticated(_)));
+    assert_eq!(counting.0.get(), 1);
 }
 
 #[test]
