@@ -110,7 +110,7 @@ const SPLIT_FIELDS: &[Field] = &[
 /// Reads the fields.
 pub(super) fn read(fields: &mut Fields, parent: Option<&TokenPlaces>) -> Result<TokenPlaces, Reported> {
     let header_names = fields.inherited("header_names", parent.map(|it| &it.header_names), |fields, field| {
-        Ok(fields.values(field, header_name)?.unwrap_or_else(|| vec!["authorization".to_owned()]))
+        Ok(fields.values(field, searched_header)?.unwrap_or_else(|| vec!["authorization".to_owned()]))
     });
     let token_headers = fields.inherited("token_headers", parent.map(|it| &it.token_headers), |fields, field| {
         Ok(fields.list(field, token_header)?.unwrap_or_default())
@@ -168,9 +168,23 @@ fn each_header_holds_a_token_in_one_way(fields: &Fields, places: &TokenPlaces) -
     }
 }
 
+/// Reads the name of a header that holds a token as a whole, or behind a scheme. What else is looked for, or taken out, in a header
+/// has its own form there.
+fn searched_header(value: Value) -> Result<String, Problem> {
+    let name = header_name(value)?;
+    let expected = match name.as_str() {
+        "cookie" => "cookie_names or split_cookies for a token in a cookie",
+        TokenPlaces::WEBSOCKET_HEADER => "websocket_protocols for a token in it",
+        TokenPlaces::PROOF_HEADER => "the header of the token, not that of the proof",
+        "connection" => "a header that goes from end to end",
+        _ => return Ok(name),
+    };
+    Err(Problem::new(name, expected))
+}
+
 fn token_header(value: Value, place: Place, faults: &Faults) -> Result<TokenHeader, Reported> {
     let mut fields = Fields::of(value, place, faults, HEADER_FIELDS)?;
-    let name = fields.required("name", "the name of a header", header_name);
+    let name = fields.required("name", "the name of a header", searched_header);
     let expected = "a scheme such as Bearer, without a space, or an empty text";
     let prefix = fields.or_default("prefix", |value| token_or_empty(value, expected), String::new());
     let padded = fields.or_default("padded", flag, false);

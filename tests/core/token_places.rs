@@ -420,6 +420,22 @@ fn faults_of_places_are_told_at_their_paths() {
             json!({"split_cookies": [{"name": "s", "separator": ";"}]}),
             "split_cookies[0].separator: a string; expected characters that the name of a cookie may have",
         ),
+        (
+            json!({"header_names": ["authorization", "Cookie"]}),
+            "header_names[1]: cookie; expected cookie_names or split_cookies for a token in a cookie",
+        ),
+        (
+            json!({"token_headers": [{"name": "Sec-WebSocket-Protocol"}]}),
+            "token_headers[0].name: sec-websocket-protocol; expected websocket_protocols for a token in it",
+        ),
+        (
+            json!({"token_headers": [{"name": "dpop"}]}),
+            "token_headers[0].name: dpop; expected the header of the token, not that of the proof",
+        ),
+        (
+            json!({"token_headers": [{"name": "connection"}]}),
+            "token_headers[0].name: connection; expected a header that goes from end to end",
+        ),
         (json!({"first_valid": "yes"}), "first_valid: a string; expected true or false"),
         (
             json!({"token_headers": [{"name": "x-t"}], "forward_payload_header": "x-t"}),
