@@ -104,6 +104,12 @@ fn needs_of_envoy(config: &Config) -> Vec<String> {
     if config.takes_dpop() {
         needs.push("dpop requires Envoy: this host may not keep which proofs were used".to_owned());
     }
+    if config.policies().any(|policy| policy.sender.reads_header()) {
+        needs.push(
+            "client_certificate_from requires Envoy: this host shows the filter one of several headers of a name"
+                .to_owned(),
+        );
+    }
     for (field, is_set) in [
         ("hide_credentials", config.policies().any(|policy| policy.forwarding.hide_credentials)),
         ("first_valid", config.policies().any(|policy| policy.token_places.first_valid)),

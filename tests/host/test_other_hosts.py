@@ -66,6 +66,9 @@ def test_an_identity_that_the_connection_header_names_is_refused():
         ({"hide_credentials": True}, "hide_credentials requires Envoy"),
         ({"rules": [{"routes": ["a"], "hide_credentials": True}]}, "hide_credentials requires Envoy"),
         ({"dpop": {}}, "dpop requires Envoy"),
+        ({"first_valid": True}, "first_valid requires Envoy"),
+        ({"client_certificate_from": "client-cert"}, "client_certificate_from requires Envoy"),
+        ({"dynamic_metadata": {"namespace": "jwt"}}, "dynamic_metadata requires the native edition"),
         ({"rules": [{"routes": ["a"], "disabled": True}]}, "rules require Envoy: this host exposes no route name"),
     ],
 )
