@@ -14,6 +14,8 @@ use crate::signing_key::base64url;
 pub(super) const NOW: u64 = 1_700_000_000;
 pub(super) const MAXIMUM: i64 = 3600;
 pub(super) const SKEW: i64 = 30;
+/// How many kinds of places there are.
+pub(super) const PLACES: usize = 6;
 
 /// Where the keys of a credential come from.
 #[derive(Debug, Clone)]
@@ -51,8 +53,10 @@ pub(super) enum Access {
 
 #[derive(Debug, Clone)]
 pub(super) struct Policy {
-    /// Whether headers, query and cookies are searched.
-    pub places: [bool; 3],
+    /// Which places are searched, in their order: `Authorization`, a header with nothing but a token, subprotocols, the query, a
+    /// cookie, a cookie in parts.
+    pub places: [bool; PLACES],
+    pub first_valid: bool,
     pub exp: bool,
     pub nbf: bool,
     pub maximum: bool,
@@ -83,13 +87,17 @@ pub(super) enum Dpop {
 
 impl Policy {
     pub(super) fn json(&self) -> Value {
-        let [header, query, cookie] = self.places;
+        let [header, assertion, subprotocol, query, cookie, parts] = self.places;
         let some = |is: bool, name: &'static str| if is { vec![name] } else { vec![] };
         let claims_to_verify = [some(self.exp, "exp"), some(self.nbf, "nbf")].concat();
         json!({
             "header_names": some(header, "authorization"),
+            "token_headers": assertion.then(|| json!([{"name": "x-assertion"}])),
+            "websocket_protocols": subprotocol.then(|| json!([{"name": "bearer"}])),
             "uri_param_names": some(query, "jwt"),
             "cookie_names": some(cookie, "session"),
+            "split_cookies": parts.then(|| json!([{"name": "parts"}])),
+            "first_valid": self.first_valid,
             "claims_to_verify": claims_to_verify,
             "maximum_expiration": if self.has_maximum() { MAXIMUM } else { 0 },
             "clock_skew_seconds": self.skew(),
@@ -328,7 +336,7 @@ pub(super) struct Asked {
     pub method: Method,
     pub on_route: bool,
     pub is_spoofed: bool,
-    pub carried: [Carried; 3],
+    pub carried: [Carried; PLACES],
     pub certificate: Shown,
     /// Whether a token in the header stands behind `DPoP`.
     pub by_dpop: bool,
@@ -512,14 +520,24 @@ impl Case {
             Carried::Token => Some(token.clone()),
             Carried::Another => Some("a.b".to_owned()),
         };
-        let [in_header, in_query, in_cookie] = carried.map(value);
+        let [in_header, in_assertion, in_subprotocol, in_query, in_cookie, in_parts] = carried.map(value);
         let mut headers = Vec::new();
         let mut add = |name: &str, value: String| headers.push((name.to_owned(), value));
         if let Some(token) = in_header {
             add("Authorization", format!("{} {token}", if *by_dpop { "DPoP" } else { "Bearer" }));
         }
-        if let Some(token) = in_cookie {
-            add("Cookie", format!("a=b; session={token}"));
+        in_assertion.into_iter().for_each(|token| add("X-Assertion", token));
+        if let Some(token) = in_subprotocol {
+            add("Sec-WebSocket-Protocol", format!("chat, bearer, {token}"));
+        }
+        let whole = in_cookie.map(|token| format!("session={token}"));
+        let in_parts = in_parts.map(|token| {
+            let (first, second) = token.split_at(token.len() / 2);
+            format!("parts.1={second}; parts.0={first}")
+        });
+        if whole.is_some() || in_parts.is_some() {
+            let cookies: Vec<String> = ["a=b".to_owned()].into_iter().chain(whole).chain(in_parts).collect();
+            add("Cookie", cookies.join("; "));
         }
         add("Host", "a.example".to_owned());
         proof.headers(method_name, &token).into_iter().for_each(|proof| add("DPoP", proof));

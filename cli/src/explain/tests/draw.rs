@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::{
     case::{
-        Access, Alg, Asked, Bound, Carried, Case, Credential, Dpop, Form, Iss, Issuer, Keys, MAXIMUM, Method, Policy,
-        Proof, Rule, Shown, Time, Token,
+        Access, Alg, Asked, Bound, Carried, Case, Credential, Dpop, Form, Iss, Issuer, Keys, MAXIMUM, Method, PLACES,
+        Policy, Proof, Rule, Shown, Time, Token,
     },
     keys::{Jwk, Key},
 };
@@ -64,17 +64,19 @@ fn keys() -> impl Strategy<Value = Keys> {
 
 fn policy() -> impl Strategy<Value = Policy> {
     let access = mostly(Access::Everybody, 1, [Access::OnlyC0, Access::NotC0, Access::NotGuest]);
-    let places = prop_oneof![3 => Just([true, false, false]), 1 => any::<[bool; 3]>()];
+    let places = prop_oneof![3 => Just([true, false, false, false, false, false]), 1 => any::<[bool; PLACES]>()];
+    let places = (places, mostly(false, 3, [true]));
     let constraint = mostly("if_bound", 4, ["off", "required"]);
     let dpop = sample::select(vec![Dpop::Off, Dpop::On, Dpop::WithNonces]);
     let rarely = || mostly(false, 3, [true]);
     let anonymous_for = mostly(None, 3, ["missing", "invalid", "expired", "unavailable"].map(Some));
     let flags = (any::<[bool; 9]>(), rarely(), [rarely(), rarely(), rarely()], rarely(), anonymous_for);
     (flags, places, access, constraint, dpop).prop_map(
-        |((flags, age, kind, optional, anonymous_for), places, access, constraint, dpop)| {
+        |((flags, age, kind, optional, anonymous_for), (places, first_valid), access, constraint, dpop)| {
             let [exp, nbf, maximum, skew, audiences, required, anonymous, run_on_preflight, is_base64] = flags;
             Policy {
                 places,
+                first_valid,
                 exp,
                 nbf,
                 maximum,
@@ -157,10 +159,16 @@ fn token() -> impl Strategy<Value = Token> {
 
 fn asked() -> impl Strategy<Value = Asked> {
     let method = mostly(Method::Get, 8, [Method::Options, Method::Preflight]);
-    let any_carried = sample::select(vec![Carried::Nothing, Carried::Empty, Carried::Token, Carried::Another]);
+    let alone_at = |place: usize| {
+        let mut carried = [Carried::Nothing; PLACES];
+        carried[place] = Carried::Token;
+        carried
+    };
+    let any_carried = || mostly(Carried::Nothing, 1, [Carried::Empty, Carried::Token, Carried::Another]);
     let carried = prop_oneof![
-        6 => Just([Carried::Token, Carried::Nothing, Carried::Nothing]),
-        1 => prop::array::uniform3(any_carried),
+        6 => Just(alone_at(0)),
+        1 => (1..PLACES).prop_map(alone_at),
+        1 => prop::array::uniform6(any_carried()),
     ];
     let certificate = sample::select(vec![Shown::Nothing, Shown::Own, Shown::Another]);
     let proof = mostly(Proof::Good, 3, [Proof::Nothing, Proof::ForAnotherMethod, Proof::OfAnotherKey, Proof::Several]);

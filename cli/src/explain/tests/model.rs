@@ -8,7 +8,10 @@ use jwt_auth_filter::{
 use serde_json::Value;
 
 use super::{
-    case::{Access, Bound, Carried, Case, Dpop, Form, Iss, Issuer, Keys, MAXIMUM, Method, Policy, Proof, Rule, Shown},
+    case::{
+        Access, Bound, Carried, Case, Credential, Dpop, Form, Iss, Issuer, Keys, MAXIMUM, Method, Policy, Proof, Rule,
+        Shown,
+    },
     keys::{Jwk, are_alike},
 };
 
@@ -87,19 +90,65 @@ impl Case {
         }
     }
 
-    /// The place of the credential that has signed the token.
+    /// The place of the credential that has signed the token that counts.
     fn checked(&self, policy: &Policy) -> Result<usize, Failure> {
-        let token = &self.token;
         // What stands in the header behind `DPoP` is a token only where that is taken.
-        let by_dpop = [self.asked.by_dpop, false, false];
+        let by_dpop = (0..).map(|place| place == 0 && self.asked.by_dpop);
         let searched = self.asked.carried.into_iter().zip(by_dpop).zip(policy.places);
         let searched = searched.filter_map(|(it, is)| (is && (!it.1 || policy.takes_dpop())).then_some(it));
-        let mut found = searched.filter(|(it, _)| [Carried::Token, Carried::Another].contains(it));
-        let Some((first, by_dpop)) = found.next() else { return fails(Check::Token, "no_token") };
-        if found.any(|other| other != (first, by_dpop)) {
+        let mut found: Vec<(Carried, bool)> = Vec::new();
+        for it in searched.filter(|(it, _)| [Carried::Token, Carried::Another].contains(it)) {
+            if !found.contains(&it) {
+                found.push(it);
+            }
+        }
+        if found.len() > 1 && !policy.first_valid {
             return fails(Check::Token, "multiple_tokens");
         }
-        if !matches!(token.form, Form::Good | Form::BadSignature | Form::FourParts) || first == Carried::Another {
+        // The failure of the first, or rather of the first that a set may still make valid.
+        let (mut spent, mut failed): (u32, Option<(Failure, bool)>) = (0, None);
+        for (carried, by_dpop) in found {
+            match self.checked_one(policy, carried, by_dpop, &mut spent) {
+                Err(failure) if ![Check::Access, Check::Subject, Check::RequiredClaims].contains(&failure.check) => {
+                    let may_change = self.may_change(&failure);
+                    if failed.is_none_or(|(_, earlier_may)| may_change && !earlier_may) {
+                        failed = Some((failure, may_change));
+                    }
+                }
+                decided => return decided,
+            }
+        }
+        match failed {
+            Some((failure, _)) => Err(failure),
+            None => fails(Check::Token, "no_token"),
+        }
+    }
+
+    /// Whether a set that is fetched may make the token valid.
+    fn may_change(&self, failure: &Failure) -> bool {
+        let names_revoked = |issuer: usize| {
+            let revoked = self.issuers[issuer].revoked;
+            revoked.is_some() && revoked == self.token.kid
+        };
+        let is_fetched = |credential: &Credential| match (&credential.keys, self.algorithm()) {
+            (Keys::Remote(issuer, own), Some(algorithm)) => {
+                !algorithm.is_symmetric() && own.is_none_or(|own| are_alike(own, algorithm)) && !names_revoked(*issuer)
+            }
+            _ => false,
+        };
+        let of_owner = |credential: &&Credential| credential.owner == self.aimed_at().owner;
+        match failure.check {
+            Check::Signature | Check::Algorithm | Check::KeySet => {
+                self.credentials.iter().filter(of_owner).any(is_fetched)
+            }
+            _ => failure.reason == "revocations_unavailable",
+        }
+    }
+
+    /// The place of the credential that has signed the token.
+    fn checked_one(&self, policy: &Policy, carried: Carried, by_dpop: bool, spent: &mut u32) -> Result<usize, Failure> {
+        let token = &self.token;
+        if !matches!(token.form, Form::Good | Form::BadSignature | Form::FourParts) || carried == Carried::Another {
             return fails(Check::Form, "malformed_token");
         }
         let Some(algorithm) = self.algorithm() else { return fails(Check::KnownAlgorithm, "unsupported_algorithm") };
@@ -115,7 +164,7 @@ impl Case {
             Iss::Unknown => return fails(Check::Credential, "unknown_key"),
             Iss::Aimed => {}
         }
-        let signed_by = self.signed(policy, algorithm)?;
+        let signed_by = self.signed(policy, algorithm, spent)?;
         self.admitted(policy, signed_by, by_dpop)
             .map_err(|failure| Failure { signed_by: Some(signed_by), ..failure })?;
         Ok(signed_by)
@@ -156,9 +205,9 @@ impl Case {
         Ok(())
     }
 
-    fn signed(&self, policy: &Policy, algorithm: Algorithm) -> Result<usize, Failure> {
+    fn signed(&self, policy: &Policy, algorithm: Algorithm, spent: &mut u32) -> Result<usize, Failure> {
         let kid = self.token.kid;
-        let (mut fits, mut is_missing, mut is_exhausted, mut spent) = (false, false, false, 0);
+        let (mut fits, mut is_missing, mut is_exhausted) = (false, false, false);
         let mut tried: Vec<(usize, usize)> = Vec::new();
         for (at, credential) in self.credentials.iter().enumerate() {
             if credential.owner != self.aimed_at().owner {
@@ -192,11 +241,11 @@ impl Case {
                 if tried.contains(&(whose, place)) {
                     continue;
                 }
-                if spent > 0 && spent + jwk.key.cost() > VERIFICATION_BUDGET {
+                if *spent > 0 && *spent + jwk.key.cost() > VERIFICATION_BUDGET {
                     is_exhausted = true;
                     break;
                 }
-                spent += jwk.key.cost();
+                *spent += jwk.key.cost();
                 if jwk.key == self.signer().0 && !self.token.is_changed {
                     return Ok(at);
                 }
@@ -324,7 +373,9 @@ impl Expected {
 fn shown(policy: &Policy, own: bool, check: Check, case: &Case) -> Vec<&'static str> {
     let some = |is: bool, name: &'static str| if is { vec![name] } else { vec![] };
     match check {
-        Check::Headers | Check::SignatureForm | Check::Extensions | Check::Budget | Check::KeySet => vec![],
+        Check::Headers | Check::SignatureForm | Check::Extensions | Check::Budget | Check::KeySet | Check::FirstUse => {
+            vec![]
+        }
         Check::Times => [some(policy.exp || own, "exp"), some(policy.nbf, "nbf"), some(policy.age, "iat")].concat(),
         Check::MaximumExpiration => some(policy.has_maximum(), "maximum"),
         Check::Sender => some(policy.constraint != "off" && case.token.bound != Bound::Not, "sender"),
