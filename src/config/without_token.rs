@@ -23,8 +23,8 @@ pub(super) const ANONYMOUS: Field = Field::optional(
 pub(super) const ANONYMOUS_FOR: Field = Field::with_default(
     "anonymous_for",
     Shape::List(&Shape::OneOf(&["missing", "invalid", "expired", "unavailable"])),
-    "The failures for which a request passes as `anonymous`: there is no token (`missing`), it is refused (`invalid`), only \
-     because it has expired (`expired`), or keys that are needed cannot be had (`unavailable`).",
+    "The failures for which a request passes as `anonymous`: there is no token (`missing`), it is refused (`invalid`), its time is \
+     over (`expired`, which `invalid` includes), or keys that are needed cannot be had (`unavailable`).",
     r#"["missing", "invalid", "unavailable"]"#,
     r#"["missing"]"#,
 );
