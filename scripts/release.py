@@ -5,7 +5,8 @@ commit, and nobody's name. SHA256SUMS covers every file.
 
 Environment:
   RELEASE_TAG  the tag that is released, as v1.0.0. It must be the version in Cargo.toml, and the changelog must have a section
-               for it. Without it the files are a trial, and their section is that of what is not released yet.
+               for it. Without it the files are a trial, and their section is that of what is not released yet, if there is
+               anything, else that of the version.
 """
 
 from __future__ import annotations
@@ -74,15 +75,15 @@ def workspace_version(manifest: str) -> str:
 
 
 def changelog_section(changelog: str, version: str, tag: str | None) -> str:
-    """What the changelog says of the version that is released under the tag; without one, of what is not released yet."""
+    """What the changelog says of the version that is released under the tag; without one, rather of what is not released."""
     if tag is not None and tag != f"v{version}":
         raise Problem(f"The tag is {tag}, and the version in Cargo.toml is {version}: change one of them.")
-    title = "Unreleased" if tag is None else version
     sections = re.split(r"(?m)^## \[(.+?)\].*\n", changelog)
-    texts = dict(zip(sections[1::2], sections[2::2], strict=True))
-    if not texts.get(title, "").strip():
-        raise Problem(f"CHANGELOG.md has no section [{title}], or nothing in it.")
-    return texts[title].strip() + "\n"
+    texts = {title: text.strip() for title, text in zip(sections[1::2], sections[2::2], strict=True)}
+    text = (texts.get("Unreleased") if tag is None else None) or texts.get(version)
+    if not text:
+        raise Problem(f"CHANGELOG.md has no section [{version}], or nothing in it.")
+    return text + "\n"
 
 
 def write_programs(version: str, time: int) -> None:
