@@ -19,7 +19,7 @@ use jwt_auth_filter::{
     upstream,
 };
 use jwt_auth_fuzz::{
-    request::HeldRequest,
+    FakeRequest,
     tokens::{NOW, Recipe, Signer},
 };
 use libfuzzer_sys::fuzz_target;
@@ -130,10 +130,10 @@ fn check(filters: &Filters, case: &Case) {
 }
 
 /// The request, and all tokens that stand in it.
-fn request(case: &Case) -> (HeldRequest, Vec<String>) {
+fn request(case: &Case) -> (FakeRequest, Vec<String>) {
     let method = ["GET", "POST", "OPTIONS"][usize::from(case.method % 3)];
     let mut request =
-        HeldRequest { method: method.to_owned(), path: b"/orders?a=b".to_vec(), ..HeldRequest::default() };
+        FakeRequest { method: method.to_owned(), path: b"/orders?a=b".to_vec(), ..FakeRequest::default() };
     let mut tokens = Vec::new();
     for Carried { place, token } in case.carried.iter().take(3) {
         let token = token.token();

@@ -9,7 +9,7 @@ use jwt_auth_filter::{
     config::Config,
     request::{Carriers, TokenPlaces, take_out_tokens},
 };
-use jwt_auth_fuzz::request::HeldRequest;
+use jwt_auth_fuzz::FakeRequest;
 use libfuzzer_sys::fuzz_target;
 
 const PLUGIN: &str = r#"{"cookie_names": ["session"], "split_cookies": [{"name": "parts"}],
@@ -34,7 +34,7 @@ struct Typed {
 }
 
 fuzz_target!(|typed: Typed| {
-    let mut request = HeldRequest { method: "GET".to_owned(), path: typed.path, ..HeldRequest::default() };
+    let mut request = FakeRequest { method: "GET".to_owned(), path: typed.path, ..FakeRequest::default() };
     let headers = typed.authorization.iter().map(|value| ("authorization", value));
     let cookies = typed.cookies.iter().map(|value| ("cookie", value));
     let others = typed.raw.iter().map(|value| ("x-raw", value));
@@ -48,7 +48,7 @@ fuzz_target!(|typed: Typed| {
     FILTER.with(|filter| _ = filter.read(&format!("curl {}", typed.line)));
 });
 
-fn take_all_out(places: &TokenPlaces, mut request: HeldRequest) {
+fn take_all_out(places: &TokenPlaces, mut request: FakeRequest) {
     _ = Carriers::fetch(&request, places).token();
     if take_out_tokens(places, None, &mut request).is_ok() {
         let request = request.sent();

@@ -1,4 +1,7 @@
 //! What several fuzz targets need.
 
-pub mod request;
+#[path = "../../tests/core/support/request.rs"]
+mod request;
 pub mod tokens;
+
+pub use self::request::FakeRequest;

@@ -2,7 +2,9 @@
 
 #![allow(dead_code, reason = "each test uses a part of it")]
 
-use std::{borrow::Cow, cell::Cell, collections::BTreeMap};
+mod request;
+
+pub(crate) use self::request::FakeRequest;
 
 use jwt_auth_filter::{
     authenticate::{Authenticator, Outcome},
@@ -10,7 +12,6 @@ use jwt_auth_filter::{
     crypto::{Algorithm, BuiltIn, Key},
     encoding::{base64::decode_url, json::Value},
     reply::Reply,
-    request::{Request, RequestHeaders},
     upstream,
 };
 use prost::Message;
@@ -32,123 +33,9 @@ pub(crate) fn ed448_jwk() -> Json {
         "x": "X9dEm1m0Yf0s54fsYWrUah2hNCSFpw4fig6nXYDpZ3jt8SR2m0bHBhvWeD3x5Q9s0foavq_oJWGA"})
 }
 
-/// A request as a host would hold it. Names of headers are in lower case.
-#[derive(Debug, Default, Clone)]
-pub(crate) struct FakeRequest {
-    pub method: String,
-    pub path: Vec<u8>,
-    pub headers: BTreeMap<String, Vec<Vec<u8>>>,
-    /// The headers that came, once any is changed: a host tells of these, not of what is left.
-    pub came: Option<BTreeMap<String, Vec<Vec<u8>>>>,
-    pub route: Option<String>,
-    pub cluster: Option<String>,
-    /// The hash of the client's certificate, as a host tells it.
-    pub peer_certificate_digest: Option<String>,
-    /// How often it was asked for one of these two.
-    pub asked_for_route: Cell<u32>,
-    /// How often it was asked for the certificate.
-    pub asked_for_certificate: Cell<u32>,
-    /// Answers that a header was removed and leaves it there, as some hosts do.
-    pub keeps_removed_headers: bool,
-    /// Neither sets nor adds a header when asked to.
-    pub keeps_headers: bool,
-    /// Does not change the path when asked to.
-    pub keeps_path: bool,
-}
-
 impl FakeRequest {
-    pub(crate) fn get(path: &str) -> Self {
-        Self { method: "GET".to_owned(), path: path.into(), ..Self::default() }
-    }
-
-    pub(crate) fn with(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
-        self.headers.entry(name.to_ascii_lowercase()).or_default().push(value.as_ref().to_vec());
-        self
-    }
-
-    pub(crate) fn on(self, route: &str, cluster: &str) -> Self {
-        Self { route: Some(route.to_owned()), cluster: Some(cluster.to_owned()), ..self }
-    }
-
     pub(crate) fn with_token() -> Self {
         Self::get("/").with("authorization", format!("Bearer {TOKEN}"))
-    }
-
-    pub(crate) fn text(&self, name: &str) -> Option<String> {
-        Some(String::from_utf8(self.headers.get(&name.to_ascii_lowercase())?.join(b",".as_slice())).unwrap())
-    }
-
-    fn told(&self) -> &BTreeMap<String, Vec<Vec<u8>>> {
-        self.came.as_ref().unwrap_or(&self.headers)
-    }
-
-    fn changed(&mut self) -> &mut BTreeMap<String, Vec<Vec<u8>>> {
-        self.came.get_or_insert_with(|| self.headers.clone());
-        &mut self.headers
-    }
-}
-
-impl Request for FakeRequest {
-    fn method(&self) -> Option<Cow<'_, [u8]>> {
-        Some(self.method.as_bytes().into())
-    }
-
-    fn path(&self) -> Option<Cow<'_, [u8]>> {
-        Some(self.path.as_slice().into())
-    }
-
-    fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
-        self.told().get(&name.to_ascii_lowercase()).map(|values| values.join(b",".as_slice()).into())
-    }
-
-    fn header_values(&self, name: &str) -> Vec<Cow<'_, [u8]>> {
-        let values = self.told().get(&name.to_ascii_lowercase());
-        values.into_iter().flatten().map(|value| value.as_slice().into()).collect()
-    }
-
-    fn route_name(&self) -> Option<Vec<u8>> {
-        self.asked_for_route.set(self.asked_for_route.get() + 1);
-        self.route.clone().map(String::into_bytes)
-    }
-
-    fn cluster_name(&self) -> Option<Vec<u8>> {
-        self.asked_for_route.set(self.asked_for_route.get() + 1);
-        self.cluster.clone().map(String::into_bytes)
-    }
-
-    fn peer_certificate_digest(&self) -> Option<Vec<u8>> {
-        self.asked_for_certificate.set(self.asked_for_certificate.get() + 1);
-        self.peer_certificate_digest.clone().map(String::into_bytes)
-    }
-}
-
-impl RequestHeaders for FakeRequest {
-    fn set_header(&mut self, name: &str, value: &str) -> bool {
-        if !self.keeps_headers {
-            self.changed().insert(name.to_ascii_lowercase(), vec![value.into()]);
-        }
-        !self.keeps_headers
-    }
-
-    fn remove_header(&mut self, name: &str) -> bool {
-        if !self.keeps_removed_headers {
-            self.changed().remove(&name.to_ascii_lowercase());
-        }
-        !self.keeps_removed_headers
-    }
-
-    fn add_header(&mut self, name: &str, value: &[u8]) -> bool {
-        if !self.keeps_headers {
-            self.changed().entry(name.to_ascii_lowercase()).or_default().push(value.to_vec());
-        }
-        !self.keeps_headers
-    }
-
-    fn set_path(&mut self, path: &[u8]) -> bool {
-        if !self.keeps_path {
-            self.path = path.to_vec();
-        }
-        !self.keeps_path
     }
 }
 
