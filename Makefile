@@ -139,8 +139,8 @@ release: rust venv ## Gather what a release consists of in dist/release [RELEASE
 		$(STABLE) cargo build --locked --release --package jwt-auth --target aarch64-unknown-linux-musl --target-dir target
 	@$(VENV_PYTHON) scripts/release.py
 
-fuzz: rust venv ## Feed it with inputs that a fuzzer makes, each target for SECONDS=60 [TARGETS="decide json"]
-	@SECONDS_EACH=$(SECONDS) TARGETS="$(TARGETS)" sh scripts/fuzz.sh
+fuzz: rust venv ## Feed it with inputs that a fuzzer makes, each target for SECONDS=60 [TARGETS="decide json" WORKERS=2]
+	@SECONDS_EACH=$(SECONDS) TARGETS="$(TARGETS)" WORKERS=$(WORKERS) sh scripts/fuzz.sh
 
 soak: $(if $(filter native,$(EDITION)),native,build) venv ## Run it under load while all around it goes wrong, and report [MINUTES=2 EDITION=native]
 	@EDITION=$(EDITION) MINUTES=$(MINUTES) $(VENV_PYTHON) tests/soak/soak.py

@@ -22,6 +22,16 @@ def main():
     write("configuration", configurations)
     write("requests", [*curls, *tokens])
     write("decide", [bytes([number]) * 64 for number in range(256)])
+    gateways = [path.read_text() for path in sorted((ROOT / "envoy/gateway").glob("*.yaml"))]
+    gateways += [path.read_text() for path in sorted((ROOT / "cli/tests/convert").glob("*.yaml"))]
+    write("convert", [*gateways, *(drawn(number, 256) for number in range(64))])
+    lists = [block.split("```")[0] for block in (ROOT / "docs/revocation.md").read_text().split("```json\n")[1:]]
+    write("revocation", [*lists, *(drawn(number, 256) for number in range(64))])
+
+
+def drawn(number, length):
+    """Octets of chance, the same ones each time, behind one that says that something is to be drawn from them."""
+    return b"\0" + hashlib.shake_256(number.to_bytes()).digest(length)
 
 
 def write(target, inputs):

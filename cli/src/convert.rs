@@ -1,5 +1,15 @@
 //! `jwt-auth convert`: an Envoy configuration out of the gateway's.
 
+#[cfg(any(test, feature = "comparison"))]
+#[allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "it is meant to panic if the two differ"
+)]
+mod comparison;
 mod entities;
 mod entity_fields;
 mod envoy;
@@ -11,8 +21,9 @@ mod read;
 mod report;
 mod route_policy;
 mod sources;
-#[cfg(test)]
-mod tests;
+
+#[cfg(feature = "comparison")]
+pub use self::comparison::fuzzed;
 
 use std::{fmt::Write, process::ExitCode};
 

@@ -33,6 +33,9 @@ mod time;
 pub mod token;
 mod yaml_output;
 
+#[cfg(feature = "comparison")]
+pub use convert::fuzzed as comparison;
+
 /// A number of things: `1 fault`, `2 faults`.
 fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })

@@ -4,6 +4,7 @@
 #![no_main]
 
 use jwt_auth_filter::encoding::json::{Members, Value};
+use jwt_auth_fuzz::has_member_twice;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value as Json;
 
@@ -45,31 +46,5 @@ fn is_same(value: &Value, other: &Json) -> bool {
                     .all(|(name, value)| others.get(name.as_ref()).is_some_and(|other| is_same(value, other)))
         }
         _ => false,
-    }
-}
-
-/// Whether more members are written than are there in the end.
-fn has_member_twice(text: &str, known: &Json) -> bool {
-    let colons = {
-        let (mut count, mut quoted, mut escaped) = (0, false, false);
-        for octet in text.bytes() {
-            match octet {
-                _ if escaped => escaped = false,
-                b'\\' if quoted => escaped = true,
-                b'"' => quoted = !quoted,
-                b':' if !quoted => count += 1,
-                _ => {}
-            }
-        }
-        count
-    };
-    colons > members(known)
-}
-
-fn members(value: &Json) -> usize {
-    match value {
-        Json::Object(object) => object.len() + object.values().map(members).sum::<usize>(),
-        Json::Array(items) => items.iter().map(members).sum(),
-        _ => 0,
     }
 }

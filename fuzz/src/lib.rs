@@ -2,6 +2,8 @@
 
 #[path = "../../tests/core/support/request.rs"]
 mod request;
+pub mod revocations;
 pub mod tokens;
+mod twice;
 
-pub use self::request::FakeRequest;
+pub use self::{request::FakeRequest, twice::has_member_twice};
