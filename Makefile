@@ -26,7 +26,7 @@ VENV_PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
 # Each step keeps all cores busy by itself, and its closing lines should stand together.
 .NOTPARALLEL:
-.PHONY: help build native portable page install image run demo-oauth demo-revocation token test test-unit test-native test-memory test-envoy test-envoys test-page pictures lint audit doc msrv lint-workflows reproducible release fuzz soak bench bench-features bench-forged clean rust venv
+.PHONY: help build native portable page install image run demo-oauth demo-revocation token test test-unit test-native test-memory test-envoy test-envoys test-page pictures lint audit doc msrv lint-workflows reproducible release fuzz mutants coverage soak bench bench-features bench-forged clean rust venv
 
 help: ## List the targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -141,6 +141,12 @@ release: rust venv ## Gather what a release consists of in dist/release [RELEASE
 
 fuzz: rust venv ## Feed it with inputs that a fuzzer makes, each target for SECONDS=60 [TARGETS="decide json" WORKERS=2]
 	@SECONDS_EACH=$(SECONDS) TARGETS="$(TARGETS)" WORKERS=$(WORKERS) sh scripts/fuzz.sh
+
+mutants: rust ## Change the core's decisions in every small way, one after the other: its tests must notice [FILES="src/a.rs" SHARD=0/4]
+	@FILES="$(FILES)" SHARD=$(SHARD) sh scripts/mutants.sh
+
+coverage: rust venv ## Say how much of the core its own tests run, per folder, and which lines they do not
+	@sh scripts/coverage.sh
 
 soak: $(if $(filter native,$(EDITION)),native,build) venv ## Run it under load while all around it goes wrong, and report [MINUTES=2 EDITION=native]
 	@EDITION=$(EDITION) MINUTES=$(MINUTES) $(VENV_PYTHON) tests/soak/soak.py
