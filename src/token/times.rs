@@ -167,6 +167,15 @@ mod tests {
     }
 
     #[test]
+    fn what_either_demands_is_checked() {
+        for (one, other, both) in [(NONE, NONE, NONE), (EXP, NONE, EXP), (NBF, NONE, NBF), (EXP, NBF, BOTH)] {
+            assert_eq!((one.with(other), other.with(one)), (both, both));
+            assert_eq!(one.with(one), one);
+        }
+        assert_eq!(WITHIN_AN_HOUR.with(NONE), WITHIN_AN_HOUR);
+    }
+
+    #[test]
     fn exp_must_lie_in_the_future() {
         assert_eq!(check(r#"{"exp":1700000001}"#, EXP), "");
         assert_eq!(check(r#"{"exp":1700000000}"#, EXP), "exp: token expired");

@@ -225,3 +225,49 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn who_called_is_told_once_it_is_known() {
+    let known = |fields: serde_json::Value, request: &FakeRequest| {
+        let authenticator = authenticator(fields);
+        let decision = authenticator.decide(request, EXP);
+        let consumer = decision.outcome.consumer().map(|consumer| consumer.name().to_owned());
+        let credential = decision.outcome.credential().map(|credential| credential.identifier().as_str().to_owned());
+        (decision.outcome.name().into_owned(), consumer, credential)
+    };
+    let told = |outcome: &str, consumer: Option<&str>, credential: Option<&str>| {
+        (outcome.to_owned(), consumer.map(str::to_owned), credential.map(str::to_owned))
+    };
+    let request = FakeRequest::with_token();
+    assert_eq!(known(json!({}), &request), told("authenticated", Some("joe"), Some("joe")));
+    assert_eq!(known(json!({"deny": ["joe"]}), &request), told("denied.not_allowed", Some("joe"), Some("joe")));
+    // One whose token has expired may be anybody who has found it.
+    assert_eq!(known(json!({"claims_to_verify": ["exp"]}), &request), told("denied.expired", None, Some("joe")));
+    let forged = FakeRequest::get("/").with("authorization", format!("Bearer {}A", &TOKEN[..TOKEN.len() - 1]));
+    assert_eq!(known(json!({}), &forged), told("denied.invalid_signature", None, None));
+    assert_eq!(known(json!({"anonymous": "nobody"}), &forged), told("anonymous", Some("nobody"), None));
+}
+
+#[test]
+fn claims_for_the_filter_state_are_those_of_the_policy() {
+    let of = |fields| {
+        let authenticator = authenticator(fields);
+        let Outcome::Authenticated(authenticated) = authenticator.decide(&FakeRequest::with_token(), 0).outcome else {
+            panic!("not authenticated")
+        };
+        let claims = authenticated.claims_for_filter_state().iter();
+        claims.map(|(key, value)| format!("{key}: {value}")).collect::<Vec<_>>()
+    };
+    assert_eq!(of(json!({})), [""; 0]);
+    let claims = json!([{"claim": "iss", "key": "issuer"}, {"claim": "sub", "key": "subject"}]);
+    assert_eq!(of(json!({"claims_to_filter_state": claims})), ["issuer: joe"]);
+}
+
+#[test]
+fn where_the_filter_is_switched_off_the_token_stays() {
+    let switched_off =
+        authenticator(json!({"hide_credentials": true, "rules": [{"routes": ["open"], "disabled": true}]}));
+    let sent = |route| answer(&switched_off, &FakeRequest::with_token().on(route, "c"), 0).unwrap();
+    assert_eq!(sent("open").text("authorization"), Some(format!("Bearer {TOKEN}")));
+    assert_eq!(sent("other").text("authorization"), None);
+}

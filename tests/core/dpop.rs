@@ -2,12 +2,15 @@
 
 use std::sync::{Arc, LazyLock};
 
-use crate::support::{FakeRequest, answer, authenticator as without_memory};
+use crate::{
+    hs256,
+    support::{FakeRequest, SECRET, answer, authenticator as without_memory},
+};
 use jwt_auth_filter::{
     authenticate::Authenticator,
     config::Config,
     crypto::{Algorithm, BuiltIn},
-    encoding::base64::decode_url,
+    encoding::base64::{decode_url, encode_url},
     reply::Reply,
     request::{Protocol, Scheme},
     sender::{
@@ -16,6 +19,7 @@ use jwt_auth_filter::{
     },
 };
 use serde_json::{Value as Json, json};
+use sha2::{Digest, Sha256};
 
 const NOW: u64 = 1_700_000_000;
 
@@ -100,8 +104,9 @@ fn line_2_the_header_is_one_well_formed_jwt() {
     for text in ["", "a.b", "e30.e30.", &format!("\"{}\"", proof("good"))] {
         assert!(told(&presenting(text)).unwrap().starts_with("Invalid DPoP proof; "), "{text}");
     }
-    let long = presenting(&"a".repeat(DpopPolicy::MAX_BYTES + 1));
-    assert_eq!(told(&long).as_deref(), Some("Invalid DPoP proof; it is too long"));
+    let of = |length| told(&presenting(&"a".repeat(length)));
+    assert_eq!(of(DpopPolicy::MAX_BYTES + 1).as_deref(), Some("Invalid DPoP proof; it is too long"));
+    assert_eq!(of(DpopPolicy::MAX_BYTES).as_deref(), Some("Invalid DPoP proof; not three parts separated by dots"));
 }
 
 #[test]
@@ -514,4 +519,20 @@ fn the_example_of_a_request_to_a_resource_is_valid() {
     assert_eq!(check("/protectedresource", TOKEN, IAT + 61), refused("iat"));
     assert_eq!(check("/protectedresource", TOKEN, IAT), Ok(()));
     assert_eq!(check("/protectedresource", TOKEN, IAT), Err(SenderFault::Replayed.to_string()));
+}
+
+#[test]
+fn a_key_that_costs_too_much_is_not_tried() {
+    for (bits, fault) in
+        [(2048, "invalid htm"), (7168, "invalid htm"), (7176, "its key is too large"), (8192, "its key is too large")]
+    {
+        let modulus = encode_url(vec![0xff; bits / 8]);
+        let thumbprint = encode_url(Sha256::digest(format!(r#"{{"e":"AQAB","kty":"RSA","n":"{modulus}"}}"#)));
+        let claims = json!({"iss": "joe", "cnf": {"jkt": thumbprint}});
+        let token = hs256::signed(r#"{"alg":"HS256"}"#, &claims, &decode_url(SECRET).unwrap());
+        let header = json!({"typ": "dpop+jwt", "alg": "RS256", "jwk": {"kty": "RSA", "n": modulus, "e": "AQAB"}});
+        let proof = [header.to_string().as_str(), r#"{"jti":"1"}"#, "signature"].map(encode_url).join(".");
+        let request = get().with("authorization", format!("DPoP {token}")).with("dpop", proof);
+        assert_eq!(told(&request), Some(format!("Invalid DPoP proof; {fault}")), "{bits}");
+    }
 }

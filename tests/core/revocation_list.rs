@@ -357,3 +357,21 @@ fn the_source_of_a_list_has_its_faults() {
     assert_eq!(list.source().cache_duration, Duration::from_secs(60));
     assert_eq!(list.source().stale_duration, Duration::from_secs(3600));
 }
+
+#[test]
+fn whatever_can_be_revoked_can_be_on_a_list() {
+    for (entry, revokes) in [
+        (json!({"jti": "7"}), true),
+        (json!({"consumer": "alice"}), true),
+        (json!({"credential": "a"}), true),
+        (json!({"jti": "7", "credential": "a"}), true),
+        (json!({"consumer": "a"}), false),
+        (json!({"credential": "alice"}), false),
+        (json!({"sub": "7"}), false),
+    ] {
+        let (world, workers) = start(json!({}));
+        tick(&workers);
+        answer(&world, &workers, &ok(json!({"revoked": [entry]}).to_string()));
+        assert_eq!(workers[0].outcome(&world, "7") == "denied.revoked", revokes, "{entry}");
+    }
+}

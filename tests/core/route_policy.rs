@@ -149,3 +149,24 @@ fn a_client_cannot_choose_a_route_by_a_header_that_will_be_gone() {
         assert!(matches!(on(None), Outcome::Authenticated(_)));
     }
 }
+
+#[test]
+fn it_may_ask_for_the_type_of_a_token_for_which_nobody_else_asks() {
+    let authenticator = authenticator(json!({}));
+    let of = |types: Json| {
+        let policy = json!({"token_types": types}).to_string();
+        RoutePolicy::parse(policy.as_bytes()).unwrap().over(authenticator.config()).unwrap()
+    };
+    let (same, other) = (of(json!(["JWT"])), of(json!(["at+jwt"])));
+    let on = |policy| {
+        let decided = authenticator.on_route(policy).decide_or_wait(&FakeRequest::with_token(), EXP).unwrap();
+        decided.outcome.name().into_owned()
+    };
+    // Whatever is remembered of the token.
+    for _ in 0..2 {
+        assert_eq!(on(None), "authenticated");
+        assert_eq!(on(Some(&same)), "authenticated");
+        assert_eq!(on(Some(&other)), "denied.token_type");
+    }
+    assert_eq!((authenticator.cache_use().hits, authenticator.cache_use().misses), (4, 2));
+}

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use crate::support::{EXP, FakeRequest, SECRET, TOKEN};
+use crate::support::{self, EXP, FakeRequest, SECRET, TOKEN};
 use jwt_auth_filter::{
     authenticate::{Authenticator, Outcome, TokenCache},
     config::{CacheLimits, Config},
@@ -138,4 +138,44 @@ fn a_token_larger_than_the_cache_is_not_kept_and_evicts_nothing() {
     let mut off = TokenCache::new(CacheLimits { entries: 0, bytes: 1_000 });
     off.insert(b"a", 1, 0);
     assert!(off.is_empty());
+}
+
+#[test]
+fn a_token_is_kept_if_it_just_fits() {
+    // What an entry takes beside its token.
+    let overhead = 192;
+    let mut cache = TokenCache::new(CacheLimits { entries: 10, bytes: overhead + 3 });
+    cache.insert(b"a", 'a', 2);
+    assert_eq!((cache.get(b"a").copied(), cache.is_empty()), (Some('a'), false));
+    cache.insert(b"b", 'b', 3);
+    assert_eq!([b"a", b"b"].map(|token| cache.get(token).copied()), [Some('a'), None]);
+    let mut cache = TokenCache::new(CacheLimits { entries: 10, bytes: 2 * (overhead + 1) });
+    cache.insert(b"a", 'a', 0);
+    cache.insert(b"b", 'b', 0);
+    assert_eq!(cache.len(), 2);
+}
+
+#[test]
+fn what_is_remembered_of_a_token_counts_and_nothing_is_that_nobody_asks_for() {
+    let bare = TOKEN.len() + 192;
+    // Of the two names of the consumer and of the credential, by which the token may be revoked.
+    let marks = 3 * 16;
+    // The claims as they are written.
+    let claims = 70;
+    for (field, beside) in [
+        (json!({}), 0),
+        (json!({"revoked": [{"jti": "7"}]}), marks),
+        (json!({"forward_payload_header": "x-claims"}), claims),
+        (json!({"token_types": ["JWT"]}), "JWT".len()),
+    ] {
+        for (bytes, is_kept) in [(bare + beside, true), (bare + beside - 1, false)] {
+            let mut fields = field.clone();
+            fields["token_cache_bytes"] = bytes.into();
+            let authenticator = support::authenticator(fields);
+            for _ in 0..2 {
+                assert_eq!(denial(authenticator.decide(&FakeRequest::with_token(), EXP - 1).outcome), "");
+            }
+            assert_eq!(authenticator.cache_use().hits, u64::from(is_kept), "{field}, {bytes}");
+        }
+    }
 }
