@@ -145,7 +145,7 @@ fuzz: rust venv ## Feed it with inputs that a fuzzer makes, each target for SECO
 mutants: rust ## Change the core's decisions in every small way, one after the other: its tests must notice [FILES="src/a.rs" SHARD=0/4]
 	@FILES="$(FILES)" SHARD=$(SHARD) sh scripts/mutants.sh
 
-coverage: rust venv ## Say how much of the core its own tests run, per folder, and which lines they do not
+coverage: rust venv ## Say how much of the core the native tests run, per folder, and which lines they do not
 	@sh scripts/coverage.sh
 
 soak: $(if $(filter native,$(EDITION)),native,build) venv ## Run it under load while all around it goes wrong, and report [MINUTES=2 EDITION=native]

@@ -1,4 +1,4 @@
-"""`make coverage`: what the core's own tests have run, per folder below src, as a table; and the lines that they have not.
+"""`make coverage`: what the native tests have run of the core, per folder below src, as a table; and the lines that they have not.
 
 Tests that stand in a file below src are not counted: they run by themselves. Neither is src/proxy, which exists in Wasm only
 and is tested there.
