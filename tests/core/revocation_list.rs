@@ -283,13 +283,13 @@ fn a_request_may_pass_as_anonymous_while_there_is_no_list() {
 fn a_list_is_fetched_with_the_validator_of_the_one_before() {
     let (world, workers) = start(json!({}));
     tick(&workers);
-    let tagged = Answer { etag: Some("\"1\"".to_owned()), ..ok(r#"{"revoked":[{"jti":"7"}]}"#) };
+    let tagged = Answer { etag: Some("\"1\"".to_owned()), ..ok(r#"{"revoked":[{"jti":"7"},{"sub":"8"}]}"#) };
     answer(&world, &workers, &tagged);
     world.pass(60_000);
     tick(&workers);
     answer(&world, &workers, &status(304));
     assert_eq!(*world.etags.borrow(), [None, Some("\"1\"".to_owned())]);
-    assert_eq!(world.last_event(), "1 keys, new: false");
+    assert_eq!(world.last_event(), "2 keys, new: false");
     assert_eq!(workers[2].outcome(&world, "7"), "denied.revoked");
 }
 

@@ -74,3 +74,25 @@ fn a_token_whose_key_is_within_the_budget_passes() {
     assert_eq!(tried("EdDSA", &vec![vec![ed448_jwk()]; 5], 2), (2, ""));
     assert_eq!(tried("EdDSA", &vec![vec![ed448_jwk()]; 5], 3), (2, "verification_budget"));
 }
+
+#[test]
+fn what_was_spent_before_a_request_waited_counts() {
+    let remote = json!({"uri": "https://a.example/jwks", "cluster": "a"});
+    let credentials = json!([
+        {"key": "joe", "jwks": {"keys": [ed448_jwk(), ed448_jwk()]}},
+        {"key": "joe", "remote_jwks": remote},
+    ]);
+    let config = json!({"consumers": [{"username": "joe", "jwt_secrets": credentials}]}).to_string();
+    let config = Config::parse(config.as_bytes()).unwrap();
+    let set = config.fetched().next().unwrap();
+    let verifier = Counting { seen: Cell::new(0), good: 0 };
+    let authenticator = Authenticator::new(config, &verifier);
+    let [header, claims] = [r#"{"alg":"EdDSA"}"#, r#"{"iss":"joe"}"#].map(encode_url);
+    let request = FakeRequest::get(&format!("/?jwt={header}.{claims}.AAAA"));
+
+    let pending = authenticator.decide_or_wait(&request, EXP).unwrap_err();
+    assert!(set.load(json!({"keys": [ed448_jwk(), ed448_jwk()]}).to_string().into_bytes()));
+    let Ok(decision) = authenticator.decide_again(&request, EXP, pending) else { panic!("it waits on") };
+    assert_eq!(decision.outcome.name(), "denied.verification_budget");
+    assert_eq!(verifier.seen.get(), 2);
+}
