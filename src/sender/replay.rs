@@ -382,6 +382,15 @@ mod tests {
     }
 
     #[test]
+    fn the_salt_is_the_number_that_chance_has_given() {
+        let data = Data::default();
+        data.changes.set(41);
+        assert_eq!(SharedMemory::new(&data, ROOM).salt().ok(), Some(41));
+        data.changes.set(77);
+        assert_eq!(SharedMemory::new(&data, ROOM).salt().ok(), Some(41), "the other worker's");
+    }
+
+    #[test]
     fn a_memory_that_cannot_be_relied_on_refuses() {
         let data = Data::default();
         note(&data, "of the salt").unwrap();

@@ -144,6 +144,18 @@ mod tests {
     }
 
     #[test]
+    fn an_origin_is_shown_without_its_usual_port() {
+        for (origin, shown) in [
+            ("HTTPS://A.example:443/", "https://a.example"),
+            ("http://a:80", "http://a"),
+            ("https://a:80", "https://a:80"),
+            ("http://[::1]:8080", "http://[::1]:8080"),
+        ] {
+            assert_eq!(Origin::parse(origin).unwrap().to_string(), shown);
+        }
+    }
+
+    #[test]
     fn a_uri_is_the_same_however_it_is_written() {
         for (one, other) in [
             ("https://a.example/b", "HTTPS://A.example:443/b"),
