@@ -18,7 +18,10 @@ def main():
     curls = [line for path in (ROOT / "docs").glob("*.md") for line in path.read_text().splitlines() if "curl " in line]
     tokens = [f"GET /?jwt={vector['token']} HTTP/1.1\r\nAuthorization: Bearer {vector['token']}" for vector in vectors]
     write("json", [*sets, *(text for text in configurations if text.startswith("{"))])
-    write("key_sets", sets)
+    # Among them one with a key more than a set may have.
+    many = json.dumps({"keys": [{**vectors[-1]["jwk"], "kid": str(number)} for number in range(101)]})
+    discovery = json.dumps({"issuer": "https://a.example", "jwks_uri": "https://a.example/jwks"})
+    write("key_sets", [f"200 max-age=60\n{body}" for body in [*sets, many, discovery]])
     write("configuration", configurations)
     write("requests", [*curls, *tokens])
     write("decide", [bytes([number]) * 64 for number in range(256)])
