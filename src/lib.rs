@@ -32,5 +32,6 @@ pub mod reply;
 pub mod request;
 pub mod revocation;
 pub mod sender;
+mod shared_name;
 pub mod token;
 pub mod upstream;

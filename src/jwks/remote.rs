@@ -12,7 +12,7 @@ use std::{
 use arc_swap::ArcSwapOption;
 
 use super::{Event, FetchError, Issuer, KeySet, MAX_BYTES, Parsed, PassedOver, Uri, answer};
-use crate::token::Timestamp;
+use crate::{shared_name::shared_name, token::Timestamp};
 
 /// Milliseconds since the epoch.
 pub type Millis = u64;
@@ -59,7 +59,7 @@ impl Source {
         };
         let issuer = issuer.as_ref().map(Issuer::as_str).unwrap_or_default();
         let times = [timeout, cache_duration, stale_duration].map(|duration| duration.as_millis());
-        format!("jwt_auth.{kind} {times:?} {cluster:?} {:?} {issuer:?}", uri.as_str())
+        shared_name(format_args!("{kind} {times:?} {cluster:?} {:?} {issuer:?}", uri.as_str()))
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
 use sha2::{Digest, Sha256};
 
 use super::Hash;
-use crate::token::Timestamp;
+use crate::{shared_name::shared_name, token::Timestamp};
 
 /// How many buckets there are.
 const BUCKETS: usize = 1024;
@@ -70,6 +70,11 @@ fn id(salt: u64, proof: Proof) -> Id {
 fn bucket_of(id: Id) -> usize {
     let [first, second, ..] = id;
     usize::from(u16::from_be_bytes([first, second])) % BUCKETS
+}
+
+/// What a bucket is called where workers share data.
+fn name_of_bucket(id: Id) -> String {
+    shared_name(format_args!("dpop.{}", bucket_of(id)))
 }
 
 /// Some of the proofs that were used.
@@ -185,7 +190,6 @@ pub struct SharedMemory<D> {
 impl<D: SharedData> SharedMemory<D> {
     /// How often a change is made anew before the proof is refused. Each time, another worker has made one.
     const MAX_CONTENTION: usize = 16;
-    const SALT: &str = "jwt_auth.dpop.salt";
 
     /// A memory for so many proofs.
     pub fn new(data: D, capacity: usize) -> Self {
@@ -197,11 +201,12 @@ impl<D: SharedData> SharedMemory<D> {
         if let Some(salt) = self.salt.get() {
             return Ok(*salt);
         }
-        let salt = match self.data.read(Self::SALT)? {
+        let name = shared_name("dpop.salt");
+        let salt = match self.data.read(&name)? {
             Some((salt, _)) => salt,
             None => {
-                self.data.write(Self::SALT, &self.data.chance()?.to_be_bytes(), None)?;
-                self.data.read(Self::SALT)?.ok_or(Declined)?.0
+                self.data.write(&name, &self.data.chance()?.to_be_bytes(), None)?;
+                self.data.read(&name)?.ok_or(Declined)?.0
             }
         };
         let salt = u64::from_be_bytes(salt.try_into().map_err(|_| Declined)?);
@@ -224,7 +229,7 @@ impl<D: SharedData> SharedMemory<D> {
 
     fn note_or_decline(&self, proof: Proof, now: Timestamp) -> Result<Noted, Declined> {
         let id = id(self.salt()?, proof);
-        let name = format!("jwt_auth.dpop.{}", bucket_of(id));
+        let name = name_of_bucket(id);
         for _ in 0..Self::MAX_CONTENTION {
             if let Some(noted) = self.try_note(id, &name, proof.until, now)? {
                 return Ok(noted);
@@ -357,6 +362,41 @@ mod tests {
         assert_eq!(workers[0].note(proof("a"), NOW + 61), Ok(()));
     }
 
+    /// Whoever changes this raises the format: a version that reads the values otherwise must not find them.
+    #[test]
+    fn the_values_of_this_format_are_these() {
+        let data = Data::default();
+        note(&data, "a").unwrap();
+        let values = data.values.borrow();
+        let found: Vec<_> = values.iter().map(|(name, (value, _))| (name.as_str(), hex(value))).collect();
+        assert_eq!(
+            found,
+            [
+                ("jwt_auth.1 dpop.282", "0d1aa5a7bac67f80f7c86a2eac833eb7000000006553f13c".to_owned()),
+                ("jwt_auth.1 dpop.salt", "0000000000000000".to_owned()),
+            ]
+        );
+    }
+
+    fn hex(octets: &[u8]) -> String {
+        octets.iter().map(|octet| format!("{octet:02x}")).collect()
+    }
+
+    #[test]
+    fn what_another_version_shares_is_neither_read_nor_changed() {
+        let data = Data::default();
+        note(&data, "a").unwrap();
+        let of_another = |name: &String| name.replacen("jwt_auth.1 ", "jwt_auth.2 ", 1);
+        let others: BTreeMap<_, _> =
+            data.values.take().keys().map(|name| (of_another(name), (vec![0xff; 7], 1))).collect();
+        data.values.borrow_mut().extend(others.clone());
+        assert_eq!(note(&data, "a"), Ok(()));
+        assert_eq!(note(&data, "a"), Err(NotNoted::Seen));
+        let values = data.values.borrow();
+        assert!(others.iter().all(|(name, value)| values.get(name) == Some(value)));
+        assert_eq!(values.len(), 2 * others.len());
+    }
+
     #[test]
     fn of_two_workers_at_the_same_time_one_takes_a_proof() {
         // Both find no value; later, both find the same one.
@@ -364,9 +404,8 @@ mod tests {
             let data = Data::default();
             note(&data, "of the salt").unwrap();
             if !is_first {
-                let bucket = bucket_of(id(0, proof("a")));
                 let value = Bucket(vec![([1; 16], NOW)]).encode();
-                data.values.borrow_mut().insert(format!("jwt_auth.dpop.{bucket}"), (value, 77));
+                data.values.borrow_mut().insert(name_of_bucket(id(0, proof("a"))), (value, 77));
             }
             data.meanwhile.borrow_mut().push(Box::new(|data| assert_eq!(note(data, "a"), Ok(()))));
             assert_eq!(note(&data, "a"), Err(NotNoted::Seen), "{is_first}");
@@ -397,7 +436,7 @@ mod tests {
         // Others change every bucket each time before it is written.
         for _ in 0..SharedMemory::<&Data>::MAX_CONTENTION {
             data.meanwhile.borrow_mut().push(Box::new(|data| {
-                let name = format!("jwt_auth.dpop.{}", bucket_of(id(0, proof("a"))));
+                let name = name_of_bucket(id(0, proof("a")));
                 let change = data.values.borrow().get(&name).map_or(100, |(_, change)| change + 1);
                 data.values.borrow_mut().insert(name, (Vec::new(), change));
             }));

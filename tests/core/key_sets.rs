@@ -633,6 +633,56 @@ fn garbage_in_shared_memory_is_fetched_anew() {
     assert!(newcomer.has("2"));
 }
 
+/// While one version of the module takes another's place, both share one memory: here the other one says, in a format that
+/// this one could read, that it has a set, and that it fetches.
+#[test]
+fn what_another_version_shares_is_neither_read_nor_changed() {
+    let (world, workers) = start(source());
+    tick(&workers);
+    answer(&world, &workers, &set(&["of the other version"]));
+    tick(&workers);
+    assert!(workers[0].has("of the other version"));
+
+    let of_another = |name: &String| name.replacen("jwt_auth.1 ", "jwt_auth.2 ", 1);
+    let others: BTreeMap<_, _> =
+        world.shared.take().iter().map(|(name, value)| (of_another(name), value.clone())).collect();
+    assert_eq!(others.len(), 2);
+    assert!(others.keys().all(|name| name.starts_with("jwt_auth.2 ")));
+    world.shared.borrow_mut().extend(others.clone());
+
+    let own = worker(&world, source());
+    assert_eq!(own.advice(Need::Set), Advice::Wait(0));
+    own.fetcher.tick();
+    assert_eq!((own.has("of the other version"), world.calls()), (false, 2));
+    answer(&world, &[own], &set(&["own"]));
+    let shared = world.shared.borrow();
+    assert!(others.iter().all(|(name, value)| shared.get(name) == Some(value)));
+    assert_eq!(shared.len(), 4);
+}
+
+/// Whoever changes this raises the format: a version that reads the values otherwise must not find them.
+#[test]
+fn the_values_of_this_format_are_these() {
+    let world = World::at(1_000_000);
+    let own = worker(&world, source());
+    own.fetcher.tick();
+    own.fetcher.answered(0, &Answer { etag: Some("\"e\"".to_owned()), ..set(&["a"]) });
+    let shared = world.shared.borrow();
+    let found: Vec<_> = shared.iter().map(|(name, (value, _))| (name.as_str(), value.as_slice())).collect();
+    let name = r#"jwt_auth.1 jwks [5000, 600000, 86400000] "a" "https://a.example.com/jwks" """#;
+    let text = [[1, 0, 0, 0, 0, 0, 0, 0].as_slice(), set_text(&[Some("a")]).as_bytes()].concat();
+    assert_eq!(
+        found,
+        [
+            (
+                format!("{name} schedule").as_str(),
+                b"\tO\x81g\xf7~{\x05\x14\x18\x01 \x01(\xc0\x84=0\x80\xf2ZX\xc0\x84=`\xc0\x84=j\x03\"e\"".as_slice(),
+            ),
+            (format!("{name} text").as_str(), text.as_slice()),
+        ]
+    );
+}
+
 #[test]
 fn a_text_that_is_shared_too_late_is_nobody_s_keys_and_is_replaced() {
     let (world, workers) = start(source());
