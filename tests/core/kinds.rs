@@ -444,3 +444,23 @@ fn what_can_never_be_met_or_means_nothing_is_a_fault() {
         [r#"consumers[0].jwt_secrets[0].claims_to_verify[0]: "iat"; expected exp or nbf"#]
     );
 }
+
+#[test]
+fn each_demand_of_a_credential_counts_by_itself() {
+    for (demand, good, bad) in [
+        (json!({"token_types": ["at+jwt"]}), (json!({"typ": "at+jwt"}), json!({})), (json!({"typ": "JWT"}), json!({}))),
+        (json!({"require": ["jti"]}), (json!({}), json!({"jti": "7"})), (json!({}), json!({}))),
+        (json!({"claims_to_verify": ["exp"]}), (json!({}), json!({"exp": NOW + 1})), (json!({}), json!({"exp": NOW}))),
+        (json!({"claims_to_verify": ["nbf"]}), (json!({}), json!({"nbf": NOW})), (json!({}), json!({"nbf": NOW + 1}))),
+    ] {
+        let mut credential = json!({"key": "k", "secret": SECRET});
+        credential.as_object_mut().unwrap().extend(demand.as_object().unwrap().clone());
+        let config = json!({"consumers": [{"username": "a", "jwt_secrets": [credential]}]});
+        let authenticator = Authenticator::new(parse(&config).unwrap(), BuiltIn);
+        let status = |(header, mut claims): (Json, Json)| {
+            claims["iss"] = json!("k");
+            told(&authenticator, header, claims).0
+        };
+        assert_eq!((status(good), status(bad)), (200, 401), "{demand}");
+    }
+}
