@@ -127,15 +127,17 @@ lint-workflows: venv ## Check the workflows of GitHub Actions with actionlint an
 reproducible: $(if $(RELEASE),release,build) ## Build the module once more in another folder, and compare the bytes [RELEASE=1: all files of a release]
 	@sh scripts/check_reproducible.sh $(if $(RELEASE),release,module)
 
-# The native edition for the other machine first, so that the image has both.
+# The native edition for the other machine first, so that the image has both. The program's TLS has parts in C and assembly, which
+# the compilers of the native edition translate too: they use nothing of a C library.
 release: rust venv ## Gather what a release consists of in dist/release [RELEASE_TAG=v1.0.0]
 	@sh scripts/ensure-release-tools.sh
 	@$(MAKE) native ARCH=x86_64
 	@$(MAKE) native ARCH=aarch64
 	@$(MAKE) image portable page
-	JWT_AUTH_PAGE="$(CURDIR)/dist/jwt-auth.html" \
+	JWT_AUTH_PAGE="$(CURDIR)/dist/jwt-auth.html" CC_x86_64_unknown_linux_musl=x86_64-linux-gnu-gcc \
 		$(STABLE) cargo build --locked --release --package jwt-auth --target x86_64-unknown-linux-musl --target-dir target
 	JWT_AUTH_PAGE="$(CURDIR)/dist/jwt-auth.html" CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld \
+		CC_aarch64_unknown_linux_musl=aarch64-linux-gnu-gcc \
 		$(STABLE) cargo build --locked --release --package jwt-auth --target aarch64-unknown-linux-musl --target-dir target
 	@$(VENV_PYTHON) scripts/release.py
 

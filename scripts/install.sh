@@ -9,7 +9,8 @@ mkdir -p "$prefix/bin" "$prefix/share/man/man1" "$prefix/share/bash-completion/c
     "$prefix/share/zsh/site-functions" "$prefix/share/fish/vendor_completions.d"
 install -m 755 "$program" "$prefix/bin/jwt-auth"
 "$program" man > "$prefix/share/man/man1/jwt-auth.1"
-for command in check convert explain token keygen schema page completions; do
+for command in check convert explain consumer consumer-add consumer-remove consumer-list credential credential-add \
+    credential-remove credential-rotate credential-list token keygen schema page completions; do
     "$program" man "$command" > "$prefix/share/man/man1/jwt-auth-$command.1"
 done
 "$program" completions bash > "$prefix/share/bash-completion/completions/jwt-auth"

@@ -147,6 +147,12 @@ impl FileReport {
         Self { source, configurations, diagnostics }
     }
 
+    /// Its faults, and what else there is to say.
+    #[cfg(feature = "program")]
+    pub(crate) fn diagnostics(&self) -> &[Diagnostic] {
+        &self.diagnostics
+    }
+
     fn count(&self, faults: bool) -> usize {
         self.diagnostics.iter().filter(|diagnostic| diagnostic.is_fault() == faults).count()
     }

@@ -7,7 +7,10 @@ use clap_complete::Shell;
 use jwt_auth_filter::crypto::Algorithm;
 use serde_json::Value;
 
-/// Checks configurations of the JWT filter, explains its decisions, and makes tokens to try it with. Works offline.
+use crate::manage::arguments::{ConsumerCommand, CredentialCommand};
+
+/// Checks configurations of the JWT filter, explains its decisions, manages its consumers, and makes tokens to try it with.
+/// Works offline, but for --from-discovery.
 #[derive(Debug, Parser)]
 #[command(name = "jwt-auth", version = env!("JWT_AUTH_VERSION"), propagate_version = true)]
 pub(crate) struct Cli {
@@ -55,6 +58,27 @@ pub(crate) enum Command {
         pbpaste | jwt-auth explain --config envoy.yaml       # a copied curl command line")]
     Explain(ExplainArguments),
 
+    /// Manage the consumers of a configuration: add, remove, list
+    ///
+    /// The file keeps its comments, order and layout. The result is checked as `check` does before it takes the place of the
+    /// file, in one step: an Envoy that watches the file never reads half of it.
+    ///
+    /// Exit codes: 0 when it is done, 1 when the filter would refuse the result, 2 when it cannot be done.
+    #[command(after_help = "Example:\n  jwt-auth consumer add ClientApp --config envoy.yaml", subcommand)]
+    Consumer(ConsumerCommand),
+
+    /// Manage the credentials of consumers: add, remove, rotate, list
+    ///
+    /// The file is changed as by `consumer`. Secrets are read from files or made here, and shown by no command but the one
+    /// that makes them.
+    ///
+    /// Exit codes: 0 when it is done, 1 when the filter would refuse the result, 2 when it cannot be done.
+    #[command(
+        after_help = "Example:\n  jwt-auth credential add ClientApp --config envoy.yaml --key app --public-key public.pem",
+        subcommand
+    )]
+    Credential(CredentialCommand),
+
     /// Make a token for tests
     ///
     /// The token has iat, exp and the claims that you give. A value that is JSON keeps its type: 7, true, ["a"], or "7" for
@@ -99,7 +123,7 @@ pub(crate) enum Command {
     /// Print a manual page
     #[command(after_help = "Examples:\n  jwt-auth man | man -l -\n  jwt-auth man check | man -l -")]
     Man {
-        /// The command that the page describes; by default, the whole program
+        /// The command that the page describes, such as check or credential-add; by default, the whole program
         #[arg(value_parser = command_name)]
         command: Option<String>,
     },
@@ -261,11 +285,22 @@ pub(crate) struct KeygenArguments {
 
 fn command_name(name: &str) -> Result<String, String> {
     let program = Cli::command();
-    let names: Vec<&str> = program.get_subcommands().map(clap::Command::get_name).collect();
-    if names.contains(&name) { Ok(name.to_owned()) } else { Err(format!("expected one of {}", names.join(", "))) }
+    let names: Vec<String> = program.get_subcommands().flat_map(page_names).collect();
+    if names.iter().any(|it| it == name) {
+        Ok(name.to_owned())
+    } else {
+        Err(format!("expected one of {}", names.join(", ")))
+    }
 }
 
-fn algorithm(name: &str) -> Result<Algorithm, String> {
+/// The names of the manual pages of a command: its own, and those of its commands, as `credential-add`.
+fn page_names(command: &clap::Command) -> impl Iterator<Item = String> {
+    let own = command.get_name();
+    let inner = command.get_subcommands().map(move |inner| format!("{own}-{}", inner.get_name()));
+    std::iter::once(own.to_owned()).chain(inner)
+}
+
+pub(crate) fn algorithm(name: &str) -> Result<Algorithm, String> {
     name.parse().map_err(|_| format!("expected one of {}", Algorithm::ALL.map(Algorithm::name).join(", ")))
 }
 
@@ -320,7 +355,7 @@ pub(crate) fn manual(command: Option<&str>) -> Option<String> {
     let mut program = Cli::command();
     program.build();
     let command = match command {
-        Some(name) => program.find_subcommand(name)?.clone(),
+        Some(name) => name.split('-').try_fold(&program, |command, name| command.find_subcommand(name))?.clone(),
         None => program,
     };
     // The name that is shown is `jwt-auth check`, and that of its file `jwt-auth-check`.

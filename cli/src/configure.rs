@@ -93,7 +93,7 @@ impl Form {
         let consumer = map([
             ("username", given(&self.username)),
             ("groups", list(&self.groups)),
-            ("jwt_secrets", some(vec![self.credential()])),
+            ("jwt_secrets", some(vec![credential(&self.key, &self.algorithm, &self.verifier)])),
         ]);
         map([
             ("key_claim_name", given(&self.key_claim_name)),
@@ -106,24 +106,25 @@ impl Form {
             ("consumers", some(vec![consumer])),
         ])
     }
+}
 
-    fn credential(&self) -> Yaml {
-        let verifier = match &self.verifier {
-            Verifier::None => None,
-            Verifier::Secret(secret) => Some(("secret", secret.as_str().into())),
-            Verifier::PublicKey(pem) => Some(("rsa_public_key", format!("{}\n", pem.trim()).into())),
-            Verifier::Jwk(jwk) => Some(("rsa_public_key", of_json(jwk))),
-            Verifier::KeySet(set) => Some(("jwks", of_json(set))),
-            Verifier::Fetched { field, uri, cluster } => {
-                Some((*field, map([("uri", given(uri)), ("cluster", given(cluster))])))
-            }
-        };
-        let Yaml::Map(mut members) = map([("key", given(&self.key)), ("algorithm", given(&self.algorithm))]) else {
-            return Yaml::Map(Vec::new());
-        };
-        members.extend(verifier.map(|(name, value)| (name.to_owned(), value)));
-        Yaml::Map(members)
-    }
+/// A credential: the value of the key claim, the algorithm, and what verifies. What is empty is left out.
+pub(crate) fn credential(key: &str, algorithm: &str, verifier: &Verifier) -> Yaml {
+    let verifier = match verifier {
+        Verifier::None => None,
+        Verifier::Secret(secret) => Some(("secret", secret.as_str().into())),
+        Verifier::PublicKey(pem) => Some(("rsa_public_key", format!("{}\n", pem.trim()).into())),
+        Verifier::Jwk(jwk) => Some(("rsa_public_key", of_json(jwk))),
+        Verifier::KeySet(set) => Some(("jwks", of_json(set))),
+        Verifier::Fetched { field, uri, cluster } => {
+            Some((*field, map([("uri", given(uri)), ("cluster", given(cluster))])))
+        }
+    };
+    let Yaml::Map(mut members) = map([("key", given(key)), ("algorithm", given(algorithm))]) else {
+        return Yaml::Map(Vec::new());
+    };
+    members.extend(verifier.map(|(name, value)| (name.to_owned(), value)));
+    Yaml::Map(members)
 }
 
 fn given(text: &str) -> Option<Yaml> {
@@ -135,7 +136,7 @@ fn list(items: &[String]) -> Option<Yaml> {
 }
 
 /// The JSON of a key or a set. Nothing in one is asked for that is a number, and `null` is the same as no member.
-fn of_json(json: &Value) -> Yaml {
+pub(crate) fn of_json(json: &Value) -> Yaml {
     match json {
         Value::Bool(flag) => Yaml::Flag(*flag),
         Value::String(text) => text.as_str().into(),

@@ -1,10 +1,14 @@
 //! YAML and JSON files as trees of values, each of which knows its line and column.
 
+#[cfg(feature = "program")]
+mod extent;
 mod json_text;
 mod node;
 mod scalar;
 mod yaml_text;
 
+#[cfg(feature = "program")]
+pub(crate) use self::extent::{Extent, ExtentContent, ExtentMember, Extents, ScalarForm};
 pub(crate) use self::node::{Node, NodeContent, NodeMember, NodeText};
 use crate::{diagnostics::Diagnostic, position::Position};
 

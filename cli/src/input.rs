@@ -8,7 +8,7 @@ use std::{
 };
 
 /// No configuration, request or key is larger; what is, was given by mistake.
-const MAX_BYTES: u64 = 64 << 20;
+pub(crate) const MAX_BYTES: u64 = 64 << 20;
 
 /// A file, or standard input where it is called `-`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +63,7 @@ impl fmt::Display for Input {
 }
 
 /// An error of the system in words, without its number.
-fn without_number(error: &io::Error) -> String {
+pub(crate) fn without_number(error: &io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or_default().to_owned()
 }

@@ -16,6 +16,8 @@ pub mod configure;
 mod convert;
 mod diagnostics;
 mod document;
+#[cfg(feature = "program")]
+mod edit;
 pub mod explain;
 mod hosts;
 #[cfg(feature = "program")]
@@ -24,10 +26,14 @@ mod input;
 mod json_schema;
 pub mod keygen;
 #[cfg(feature = "program")]
+mod manage;
+#[cfg(feature = "program")]
 mod output;
 mod position;
 #[cfg(feature = "program")]
 pub mod program;
+#[cfg(feature = "program")]
+mod replace;
 mod signing_key;
 mod time;
 pub mod token;

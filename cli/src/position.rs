@@ -58,6 +58,15 @@ impl<'t> Lines<'t> {
         Position::new(line, before.chars().count().saturating_add(1))
     }
 
+    /// The offset of what stands at a position; that of the line's end beyond it.
+    pub(crate) fn offset(&self, position: Position) -> usize {
+        let start_of = |line: usize| self.starts.get(line).copied().unwrap_or(self.text.len());
+        let start = start_of(position.line.saturating_sub(1));
+        let line = self.text.get(start..start_of(position.line)).unwrap_or_default();
+        let before = line.chars().take(position.column.saturating_sub(1)).map(char::len_utf8).sum::<usize>();
+        start.saturating_add(before)
+    }
+
     /// The position of a byte by its line and the number of its byte there, both counted from 1.
     pub(crate) fn position_of_byte(&self, line: usize, byte: usize) -> Position {
         let start = self.starts.get(line.saturating_sub(1)).copied().unwrap_or_default();

@@ -7,7 +7,7 @@ use clap::Parser;
 use crate::{
     check,
     cli::{self, Cli, Command},
-    convert, explain, json_schema, keygen, output, token,
+    convert, explain, json_schema, keygen, manage, output, token,
 };
 
 /// The token page, or nothing; build.rs puts it there.
@@ -19,6 +19,8 @@ pub fn run() -> ExitCode {
         Command::Check(arguments) => check::command::run(&arguments),
         Command::Convert(arguments) => convert::run(&arguments),
         Command::Explain(arguments) => explain::command::run(&arguments),
+        Command::Consumer(command) => manage::run_consumer(&command),
+        Command::Credential(command) => manage::run_credential(&command),
         Command::Token(arguments) => token::command::run(&arguments),
         Command::Keygen(arguments) => keygen::command::run(&arguments),
         Command::Schema => output::print(&json_schema::text()),

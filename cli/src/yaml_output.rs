@@ -28,7 +28,68 @@ pub(crate) fn some(value: impl Into<Yaml>) -> Option<Yaml> {
     Some(value.into())
 }
 
+/// How a document is indented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Layout {
+    /// How much further right than its name a map stands.
+    pub step: usize,
+    /// How much further right than its name a list stands.
+    pub list_step: usize,
+}
+
+impl Default for Layout {
+    /// The items of a list stand as far left as the name of the list.
+    fn default() -> Self {
+        Self { step: 2, list_step: 0 }
+    }
+}
+
+/// How values are written between brackets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Flow {
+    /// Whether it is JSON, where every text is quoted.
+    pub is_json: bool,
+    /// Whether no space stands behind a comma and a colon.
+    pub is_compact: bool,
+    /// What each level is indented by, if each value has a line of its own.
+    pub unit: Option<String>,
+}
+
 impl Yaml {
+    /// Members in block style, each in lines of its own, in this column.
+    pub(crate) fn block_members(members: &[(String, Yaml)], column: usize, layout: Layout) -> String {
+        let mut text = String::new();
+        // A String takes everything.
+        _ = write_members(members, &mut text, layout, column, false);
+        text
+    }
+
+    /// The value as an item of a list in block style, whose dashes stand in this column.
+    pub(crate) fn block_item(&self, column: usize, layout: Layout) -> String {
+        let mut text = String::new();
+        _ = write_item(self, &mut text, layout, column);
+        text
+    }
+
+    /// The value between brackets. `indentation` is that of the line in which it begins.
+    pub(crate) fn flow(&self, flow: &Flow, indentation: &str) -> String {
+        let inner = indentation.to_owned() + flow.unit.as_deref().unwrap_or_default();
+        let parts: Vec<String> = match self {
+            Self::Map(members) => members.iter().map(|(name, value)| flow.member(name, value, &inner)).collect(),
+            Self::List(items) => items.iter().map(|item| item.flow(flow, &inner)).collect(),
+            Self::Text(text) => return flow.text(text),
+            Self::Flag(flag) => return flag.to_string(),
+            Self::Number(number) => return number.to_string(),
+        };
+        let (open, close) = if matches!(self, Self::Map(_)) { ('{', '}') } else { ('[', ']') };
+        match &flow.unit {
+            Some(_) if !parts.is_empty() => {
+                format!("{open}\n{inner}{}\n{indentation}{close}", parts.join(&format!(",\n{inner}")))
+            }
+            _ => format!("{open}{}{close}", parts.join(flow.comma())),
+        }
+    }
+
     /// The value as JSON.
     pub(crate) fn to_json(&self) -> serde_json::Value {
         match self {
@@ -40,17 +101,17 @@ impl Yaml {
         }
     }
 
-    fn write(&self, out: &mut impl Write, indent: usize) -> fmt::Result {
+    fn write(&self, out: &mut impl Write, layout: Layout, indent: usize) -> fmt::Result {
         match self {
             Self::Map(members) if members.is_empty() => out.write_str(" {}\n"),
             Self::List(items) if items.is_empty() => out.write_str(" []\n"),
             Self::Map(members) => {
                 out.write_char('\n')?;
-                write_members(members, out, indent, false)
+                write_members(members, out, layout, indent, false)
             }
             Self::List(items) => {
                 out.write_char('\n')?;
-                items.iter().try_for_each(|item| write_item(item, out, indent))
+                items.iter().try_for_each(|item| write_item(item, out, layout, indent))
             }
             Self::Text(text) if is_block(text) => write_block(text, out, indent),
             scalar => {
@@ -66,8 +127,8 @@ impl fmt::Display for Yaml {
     /// The value as a document.
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
         match self {
-            Self::Map(members) if !members.is_empty() => write_members(members, formatter, 0, false),
-            other => other.write(formatter, 0),
+            Self::Map(members) if !members.is_empty() => write_members(members, formatter, Layout::default(), 0, false),
+            other => other.write(formatter, Layout::default(), 0),
         }
     }
 }
@@ -102,11 +163,30 @@ impl From<Vec<Yaml>> for Yaml {
     }
 }
 
-const STEP: usize = 2;
+/// How far the content of an item stands from its dash.
+const DASH: usize = 2;
+
+impl Flow {
+    /// A member of a map.
+    pub(crate) fn member(&self, name: &str, value: &Yaml, indentation: &str) -> String {
+        let colon = if self.is_compact { ":" } else { ": " };
+        format!("{}{colon}{}", self.text(name), value.flow(self, indentation))
+    }
+
+    /// What stands between two values of a line.
+    pub(crate) fn comma(&self) -> &'static str {
+        if self.is_compact { "," } else { ", " }
+    }
+
+    fn text(&self, text: &str) -> String {
+        if !self.is_json && is_plain(text) { text.to_owned() } else { serde_json::Value::from(text).to_string() }
+    }
+}
 
 fn write_members(
     members: &[(String, Yaml)],
     out: &mut impl Write,
+    layout: Layout,
     indent: usize,
     mut on_this_line: bool,
 ) -> fmt::Result {
@@ -117,21 +197,20 @@ fn write_members(
         on_this_line = false;
         write_text(name, out)?;
         out.write_char(':')?;
-        // The items of a list stand as far left as the name of the list.
-        let inner = if matches!(value, Yaml::List(_)) { indent } else { indent.saturating_add(STEP) };
-        value.write(out, inner)?;
+        let step = if matches!(value, Yaml::List(_)) { layout.list_step } else { layout.step };
+        value.write(out, layout, indent.saturating_add(step))?;
     }
     Ok(())
 }
 
-fn write_item(item: &Yaml, out: &mut impl Write, indent: usize) -> fmt::Result {
+fn write_item(item: &Yaml, out: &mut impl Write, layout: Layout, indent: usize) -> fmt::Result {
     write!(out, "{:indent$}-", "")?;
     match item {
         Yaml::Map(members) if !members.is_empty() => {
             out.write_char(' ')?;
-            write_members(members, out, indent.saturating_add(STEP), true)
+            write_members(members, out, layout, indent.saturating_add(DASH), true)
         }
-        other => other.write(out, indent.saturating_add(STEP)),
+        other => other.write(out, layout, indent.saturating_add(DASH)),
     }
 }
 
@@ -187,6 +266,27 @@ mod tests {
             value.to_string(),
             "name: a\nlist:\n- x: 1\n  pem: |\n    -----A\n    b\n- text\n-\n  - z\nempty: []\n"
         );
+    }
+
+    #[test]
+    fn a_value_is_written_between_brackets_as_those_around_it() {
+        let value = map([("a", some(texts(["b", "1"]))), ("c", some(true)), ("d", some(Yaml::List(Vec::new())))]);
+        let flow = |is_json, is_compact, unit: Option<&str>| {
+            value.flow(&Flow { is_json, is_compact, unit: unit.map(str::to_owned) }, " ")
+        };
+        assert_eq!(flow(false, false, None), r#"{a: [b, "1"], c: true, d: []}"#);
+        assert_eq!(flow(true, true, None), r#"{"a":["b","1"],"c":true,"d":[]}"#);
+        assert_eq!(
+            flow(true, false, Some("\t")),
+            "{\n \t\"a\": [\n \t\t\"b\",\n \t\t\"1\"\n \t],\n \t\"c\": true,\n \t\"d\": []\n }"
+        );
+    }
+
+    #[test]
+    fn a_list_stands_where_the_other_lists_of_the_file_do() {
+        let value = map([("a", some(texts(["b"]))), ("c", some(map([("d", some(true))])))]);
+        let layout = Layout { step: 4, list_step: 2 };
+        assert_eq!(value.block_item(1, layout), " - a:\n     - b\n   c:\n       d: true\n");
     }
 
     #[test]

@@ -47,6 +47,8 @@ const COMPARED_ELSEWHERE: &[(&str, &str, &str)] = &[
     ("docs/migrating-from-kong.md", "jwt-auth convert", "cli/tests/convert.rs"),
     ("docs/migrating-from-kong.md", "              routes:", "cli/tests/convert.rs"),
     ("docs/operations.md", "denied: ", "tests/envoy/test_operators.py"),
+    ("docs/walkthrough.md", "_format_version:", "cli/tests/walkthrough.rs"),
+    ("docs/walkthrough.md", "$ ", "cli/tests/walkthrough.rs"),
     ("docs/token-places.md", "response_headers_to_add:", "tests/envoy/test_more_token_places.py"),
 ];
 
@@ -225,8 +227,12 @@ fn every_command_that_is_named_exists() {
                 assert!(makefile.contains(&format!("\n{target}:")), "{name}: no make target: {command}");
             }
             if let Some(rest) = command.strip_prefix("jwt-auth ") {
-                let mut words = rest.split_whitespace();
-                let help = run(Path::new(ROOT), PROGRAM, &[words.next().unwrap(), "--help"]);
+                let words = rest.split_whitespace();
+                let mut path: Vec<&str> = words.clone().take(1).collect();
+                if ["consumer", "credential"].contains(&path[0]) {
+                    path.extend(words.clone().nth(1));
+                }
+                let help = run(Path::new(ROOT), PROGRAM, &[path.as_slice(), &["--help"]].concat());
                 assert!(help.status.success(), "{name}: no command: {command}");
                 let help = String::from_utf8(help.stdout).unwrap();
                 for option in words.filter(|word| word.starts_with("--")) {

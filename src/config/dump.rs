@@ -15,8 +15,12 @@ use crate::{
 
 pub(super) const TAGS: Field =
     Field::optional("tags", Shape::List(&Shape::Name), "Labels for people; the filter ignores them.", r#"["partner"]"#);
-pub(super) const CREATED_AT: Field =
-    Field::optional("created_at", Shape::Scalar, "When the gateway made it; the filter ignores it.", "1700000000");
+pub(super) const CREATED_AT: Field = Field::optional(
+    "created_at",
+    Shape::Scalar,
+    "When it was made; the filter ignores it, and the program `jwt-auth` lists it.",
+    "1700000000",
+);
 pub(super) const UPDATED_AT: Field =
     Field::optional("updated_at", Shape::Scalar, "When the gateway changed it; the filter ignores it.", "1700000000");
 pub(super) const ID: Field = Field::optional(

@@ -14,7 +14,8 @@ use crate::{
 /// first place.
 pub(super) fn remarks(configuration: &Configuration) -> Vec<Remark> {
     const OF_CONSUMERS: [&str; 2] = ["created_at", "updated_at"];
-    const OF_CREDENTIALS: [&str; 4] = ["id", "created_at", "tags", "consumer"];
+    // `created_at` is what `jwt-auth credential list` shows, and `credential add` writes.
+    const OF_CREDENTIALS: [&str; 3] = ["id", "tags", "consumer"];
 
     let mut idle = IdleFields::default();
     let consumers = configuration.root.get("consumers").map(Node::items).unwrap_or_default();

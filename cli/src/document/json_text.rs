@@ -75,7 +75,7 @@ impl<'t> JsonReader<'t> {
 }
 
 /// Reads a text that begins at a position.
-fn parse<'t, T: Deserialize<'t>>(text: &'t str, at: Position) -> Result<T, Diagnostic> {
+pub(super) fn parse<'t, T: Deserialize<'t>>(text: &'t str, at: Position) -> Result<T, Diagnostic> {
     serde_json::from_str(text).map_err(|error| {
         let message = error.to_string();
         let problem = message.split(" at line ").next().unwrap_or_default();
@@ -85,7 +85,7 @@ fn parse<'t, T: Deserialize<'t>>(text: &'t str, at: Position) -> Result<T, Diagn
 }
 
 /// The members of an object, names and values as they stand in the document.
-struct RawMembers<'t>(Vec<(&'t RawValue, &'t RawValue)>);
+pub(super) struct RawMembers<'t>(pub(super) Vec<(&'t RawValue, &'t RawValue)>);
 
 impl<'de: 't, 't> Deserialize<'de> for RawMembers<'t> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

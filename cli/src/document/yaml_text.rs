@@ -15,15 +15,7 @@ const MAX_ALIASED: usize = 1_000_000;
 
 /// Reads all documents of a file.
 pub(super) fn read(text: &str, dialect: Dialect) -> Result<Vec<Node>, Diagnostic> {
-    // libyaml and yaml-cpp add no line feed to a block that the file ends in.
-    let options = granit_parser::options! { block_scalar_eof_without_line_feed: true, emit_comments: false };
-    let mut reader = YamlReader {
-        events: Parser::new_from_str_with_options(text, options),
-        text,
-        dialect,
-        anchors: HashMap::new(),
-        aliased: 0,
-    };
+    let mut reader = YamlReader { events: events(text), text, dialect, anchors: HashMap::new(), aliased: 0 };
     let mut documents = Vec::new();
     loop {
         match reader.next()? {
@@ -36,6 +28,13 @@ pub(super) fn read(text: &str, dialect: Dialect) -> Result<Vec<Node>, Diagnostic
             _ => {}
         }
     }
+}
+
+/// What a file consists of.
+pub(super) fn events(text: &str) -> Parser<'_, StrInput<'_>> {
+    // libyaml and yaml-cpp add no line feed to a block that the file ends in.
+    let options = granit_parser::options! { block_scalar_eof_without_line_feed: true, emit_comments: false };
+    Parser::new_from_str_with_options(text, options)
 }
 
 /// The first place with a tag that is not of YAML's core schema, such as `!env`: what stands there is not the value.
