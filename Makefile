@@ -84,7 +84,7 @@ test-unit: rust ## Run the tests of the core, natively and without a proxy
 test-native: native venv ## Run the tests of the contract through a real Envoy with the native edition [JOBS=3]
 	cargo test --locked --package jwt-auth-aws-lc --package jwt-auth-native
 	EDITION=native $(VENV_PYTHON) -m pytest -rs -n $(JOBS) --dist loadscope tests/envoy \
-		$(addprefix --ignore tests/envoy/test_,$(addsuffix .py,ecds host_crypto image readme samples))
+		$(addprefix --ignore tests/envoy/test_,$(addsuffix .py,ecds host_crypto image readme samples walkthrough))
 
 test-memory: native venv ## Look for memory errors of the native edition, with AddressSanitizer and in an Envoy in Valgrind [TESTS="test_a.py …"]
 	@sh scripts/test_memory.sh
