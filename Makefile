@@ -26,7 +26,7 @@ VENV_PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
 # Each step keeps all cores busy by itself, and its closing lines should stand together.
 .NOTPARALLEL:
-.PHONY: help build native portable page install image run demo-oauth demo-revocation token test test-unit test-native test-memory test-envoy test-envoys test-page pictures lint audit doc msrv lint-workflows reproducible release fuzz mutants coverage soak bench bench-features bench-forged clean rust venv
+.PHONY: help build native portable page install image drill run demo-oauth demo-revocation token test test-unit test-native test-memory test-envoy test-envoys test-page pictures lint audit doc msrv lint-workflows reproducible release fuzz mutants coverage soak bench bench-features bench-forged clean rust venv
 
 help: ## List the targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -49,6 +49,12 @@ portable: rust ## Build it for hosts that call every callback without looking, d
 	@mkdir -p dist
 	@install -m 644 target/portable/$(WASM_TARGET)/release/jwt_auth_filter.wasm dist/jwt-auth-portable.wasm
 	@echo "dist/jwt-auth-portable.wasm: $$(wc -c < dist/jwt-auth-portable.wasm | tr -d ' ') bytes"
+
+# In a folder of its own, where no release looks, and quickly.
+drill: rust ## Build a module for the failure drills, that panics when a request asks for it
+	cargo rustc --locked --release --package jwt-auth-filter --lib --crate-type cdylib --target $(WASM_TARGET) \
+		--target-dir target/drill --features panic-drill --config profile.release.lto=false \
+		--config profile.release.opt-level=1 --config profile.release.codegen-units=16
 
 page: rust ## Write the token page, dist/jwt-auth.html: one file that explains tokens in a browser, without a network
 	$(STABLE) cargo build --locked --profile page --package jwt-auth-page --target $(WASM_TARGET) --target-dir target
@@ -90,7 +96,7 @@ test-memory: native venv ## Look for memory errors of the native edition, with A
 	@sh scripts/test_memory.sh
 
 # The tests run the program too: as test-unit has built it, since `cargo build` would compile every dependency again.
-test-envoy: build venv ## Run the tests that go through a real Envoy, and those in another host [JOBS=3]; those with an authorization server need Node 20
+test-envoy: build drill venv ## Run the tests that go through a real Envoy, and those in another host [JOBS=3]; those with an authorization server need Node 20
 	@sh scripts/ensure-oauth.sh || echo "Going on without the tests that need the authorization server."
 	cargo test --locked --package jwt-auth --no-run --quiet
 	$(VENV_PYTHON) -m pytest -rs -n $(JOBS) --dist loadscope tests/envoy tests/host

@@ -21,6 +21,8 @@ impl Exchange {
 
     /// Decides about it, once its headers are there.
     pub(super) fn headers(&self, has_body: bool) -> Action {
+        #[cfg(feature = "panic-drill")]
+        panic_if_told();
         let action = match &self.worker {
             Some(worker) => worker.handle(self.id, has_body),
             // Without a configuration nobody can be let in.
@@ -52,6 +54,16 @@ impl Exchange {
         let has_resumed = |worker: &Rc<Worker>| worker.key_sets().has_resumed(self.id);
         let passes = !self.has_paused.get() || self.worker.as_ref().is_some_and(has_resumed);
         if passes { Action::Continue } else { Action::Pause }
+    }
+}
+
+#[cfg(feature = "panic-drill")]
+#[expect(clippy::panic, reason = "that is what the drill is about")]
+fn panic_if_told() {
+    use super::abi::{self, MapType};
+
+    if abi::header(MapType::RequestHeaders, "x-panic-drill").is_ok_and(|header| header.is_some()) {
+        panic!("a request asked for it");
     }
 }
 

@@ -217,8 +217,20 @@ class Envoy:
 
     def set_log_level(self, level):
         """Has Envoy keep lines of the filter from this level on."""
-        address = f"http://{self._admin_path.read_text()}/logging?{LOGGER}={level}"
+        self.post(f"/logging?{LOGGER}={level}")
+
+    def post(self, path):
+        """Has Envoy do something by its administration interface."""
+        address = f"http://{self._admin_path.read_text()}{path}"
         urllib.request.urlopen(urllib.request.Request(address, method="POST"), timeout=5 * PATIENCE).close()
+
+    def terminate(self):
+        """Tells Envoy to end, as an init system does."""
+        self._process.terminate()
+
+    def ends(self):
+        """The exit code of an Envoy that was told to end."""
+        return self._process.wait(timeout=20 * PATIENCE)
 
     def log(self):
         """The log so far."""
