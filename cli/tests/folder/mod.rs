@@ -12,6 +12,7 @@ use tempfile::TempDir;
 /// The program.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_jwt-auth");
 /// The repository.
+#[allow(dead_code, reason = "not every test needs it")]
 pub(crate) const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// How a run of the program ended.
