@@ -2,13 +2,9 @@
 # Checks the dependencies with cargo-deny, which is installed below .tools where it is missing.
 set -eu
 cd "$(dirname "$0")/.."
-version=0.20.2
 PATH="$PWD/.tools/bin:$PATH"
 
-command -v cargo-deny >/dev/null 2>&1 || {
-    echo "Installing cargo-deny $version into .tools; this takes some minutes, once." >&2
-    cargo install --locked --quiet --root .tools --version "$version" cargo-deny
-}
+sh scripts/ensure-cargo-tool.sh cargo-deny 0.20.2
 
 cargo deny --locked check licenses bans sources
 

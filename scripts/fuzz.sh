@@ -4,14 +4,10 @@
 # libFuzzer needs switches of the compiler that the stable toolchain has but does not offer, hence RUSTC_BOOTSTRAP.
 set -eu
 cd "$(dirname "$0")/.."
-version=0.13.2
 export RUSTC_BOOTSTRAP=1
 PATH="$PWD/.tools/bin:$PATH"
 
-command -v cargo-fuzz >/dev/null 2>&1 || {
-    echo "Installing cargo-fuzz $version into .tools; this takes some minutes, once." >&2
-    cargo install --locked --quiet --root .tools --version "$version" cargo-fuzz
-}
+sh scripts/ensure-cargo-tool.sh cargo-fuzz 0.13.2
 targets=${TARGETS:-$(cargo fuzz list)}
 .venv/bin/python fuzz/seeds.py
 

@@ -5,13 +5,9 @@
 # done in parts. What came of each change is left in target/mutants.out.
 set -eu
 cd "$(dirname "$0")/.."
-version=27.1.0
 PATH="$PWD/.tools/bin:$PATH"
 
-command -v cargo-mutants >/dev/null 2>&1 || {
-    echo "Installing cargo-mutants $version into .tools; this takes some minutes, once." >&2
-    cargo install --locked --quiet --root .tools --version "$version" cargo-mutants
-}
+sh scripts/ensure-cargo-tool.sh cargo-mutants 27.1.0
 set -- --package jwt-auth-filter --output target --colors never
 for file in ${FILES:-}; do set -- "$@" --re "^$file:"; done
 [ -z "${SHARD:-}" ] || set -- "$@" --shard "$SHARD"
