@@ -9,15 +9,17 @@
     reason = "a test is meant to panic"
 )]
 
+mod folder;
+
 use std::{
     collections::BTreeMap,
     env, fs,
-    io::Write,
     path::PathBuf,
-    process::{Command, Stdio},
+    process::Command,
     sync::atomic::{AtomicU32, Ordering},
 };
 
+use folder::{PROGRAM, ROOT, Run};
 use jwt_auth_filter::{
     config::{
         Config, FIELDS,
@@ -31,19 +33,9 @@ use serde_json::{Value, json};
 const SAMPLE: &str = "envoy/envoy.yaml";
 const SECRET: &str = "a secret of the command line's tests, long enough";
 
-/// The repository.
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-
 /// A file of the repository.
 fn from_root(path: &str) -> PathBuf {
     PathBuf::from(ROOT).join(path)
-}
-
-/// How a run of the program ended.
-struct Run {
-    code: i32,
-    out: String,
-    err: String,
 }
 
 /// Writes down what `explain` is asked, for the tests of the token page, which ask it the same: `tests/page`.
@@ -64,22 +56,7 @@ fn record(arguments: &[&str], input: &str) {
 
 fn run_with(arguments: &[&str], input: &str) -> Run {
     record(arguments, input);
-    let mut child = Command::new(env!("CARGO_BIN_EXE_jwt-auth"))
-        .args(arguments)
-        .current_dir(ROOT)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // A program that refuses its arguments does not read.
-    _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-    let output = child.wait_with_output().unwrap();
-    Run {
-        code: output.status.code().unwrap(),
-        out: String::from_utf8(output.stdout).unwrap(),
-        err: String::from_utf8(output.stderr).unwrap(),
-    }
+    folder::run(Command::new(PROGRAM).args(arguments).current_dir(ROOT), input)
 }
 
 fn run(arguments: &[&str]) -> Run {

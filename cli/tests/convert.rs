@@ -9,6 +9,7 @@
     reason = "a test is meant to panic"
 )]
 
+mod folder;
 #[path = "convert/manifests.rs"]
 mod manifests;
 #[path = "convert/run.rs"]

@@ -1,18 +1,9 @@
 //! Running `jwt-auth convert`.
 
-use std::{
-    env, fs,
-    io::Write,
-    path::PathBuf,
-    process::{Command, Stdio},
-};
+use std::{env, fs, path::PathBuf, process::Command};
 
-/// How a run ended.
-pub(crate) struct Run {
-    pub(crate) code: i32,
-    pub(crate) out: String,
-    pub(crate) err: String,
-}
+pub(crate) use crate::folder::Run;
+use crate::folder::{self, PROGRAM, ROOT};
 
 impl Run {
     /// What the output says after its first line, which names the files.
@@ -38,19 +29,7 @@ impl Run {
 }
 
 pub(crate) fn run(arguments: &[&str], input: &str) -> Run {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_jwt-auth"))
-        .arg("convert")
-        .args(arguments)
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    _ = child.stdin.take().unwrap().write_all(input.as_bytes()); // a wrong usage does not read it
-    let output = child.wait_with_output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    Run { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+    folder::run(Command::new(PROGRAM).arg("convert").args(arguments).current_dir(ROOT), input)
 }
 
 pub(crate) fn convert(input: &str) -> Run {
