@@ -1,6 +1,5 @@
 //! What the filter does with a request, and why. The filter's core decides; here its decision is told.
 
-mod certificate;
 #[cfg(feature = "program")]
 pub(crate) mod command;
 mod curl;
@@ -37,6 +36,7 @@ use serde_json::Value;
 pub use self::request::GivenRequest;
 use self::shown_checks::{ShownCheck, TokenView};
 use crate::{
+    certificate,
     configurations::{self, Configuration},
     counted, time,
 };

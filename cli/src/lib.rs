@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test is meant to panic"))]
 #![cfg_attr(not(feature = "program"), allow(dead_code, reason = "the commands use more than the token page does"))]
 
+mod certificate;
 pub mod check;
 #[cfg(feature = "program")]
 mod cli;
@@ -30,6 +31,7 @@ mod manage;
 #[cfg(feature = "program")]
 mod output;
 mod position;
+mod printable;
 #[cfg(feature = "program")]
 pub mod program;
 #[cfg(feature = "program")]

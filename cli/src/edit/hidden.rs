@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Embedded, Page, pages};
+use super::{Embedded, Page, Replacement, applied, pages};
 use crate::{
     configurations,
     document::{Extent, ExtentContent, ExtentMember},
@@ -25,16 +25,12 @@ pub(crate) fn without_secrets(text: &str, is_json: bool) -> Option<String> {
     }
     ranges.sort_by_key(|range| range.start);
     ranges.dedup();
-    let (mut shown, mut at) = (String::new(), 0);
-    for Range { start, end } in ranges {
-        let secret = unmarked.get(start..end)?;
-        let line_break = secret.get(secret.trim_end_matches(['\r', '\n']).len()..).unwrap_or_default();
-        shown += unmarked.get(at..start).unwrap_or_default();
-        shown += HIDDEN;
-        shown += line_break;
-        at = end.max(at);
-    }
-    Some(shown + unmarked.get(at..)?)
+    let hidden = |Range { start, end }: Range<usize>| {
+        // The line break of a block stays.
+        let secret = unmarked.get(start..end)?.trim_end_matches(['\r', '\n']);
+        Some(Replacement { start, end: start.checked_add(secret.len())?, text: HIDDEN.to_owned() })
+    };
+    Some(applied(unmarked, ranges.into_iter().map(hidden).collect::<Option<_>>()?))
 }
 
 /// Where secrets stand in the file, of those in the last of these texts.

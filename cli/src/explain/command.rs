@@ -5,8 +5,9 @@ use std::{
     process::ExitCode,
 };
 
-use super::{Explanation, Filter, GivenFile, GivenRequest, Problem, certificate, reading::token_of, view};
+use super::{Explanation, Filter, GivenFile, GivenRequest, Problem, reading::token_of, view};
 use crate::{
+    certificate,
     cli::{ExplainArguments, Format},
     input::Input,
     output, time,

@@ -16,7 +16,7 @@ use jwt_auth_filter::{
 };
 
 use super::{hints, request::GivenRequest};
-use crate::configurations::Configuration;
+use crate::{configurations::Configuration, printable::printable};
 
 /// What is known of a request and its token.
 pub(super) struct Facts<'a> {
@@ -188,12 +188,4 @@ impl<'a> Facts<'a> {
         let own = credentials.into_iter().filter(|it| it.identifier() == Some(&self.identifier));
         own.filter_map(|it| it.node.get("secret")?.text()).collect()
     }
-}
-
-/// A part of a token as a terminal may show it: whoever made the token may have put anything in it.
-pub(super) fn printable(text: &str) -> String {
-    let is_harmless = |c: &char| {
-        !c.is_control() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().map(|c| if is_harmless(&c) { c } else { '\u{fffd}' }).collect()
 }

@@ -12,12 +12,12 @@ use jwt_auth_filter::{
 };
 
 use super::{
-    facts::{Facts, printable},
+    facts::Facts,
     hints,
     lines::{self, rule_of},
     request::GivenRequest,
 };
-use crate::{configurations::Configuration, time};
+use crate::{configurations::Configuration, printable::printable, time};
 
 /// A check and how it went.
 pub(super) struct ShownCheck {

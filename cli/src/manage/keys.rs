@@ -8,7 +8,7 @@ use jwt_auth_filter::{
 use serde_json::Value;
 use x509_cert::{Certificate, der::Decode};
 
-use crate::{document::Node, signing_key::base64url};
+use crate::{certificate, document::Node, signing_key::base64url};
 
 /// A key of a credential, or where its keys come from.
 pub(super) struct Verifying {
@@ -61,7 +61,7 @@ impl Verifying {
 
     /// Of a public key in PEM, or of the text of a JWK.
     fn of_text(text: &str, algorithm: Option<String>) -> Self {
-        let expires = certificate(text).and_then(|der| end_of(&der));
+        let expires = certificate::der(text).and_then(|der| end_of(&der));
         let what = if expires.is_some() { "certificate" } else { "public key" };
         let fingerprint = Key::from_text(text).ok().and_then(|key| key.thumbprint()).map(base64url);
         Self { fingerprint, expires, ..Self::new(what, algorithm) }
@@ -104,11 +104,6 @@ fn of_set(set: &Value, algorithm: Option<&str>) -> Vec<Verifying> {
         narrowed(Verifying { kid: Some(kid.clone()), ..Verifying::of_text(text, usual) })
     };
     set.as_object().into_iter().flatten().map(of_pem).collect()
-}
-
-fn certificate(text: &str) -> Option<Vec<u8>> {
-    let (_, rest) = text.split_once("-----BEGIN CERTIFICATE-----")?;
-    decode_standard(rest.split_once("-----END")?.0)
 }
 
 /// When a certificate ends, in seconds since the epoch.

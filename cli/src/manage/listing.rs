@@ -6,7 +6,7 @@ use super::{
     keys::Verifying,
     target::{ConsumerEntry, CredentialEntry, Target},
 };
-use crate::{document::NodeContent, time};
+use crate::{document::NodeContent, printable::printable, time};
 
 /// How much of a fingerprint a table shows: enough to tell any two keys apart.
 const FINGERPRINT: usize = 16;
@@ -129,16 +129,6 @@ fn table<const N: usize>(rows: &[[String; N]]) -> String {
         cells.join("  ").trim_end().to_owned() + "\n"
     };
     rows.iter().map(line).collect()
-}
-
-/// A text without what moves the cursor or hides other text.
-fn printable(text: &str) -> String {
-    text.chars().map(|char| if char.is_control() || is_invisible(char) { '\u{fffd}' } else { char }).collect()
-}
-
-/// Characters that change the direction of text or have no width.
-fn is_invisible(char: char) -> bool {
-    matches!(char, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ use jwt_auth_filter::{
     token::Compact,
 };
 
-use super::{Facts, printable};
+use super::Facts;
+use crate::printable::printable;
 
 impl Facts<'_> {
     /// What the token is bound to, where that counts and it is bound.
