@@ -23,9 +23,8 @@ pub(super) struct Search {
     pub(super) token: usize,
     /// Whether any key serves the token's algorithm.
     pub(super) fits: bool,
-    /// The keys that were tried for the token of a number, and whether it is the one that has signed it. The token may be compared
-    /// with a set that replaces theirs.
-    tried: Vec<(usize, Arc<VerificationKey>, bool)>,
+    /// The keys that were tried. A token may be compared with a set that replaces theirs.
+    tried: Vec<Tried>,
     /// What trying them has cost.
     spent: u32,
     /// Whether a key was left that the budget did not suffice for.
@@ -36,6 +35,15 @@ pub(super) struct Search {
     pub(super) awaited: Vec<Awaited>,
     /// Whether the request has waited.
     pub(super) is_again: bool,
+}
+
+/// A key that was tried.
+#[derive(Debug)]
+struct Tried {
+    /// The number of the token.
+    token: usize,
+    key: Arc<VerificationKey>,
+    has_signed: bool,
 }
 
 /// A set of which a newer one may have the key of a token.
@@ -79,7 +87,7 @@ impl Search {
                 None if !self.affords(key) => return None,
                 None => {
                     let has_signed = verifies(key);
-                    self.tried.push((self.token, Arc::clone(key), has_signed));
+                    self.tried.push(Tried { token: self.token, key: Arc::clone(key), has_signed });
                     has_signed
                 }
             };
@@ -92,9 +100,8 @@ impl Search {
 
     /// Whether a key that was tried has signed the token.
     fn outcome_of(&self, key: &Arc<VerificationKey>) -> Option<bool> {
-        let is_it =
-            |(token, tried, _): &&(usize, Arc<VerificationKey>, bool)| *token == self.token && Arc::ptr_eq(tried, key);
-        self.tried.iter().find(is_it).map(|(_, _, has_signed)| *has_signed)
+        let mut tried = self.tried.iter().filter(|tried| tried.token == self.token);
+        tried.find(|tried| Arc::ptr_eq(&tried.key, key)).map(|tried| tried.has_signed)
     }
 
     /// Notes that a token can be judged once something has arrived.
