@@ -232,6 +232,11 @@ class Envoy:
         """The exit code of an Envoy that was told to end."""
         return self._process.wait(timeout=20 * PATIENCE)
 
+    def count(self, name):
+        """The sum of the counters whose names end so, as they are now."""
+        stats = json.loads(self.admin("/stats?format=json"))["stats"]
+        return sum(it["value"] for it in stats if it.get("name", "").endswith(name))
+
     def log(self):
         """The log so far."""
         return self._log_path.read_text(errors="replace")

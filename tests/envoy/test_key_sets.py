@@ -86,8 +86,7 @@ def counts_fetches_at_once():
 def fetches(envoy, result):
     if not counts_fetches_at_once():
         pytest.skip("this Envoy counts a fetch with the next request")
-    stats = json.loads(envoy.admin("/stats?format=json&filter=key_set_fetch"))["stats"]
-    return sum(it["value"] for it in stats if it.get("name", "").endswith(f"jwt_auth.key_set_fetch.{result}"))
+    return envoy.count(f"jwt_auth.key_set_fetch.{result}")
 
 
 def statuses(listener, text, count=WARM):
