@@ -51,11 +51,16 @@ pub(crate) enum Command {
     /// alone, the output of curl -v, or a URL. A command line may be for a POSIX shell, cmd.exe or PowerShell, as browsers
     /// copy it.
     ///
-    /// Exit codes: 0 if the request passes, 1 if it is refused, 2 when something cannot be read.
+    /// With --follow it explains each denial that the filter logs, as it comes, until Ctrl-C: what was wrong, whose request
+    /// it was, what it usually comes from and what to do. No token is in a log, so it says what the line says.
+    ///
+    /// Exit codes: 0 if the request passes, 1 if it is refused, 2 when something cannot be read; 0 when it followed a log.
     #[command(after_help = "Examples:\n  \
         jwt-auth explain --config envoy.yaml --token eyJhbGciOi…\n  \
         jwt-auth explain --config envoy.yaml --token-file token.txt --at 2026-11-24T16:00:00Z\n  \
-        pbpaste | jwt-auth explain --config envoy.yaml       # a copied curl command line")]
+        pbpaste | jwt-auth explain --config envoy.yaml       # a copied curl command line\n  \
+        jwt-auth explain --follow envoy.log --config envoy.yaml\n  \
+        docker logs -f envoy 2>&1 | jwt-auth explain --follow -")]
     Explain(ExplainArguments),
 
     /// Manage the consumers of a configuration: add, remove, list
@@ -180,12 +185,17 @@ pub(crate) struct ConvertArguments {
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArguments {
     /// The plugin configuration, or a file that holds the filter, such as an Envoy configuration
-    #[arg(long, value_name = "FILE")]
-    pub config: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "follow")]
+    pub config: Option<PathBuf>,
 
     /// Which filter of the file: its name, root_id, filter_name or plugin name; by default, the first
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", requires = "config")]
     pub filter: Option<String>,
+
+    /// Explain each denial in Envoy's log as it comes; - for standard input
+    #[arg(long, value_name = "ENVOY_LOG", group = "subject",
+        conflicts_with_all = ["route", "service", "client_certificate", "jwks", "revocations", "at"])]
+    pub follow: Option<PathBuf>,
 
     /// The token
     #[arg(long, value_name = "TOKEN", group = "subject")]

@@ -4,9 +4,12 @@
 pub(crate) mod command;
 mod curl;
 mod facts;
+#[cfg(feature = "program")]
+pub(crate) mod follow;
 mod hints;
 mod lines;
 mod reading;
+pub mod reasons;
 mod request;
 mod shown_checks;
 #[cfg(test)]

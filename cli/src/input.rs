@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    fs::File,
+    fs::{self, File},
     io::{self, Read},
     path::{Path, PathBuf},
 };
@@ -26,6 +26,16 @@ impl Input {
     /// Whether its name says that it is JSON.
     pub(crate) fn is_json(&self) -> bool {
         self.0.extension().is_some_and(|extension| extension == "json")
+    }
+
+    /// The file, if it is one.
+    pub(crate) fn file(&self) -> Option<PathBuf> {
+        (!self.is_stdin()).then(|| self.0.clone())
+    }
+
+    /// Whether what is read from it is gone, as from standard input, a pipe or a device.
+    pub(crate) fn is_stream(&self) -> bool {
+        self.is_stdin() || fs::metadata(&self.0).is_ok_and(|it| !it.is_file() && !it.is_dir())
     }
 
     /// How it is given on a command line.

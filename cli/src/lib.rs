@@ -24,6 +24,8 @@ mod hosts;
 #[cfg(feature = "program")]
 mod input;
 #[cfg(feature = "program")]
+mod interrupt;
+#[cfg(feature = "program")]
 mod json_schema;
 pub mod keygen;
 #[cfg(feature = "program")]

@@ -16,14 +16,27 @@ pub(crate) fn print(text: &str) -> ExitCode {
     print_with(text, 0)
 }
 
+/// Prints a part of what a command goes on to print; the exit code if it is to end, because nobody reads it any more.
+pub(crate) fn go_on(text: &str) -> Option<ExitCode> {
+    match write(text) {
+        Ok(()) => None,
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Some(ExitCode::SUCCESS),
+        Err(error) => Some(fail(&format!("standard output: {error}"))),
+    }
+}
+
 /// Prints the result of a command that ends with an exit code.
 pub(crate) fn print_with(text: &str, code: u8) -> ExitCode {
-    match io::stdout().lock().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
+    match write(text) {
         Ok(()) => ExitCode::from(code),
         // The reader has seen enough: `jwt-auth schema | head -1`.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::from(code),
         Err(error) => fail(&format!("standard output: {error}")),
     }
+}
+
+fn write(text: &str) -> io::Result<()> {
+    io::stdout().lock().write_all(text.as_bytes()).and_then(|()| io::stdout().flush())
 }
 
 /// Says why a command cannot do what it was asked for.

@@ -18,6 +18,7 @@ use std::{
     process::{Command, Output},
 };
 
+use jwt_auth_cli::explain::reasons::{self, InWords};
 use jwt_auth_filter::{
     authenticate::Reason,
     config::{
@@ -43,6 +44,7 @@ const COMPARED_ELSEWHERE: &[(&str, &str, &str)] = &[
     ("docs/authorization.md", "routes:", "tests/envoy/test_route_policy.py"),
     ("docs/cli.md", "$ jwt-auth check", "cli/tests/cli.rs"),
     ("docs/cli.md", "envoy.yaml:74:45:", "cli/tests/cli.rs"),
+    ("docs/cli.md", "$ jwt-auth explain --follow", "cli/tests/follow.rs"),
     ("docs/cli.md", "$ jwt-auth explain", "cli/tests/cli.rs"),
     ("docs/migrating-from-kong.md", "jwt-auth convert", "cli/tests/convert.rs"),
     ("docs/migrating-from-kong.md", "              routes:", "cli/tests/convert.rs"),
@@ -276,6 +278,7 @@ fn every_reason_has_its_response_in_the_documentation() {
         Reason::NotAllowed,
         Reason::KeySetUnavailable(1),
     ] {
+        assert_eq!(reasons::find(reason.name()).unwrap().check, Some(reason.check()), "{reason}");
         let Reply { status, body, www_authenticate, .. } = Reply::denied(&reason, &policy);
         let row = rows(&page, reason.name())[0];
         let at = page.find(row).unwrap();
@@ -407,17 +410,37 @@ fn value(shape: Shape, heading_of: &dyn Fn(&'static [Field]) -> String) -> Strin
 
 #[test]
 fn the_reference_of_fields_is_that_of_the_declarations() {
-    const PAGE: &str = "docs/configuration.md";
-    let page = read(PAGE);
-    let (before, rest) = page.split_once("<!-- reference: begin -->\n").unwrap();
-    let (_, after) = rest.split_once("<!-- reference: end -->").unwrap();
-    let expected = format!("{before}<!-- reference: begin -->\n{}\n<!-- reference: end -->{after}", reference());
+    assert_written("docs/configuration.md", "reference", &reference());
+}
+
+/// A part of a page that is written by a test must be what it writes.
+fn assert_written(name: &str, part: &str, expected: &str) {
+    let page = read(name);
+    let (begin, end) = (format!("<!-- {part}: begin -->\n"), format!("<!-- {part}: end -->"));
+    let (before, rest) = page.split_once(&begin).unwrap();
+    let (_, after) = rest.split_once(&end).unwrap();
+    let expected = format!("{before}{begin}{expected}\n{end}{after}");
     if env::var_os(UPDATE).is_some() {
-        fs::write(Path::new(ROOT).join(PAGE), &expected).unwrap();
+        fs::write(Path::new(ROOT).join(name), &expected).unwrap();
         return;
     }
     assert!(
         page == expected,
-        "{PAGE} is not that of src/config; write it: {UPDATE}=1 cargo test -p jwt-auth --test docs"
+        "the {part} of {name} is not that of the code; write it: {UPDATE}=1 cargo test -p jwt-auth --test docs"
     );
+}
+
+#[test]
+fn what_a_refusal_comes_from_is_what_the_program_says() {
+    let mut text = "\n| reason | usual cause | what to do |\n|---|---|---|\n".to_owned();
+    for InWords { reason, cause, remedy, .. } in reasons::ALL {
+        text += &format!("| `{reason}` | {cause} | {} |\n", remedy.replace('|', r"\|"));
+    }
+    assert_written("docs/responses.md", "reasons", &text);
+}
+
+#[test]
+fn every_reason_is_put_into_words() {
+    let told: Vec<&str> = reasons::ALL.iter().map(|it| it.reason).collect();
+    assert_eq!(told, Reason::NAMES.into_iter().chain(["internal_error"]).collect::<Vec<_>>());
 }

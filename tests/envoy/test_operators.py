@@ -4,7 +4,6 @@ import json
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 import yaml
@@ -13,10 +12,12 @@ import client
 import harness
 from consumers import CLIENT_APP, GUEST, HS256, PARTNER, RS256, plugin
 from expect import passed, refused
+from samples import ROOT
 from tokens import in_seconds, key
 
-MONITORING = Path(__file__).resolve().parents[2] / "monitoring"
-OPERATIONS = (Path(__file__).resolve().parents[2] / "docs" / "operations.md").read_text()
+PROGRAM = ROOT / "target" / "debug" / "jwt-auth"
+MONITORING = ROOT / "monitoring"
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 ROUTES = [
     {"name": "no-token", "match": {"prefix": "/open"}, "route": {"cluster": "http1"}},
     {"name": "all", "match": {"prefix": "/"}, "route": {"cluster": "http1"}},
@@ -155,6 +156,20 @@ def test_a_denial_is_counted_by_its_reason_and_named_in_the_log(denied, reason):
     grown, log = denied
     assert grown[f"denied.{reason}"] == 1
     assert len(re.findall(rf"denied: .*; reason {reason}\b", log)) == 1
+
+
+def test_each_denial_of_a_log_is_explained(denied, tmp_path):
+    _, log = denied
+    config = tmp_path / "plugin.json"
+    config.write_text(json.dumps(LISTENERS["counting"].plugin))
+    command = [PROGRAM, "explain", "--follow", "-", "--config", config, "--format", "json"]
+    done = subprocess.run(command, input=log, capture_output=True, text=True, timeout=60, check=True)
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["reason"] for line in told] == re.findall(r"denied: .*; reason (\w+)", log)
+    assert {line["reason"] for line in told} == set(DENIALS)
+    for line in told:
+        assert line["time"] and line["client"]
+        assert line["consumer"] is None or "has the consumer" in line["configuration"][0]
 
 
 def test_denials_count_as_nothing_else(denied):

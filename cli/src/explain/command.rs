@@ -2,10 +2,11 @@
 
 use std::{
     io::{self, IsTerminal},
+    path::Path,
     process::ExitCode,
 };
 
-use super::{Explanation, Filter, GivenFile, GivenRequest, Problem, reading::token_of, view};
+use super::{Explanation, Filter, GivenFile, GivenRequest, Problem, follow, reading::token_of, view};
 use crate::{
     certificate,
     cli::{ExplainArguments, Format},
@@ -13,8 +14,11 @@ use crate::{
     output, time,
 };
 
-/// Explains a request; ends with 0 if it passes and with 1 if it is refused.
+/// Explains a request, and ends with 0 if it passes and with 1 if it is refused; or the denials of a log.
 pub(crate) fn run(arguments: &ExplainArguments) -> ExitCode {
+    if let Some(log) = &arguments.follow {
+        return follow::run(arguments, log);
+    }
     let explanation = match explain(arguments) {
         Ok(explanation) => explanation,
         Err(problem) => return output::fail(&problem),
@@ -30,12 +34,14 @@ fn explain(arguments: &ExplainArguments) -> Result<Explanation, String> {
     let at = arguments.at.as_deref();
     let at =
         super::moment(at, time::now()).map_err(|expected| format!("--at {:?}: {expected}", at.unwrap_or_default()))?;
-    let filter = find(arguments)?;
+    // Without a log to follow, there is no command line without it.
+    let config = arguments.config.as_deref().ok_or("expected --config")?;
+    let filter = find(arguments, config)?;
     let request = GivenRequest {
         route: arguments.route.clone(),
         cluster: arguments.service.clone(),
         certificate: arguments.client_certificate.as_deref().map(certificate_digest).transpose()?,
-        ..read_request(arguments, &filter)?
+        ..read_request(arguments, config, &filter)?
     };
     if let Some(file) = &arguments.jwks {
         let input = Input::new(file);
@@ -56,8 +62,9 @@ fn explain(arguments: &ExplainArguments) -> Result<Explanation, String> {
     filter.explain(request, at)
 }
 
-fn find(arguments: &ExplainArguments) -> Result<Filter, String> {
-    let input = Input::new(&arguments.config);
+/// The filter of a file that is asked for.
+pub(super) fn find(arguments: &ExplainArguments, config: &Path) -> Result<Filter, String> {
+    let input = Input::new(config);
     let (name, text) = (input.to_string(), input.read()?);
     let file = GivenFile { name: &name, text: &text, is_json: input.is_json() };
     let filter = Filter::find(file, arguments.filter.as_deref()).map_err(|problem| match problem {
@@ -75,7 +82,7 @@ fn find(arguments: &ExplainArguments) -> Result<Filter, String> {
     Ok(filter)
 }
 
-fn read_request(arguments: &ExplainArguments, filter: &Filter) -> Result<GivenRequest, String> {
+fn read_request(arguments: &ExplainArguments, config: &Path, filter: &Filter) -> Result<GivenRequest, String> {
     if let Some(token) = &arguments.token {
         return with_token(filter, token).map_err(|problem| format!("--token {problem}"));
     }
@@ -84,7 +91,7 @@ fn read_request(arguments: &ExplainArguments, filter: &Filter) -> Result<GivenRe
         return with_token(filter, &input.read()?).map_err(|problem| format!("{input} {problem}"));
     }
     let input = Input::new(arguments.request.clone().unwrap_or_else(|| "-".into()));
-    if input.is_stdin() && Input::new(&arguments.config).is_stdin() {
+    if input.is_stdin() && Input::new(config).is_stdin() {
         let expected = "expected --token, --token-file or a file with --request";
         return Err(format!("--config -: the request comes from standard input, too; {expected}"));
     }

@@ -12,10 +12,23 @@ pub(super) fn rule_of(policy: &Policy, config: &Config) -> Option<usize> {
 
 /// The line that a check goes by, if the file has it: of the credential, of the rule, or of what holds for all.
 pub(super) fn of(check: &str, facts: &Facts, rule: Option<usize>) -> Option<usize> {
-    let fields: &[&str] = match check {
+    if OF_CREDENTIAL.contains(&check) {
+        return Some(credential(facts)?.at.line);
+    }
+    let root = &facts.configuration.root;
+    let rule = rule.and_then(|at| root.get("rules")?.items().get(at));
+    let places = [credential(facts), rule, Some(root)];
+    first(fields(check), places.into_iter().flatten()).map(|(_, line)| line)
+}
+
+/// The checks that go by the credential as a whole.
+const OF_CREDENTIAL: [&str; 5] = ["credential", "budget", "key set", "algorithm", "signature"];
+
+/// The fields that a check goes by.
+pub(super) fn fields(check: &str) -> &'static [&'static str] {
+    match check {
         "token" => &["header_names", "raw_header_names", "uri_param_names", "cookie_names"],
         "key" => &["key_claim_name"],
-        "credential" | "budget" | "key set" | "algorithm" | "signature" => return Some(credential(facts)?.at.line),
         "exp" | "nbf" => &["claims_to_verify"],
         "iat" => &["max_token_age"],
         "maximum" => &["maximum_expiration"],
@@ -27,13 +40,16 @@ pub(super) fn of(check: &str, facts: &Facts, rule: Option<usize>) -> Option<usiz
         "access" => &["allow", "deny"],
         "subject" => &["subjects"],
         "claims" => &["required_claims"],
-        _ => return None,
-    };
-    let root = &facts.configuration.root;
-    let rule = rule.and_then(|at| root.get("rules")?.items().get(at));
-    let places = [credential(facts), rule, Some(root)];
-    let field = |node: &Node| fields.iter().find_map(|name| Some(node.member(name)?.at.line));
-    places.into_iter().flatten().find_map(field)
+        _ => &[],
+    }
+}
+
+/// The first of the places that has one of the fields: the field, and its line.
+pub(super) fn first<'n>(
+    fields: &'static [&'static str],
+    mut places: impl Iterator<Item = &'n Node>,
+) -> Option<(&'static str, usize)> {
+    places.find_map(|node| fields.iter().find_map(|name| Some((*name, node.member(name)?.at.line))))
 }
 
 /// The first credential that the token names.

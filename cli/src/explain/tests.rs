@@ -9,7 +9,7 @@ mod model;
 use std::{cell::RefCell, collections::BTreeSet};
 
 use jwt_auth_filter::{
-    authenticate::{Outcome, Reason},
+    authenticate::{Check, Outcome, Reason},
     config::Config,
     reply::Reply,
 };
@@ -22,7 +22,7 @@ use self::{
     case::{Case, NOW},
     model::Expected,
 };
-use super::{Verdict, explanation, view};
+use super::{Verdict, explanation, reasons, view};
 use crate::configurations;
 
 /// Holds the three together for one case; gives what was expected of it.
@@ -39,6 +39,13 @@ fn agree(case: &Case) -> Result<Expected, TestCaseError> {
     prop_assert_eq!(decision.outcome.name(), expected.name());
     prop_assert_eq!(failure.map(Reason::name), expected.failure().map(|failure| failure.reason));
     prop_assert_eq!(failure.map(Reason::check), expected.failure().map(|failure| failure.check));
+
+    let in_words = failure.and_then(|failure| reasons::find(failure.name())?.check);
+    // The name is that of two checks, of which the second is about the signature's form.
+    prop_assert_eq!(
+        in_words,
+        failure.map(Reason::check).map(|it| if it == Check::SignatureForm { Check::Form } else { it })
+    );
 
     let explanation = explanation("F:1".to_owned(), &found[0], authenticator.on_route(None), request, NOW).unwrap();
     match (&explanation.verdict, &decision.outcome) {
