@@ -6,6 +6,8 @@ mod demands;
 mod dump;
 mod environment;
 mod warnings;
+#[cfg(feature = "program")]
+mod watch;
 
 use jwt_auth_filter::config::{Config, Fault, RoutePolicy, Step, UNKNOWN_FIELD};
 use serde_json::{Value, json};

@@ -27,8 +27,9 @@ pub(crate) enum Command {
     /// counts as this one if jwt-auth or jwt_auth is part of its name, root_id, filter_name or module, or if its
     /// configuration has the field consumers.
     ///
-    /// Exit codes: 0 without faults, 1 with faults, 2 when a file cannot be read.
-    #[command(after_help = "Examples:\n  jwt-auth check envoy.yaml\n  jwt-auth check --format json ecds/*.yaml")]
+    /// Exit codes: 0 without faults, 1 with faults, 2 when a file cannot be read; 0 when it watched files.
+    #[command(after_help = "Examples:\n  jwt-auth check envoy.yaml\n  jwt-auth check --watch envoy.yaml\n  \
+                            jwt-auth check --format json ecds/*.yaml")]
     Check(CheckArguments),
 
     /// Convert Kong's configuration into one for Envoy
@@ -139,6 +140,10 @@ pub(crate) struct CheckArguments {
     /// Files to check; - for standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
+
+    /// Go on, and check each file again whenever it changes, until Ctrl-C
+    #[arg(long)]
+    pub watch: bool,
 
     /// How to print the result
     #[arg(long, value_enum, default_value_t)]

@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::FileReport;
+use super::{FileReport, watch};
 use crate::{
     cli::{CheckArguments, Format, ShowSource},
     counted,
@@ -19,10 +19,14 @@ use crate::{
 
 /// Checks the files, and prints the findings of each.
 pub(crate) fn run(arguments: &CheckArguments) -> ExitCode {
+    let inputs: Vec<Input> = arguments.files.iter().map(Input::new).collect();
+    if arguments.watch { watch::run(arguments, &inputs) } else { once(arguments, &inputs) }
+}
+
+fn once(arguments: &CheckArguments, inputs: &[Input]) -> ExitCode {
     let mut unread = false;
     let mut reports = Vec::new();
-    for file in &arguments.files {
-        let input = Input::new(file);
+    for input in inputs {
         match input.read() {
             Ok(text) => reports.push(FileReport::of(input.to_string(), text, input.is_json())),
             Err(problem) => {
@@ -31,9 +35,8 @@ pub(crate) fn run(arguments: &CheckArguments) -> ExitCode {
             }
         }
     }
-    let excerpts = excerpts(arguments.source);
     let text = match arguments.format {
-        Format::Text => reports.iter().map(|report| report.text(excerpts)).collect(),
+        Format::Text => text(&reports, arguments.source),
         Format::Json => format!("{:#}\n", Value::Array(reports.iter().map(FileReport::json).collect())),
     };
     let has_faults = reports.iter().any(|report| report.count(true) > 0);
@@ -42,6 +45,12 @@ pub(crate) fn run(arguments: &CheckArguments) -> ExitCode {
         (false, true) => output::print_with(&text, output::FAULTS),
         (false, false) => output::print(&text),
     }
+}
+
+/// What was found, for people.
+pub(super) fn text(reports: &[FileReport], source: ShowSource) -> String {
+    let excerpts = excerpts(source);
+    reports.iter().map(|report| report.text(excerpts)).collect()
 }
 
 fn excerpts(wanted: ShowSource) -> Excerpts {
