@@ -17,6 +17,8 @@ override export CLAIMS := $(value CLAIMS)
 WASM_TARGET := wasm32-wasip1
 # What it runs builds the same bytes in every folder.
 STABLE := sh scripts/stable-paths.sh
+# Says how far a build is.
+PROGRESS := $(PYTHON) scripts/build_progress.py
 MODULE := dist/jwt-auth.wasm
 # Empty for this kind of machine.
 OTHER_ARCH := $(filter-out $(HOST_ARCH),$(ARCH))
@@ -33,13 +35,14 @@ help: ## List the targets
 
 # --crate-type: the library is a module only here; for a cdylib beside an rlib, cargo would leave out link-time optimization.
 build: rust ## Build the module, dist/jwt-auth.wasm
-	$(STABLE) cargo rustc --locked --release --package jwt-auth-filter --lib --crate-type cdylib --target $(WASM_TARGET) --target-dir target
+	@$(PROGRESS) $(MODULE) $(STABLE) cargo rustc --locked --release --package jwt-auth-filter --lib --crate-type cdylib \
+		--target $(WASM_TARGET) --target-dir target
 	@mkdir -p $(dir $(MODULE))
 	@install -m 644 target/$(WASM_TARGET)/release/jwt_auth_filter.wasm $(MODULE)
 	@echo "$(MODULE): $$(wc -c < $(MODULE) | tr -d ' ') bytes"
 
 native: rust ## Build the native edition, dist/libjwt_auth.so, for Envoy 1.38 or newer [ARCH=aarch64: dist/aarch64/libjwt_auth.so]
-	@$(STABLE) sh scripts/native_cargo.sh $(ARCH) build --profile native --package jwt-auth-native
+	@$(PROGRESS) $(NATIVE_MODULE) $(STABLE) sh scripts/native_cargo.sh $(ARCH) build --profile native --package jwt-auth-native
 	@install -D -m 755 target/$(addsuffix -unknown-linux-gnu/,$(OTHER_ARCH))native/libjwt_auth.so $(NATIVE_MODULE)
 	@sh scripts/describe_native.sh $(NATIVE_MODULE)
 
@@ -57,7 +60,7 @@ drill: rust ## Build a module for the failure drills, that panics when a request
 		--config profile.release.opt-level=1 --config profile.release.codegen-units=16
 
 page: rust ## Write the token page, dist/jwt-auth.html: one file that explains tokens in a browser, without a network
-	$(STABLE) cargo build --locked --profile page --package jwt-auth-page --target $(WASM_TARGET) --target-dir target
+	@$(PROGRESS) dist/jwt-auth.html $(STABLE) cargo build --locked --profile page --package jwt-auth-page --target $(WASM_TARGET) --target-dir target
 	@mkdir -p dist
 	@$(PYTHON) page/assemble.py target/$(WASM_TARGET)/page/jwt_auth_page.wasm dist/jwt-auth.html
 

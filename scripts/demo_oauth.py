@@ -54,16 +54,8 @@ def demo(stop: run.StopRequest) -> None:
     with run.stand_in() as upstream, authorization_server(auth):
         addresses = {run.SAMPLE_LISTENER: listener, run.SAMPLE_ADMIN: admin, run.SAMPLE_UPSTREAM: upstream}
         envoy = run.Envoy(command, configuration({**addresses, SAMPLE_AUTH: auth}))
-        try:
-            run.start(envoy, admin, stop, run.DOWNLOAD_SECONDS)
-            if stop.made:
-                return
-            print(f"Ready: http://{listener}/, until Ctrl-C. In another terminal, get a token and use it:\n")
-            print(trials(listener, auth))
-            print("\nEnvoy's log:", flush=True)
-            run.follow(envoy, stop)
-        finally:
-            envoy.stop()
+        ready = f"Ready: http://{listener}/, until Ctrl-C. In another terminal, get a token and use it:\n\n"
+        run.serve(envoy, admin, stop, lambda: ready + trials(listener, auth))
 
 
 if __name__ == "__main__":

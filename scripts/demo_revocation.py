@@ -70,16 +70,8 @@ def demo(stop: run.StopRequest) -> None:
     with run.stand_in() as upstream, server(FILE) as revocations:
         moves = {run.SAMPLE_LISTENER: listener, run.SAMPLE_ADMIN: admin, run.SAMPLE_UPSTREAM: upstream}
         envoy = run.Envoy(command, configuration(ours.sample, moves, revocations), ours)
-        try:
-            run.start(envoy, admin, stop, run.DOWNLOAD_SECONDS)
-            if stop.made:
-                return
-            print(f"Ready: http://{listener}/, until Ctrl-C. In another terminal, in the same directory:\n")
-            print(trials(listener))
-            print("\nEnvoy's log:", flush=True)
-            run.follow(envoy, stop)
-        finally:
-            envoy.stop()
+        ready = f"Ready: http://{listener}/, until Ctrl-C. In another terminal, in the same directory:\n\n"
+        run.serve(envoy, admin, stop, lambda: ready + trials(listener))
 
 
 if __name__ == "__main__":

@@ -80,6 +80,7 @@ class Address:
         return f"socket_address: {{ address: {host}, port_value: {self.port} }}"
 
 
+PAGE = Path("dist/jwt-auth.html")
 SAMPLE_LISTENER = Address(LOCALHOST, 8080)
 SAMPLE_UPSTREAM = Address(LOCALHOST, 8081)
 SAMPLE_ADMIN = Address(LOCALHOST, 9901)
@@ -304,18 +305,39 @@ def run(stop: StopRequest) -> None:
         print(f"Upstream: {upstream}{'' if named else ', a stand-in that echoes each request as JSON'}", flush=True)
         moves = {SAMPLE_LISTENER: listener, SAMPLE_ADMIN: admin, SAMPLE_UPSTREAM: upstream}
         envoy = Envoy(command, write_configuration(ours.sample, moves), ours)
-        try:
-            start(envoy, admin, stop, DOWNLOAD_SECONDS if uses_func_e else START_SECONDS)
-            if stop.made:
-                return
-            if named and not answers(upstream):
-                print(f"Note:     {upstream} cannot be reached; until it can, a request that passes is answered 503.")
-            print(f"Ready:    http://{listener}/, until Ctrl-C. To try in another terminal, in the same directory:\n")
-            print(trials(listener, echoes=not named))
-            print("\nEnvoy's log, where refusals appear:", flush=True)
-            follow(envoy, stop)
-        finally:
-            envoy.stop()
+
+        def told() -> str:
+            unreachable = f"Note:     {upstream} cannot be reached; until it can, a request that passes is answered 503.\n"
+            return (
+                (unreachable if named and not answers(upstream) else "")
+                + f"Page:     {page()}\n"
+                + f"Ready:    http://{listener}/, until Ctrl-C. To try in another terminal, in the same directory:\n\n"
+                + trials(listener, echoes=not named)
+            )
+
+        serve(envoy, admin, stop, told, DOWNLOAD_SECONDS if uses_func_e else START_SECONDS)
+
+
+def page() -> str:
+    """Where the token page is, or how to get it."""
+    if PAGE.is_file():
+        return f"{PAGE.resolve().as_uri()} explains a token"
+    return "`make page` writes one that explains a token in a browser"
+
+
+def serve(
+    envoy: Envoy, admin: Address, stop: StopRequest, told: Callable[[], str], seconds: float = DOWNLOAD_SECONDS
+) -> None:
+    """Says what is `told` once Envoy serves, shows its log until a stop is asked for, and stops it."""
+    try:
+        start(envoy, admin, stop, seconds)
+        if stop.made:
+            return
+        print(told())
+        print("\nEnvoy's log, where refusals appear:", flush=True)
+        follow(envoy, stop)
+    finally:
+        envoy.stop()
 
 
 def start(envoy: Envoy, admin: Address, stop: StopRequest, seconds: float) -> None:

@@ -91,8 +91,8 @@ def test_the_demo_prints_what_the_readme_shows_and_does_what_it_says(demo):
 
 
 def pattern_of(line):
-    """A line of the README; the path of Envoy, free ports and the time are others on each machine."""
+    """A line of the README; the path of Envoy, whether there is a page, free ports and the time are others on each machine."""
     pattern = re.escape(line)
-    pattern = re.sub(r"^Envoy:(\\ )+.*", "Envoy: +.+", pattern)
+    pattern = re.sub(r"^(Envoy|Page):(\\ )+.*", r"\1: +.+", pattern)
     pattern = re.sub(r"127\\\.0\\\.0\\\.1:(?!8080)\d+", r"127\\.0\\.0\\.1:\\d+", pattern)
     return re.sub(r"^\d\d:\d\d:\d\d", r"\\d\\d:\\d\\d:\\d\\d", pattern)
