@@ -28,7 +28,7 @@ VENV_PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
 # Each step keeps all cores busy by itself, and its closing lines should stand together.
 .NOTPARALLEL:
-.PHONY: help build native portable page install image drill run demo-oauth demo-revocation token test test-unit test-native test-memory test-envoy test-envoys test-page pictures lint audit doc msrv lint-workflows reproducible release fuzz mutants coverage soak bench bench-features bench-forged clean rust venv
+.PHONY: help build native portable page install image drill run demo-oauth demo-revocation token test test-unit test-native test-memory test-envoy test-envoys test-page pictures draw-dashboard lint audit doc msrv lint-workflows reproducible release fuzz mutants coverage soak bench bench-features bench-forged clean rust venv
 
 help: ## List the targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -93,7 +93,7 @@ test-unit: rust ## Run the tests of the core, natively and without a proxy
 test-native: native venv ## Run the tests of the contract through a real Envoy with the native edition [JOBS=3]
 	cargo test --locked --package jwt-auth-aws-lc --package jwt-auth-native
 	EDITION=native $(VENV_PYTHON) -m pytest -rs -n $(JOBS) --dist loadscope tests/envoy \
-		$(addprefix --ignore tests/envoy/test_,$(addsuffix .py,ecds host_crypto image readme samples walkthrough))
+		$(addprefix --ignore tests/envoy/test_,$(addsuffix .py,ecds host_crypto image make_run readme samples walkthrough))
 
 test-memory: native venv ## Look for memory errors of the native edition, with AddressSanitizer and in an Envoy in Valgrind [TESTS="test_a.py …"]
 	@sh scripts/test_memory.sh
@@ -110,6 +110,9 @@ test-page: page venv ## Run the tests of the token page in Chromium, if there is
 
 pictures: page venv ## Make the pictures of the token page in docs/, in Chromium
 	$(VENV_PYTHON) tests/page/pictures.py
+
+draw-dashboard: build venv ## Draw what the dashboard shows of a real Envoy, in docs/ [needs prometheus, and matplotlib in .venv]
+	$(VENV_PYTHON) tests/envoy/dashboard_picture.py
 
 test-envoys: build $(if $(filter native,$(EDITION)),native) venv ## Run the tests of the contract in each minor version of Envoy that there is [EDITION=native ENVOYS="1.36.2 1.40.0"]
 	@EDITION=$(EDITION) sh scripts/test_envoys.sh

@@ -210,9 +210,13 @@ class Envoy:
         except (OSError, ValueError):
             return False  # not yet listening, or the address file is not yet written
 
+    def admin_address(self):
+        """Where Envoy's administration interface listens."""
+        return self._admin_path.read_text()
+
     def admin(self, path):
         """GETs a page of Envoy's administration interface."""
-        with urllib.request.urlopen(f"http://{self._admin_path.read_text()}{path}", timeout=5 * PATIENCE) as answer:
+        with urllib.request.urlopen(f"http://{self.admin_address()}{path}", timeout=5 * PATIENCE) as answer:
             return answer.read().decode()
 
     def set_log_level(self, level):
@@ -221,7 +225,7 @@ class Envoy:
 
     def post(self, path):
         """Has Envoy do something by its administration interface."""
-        address = f"http://{self._admin_path.read_text()}{path}"
+        address = f"http://{self.admin_address()}{path}"
         urllib.request.urlopen(urllib.request.Request(address, method="POST"), timeout=5 * PATIENCE).close()
 
     def terminate(self):

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 
 import pytest
@@ -236,10 +235,7 @@ def test_the_dashboard_is_whole():
 
 
 def test_the_alert_rules_are_whole():
-    path = MONITORING / "prometheus-rules.yaml"
-    if promtool := shutil.which("promtool"):
-        subprocess.run([promtool, "check", "rules", path], check=True)
-    (group,) = yaml.safe_load(path.read_text())["groups"]
+    (group,) = yaml.safe_load((MONITORING / "prometheus-rules.yaml").read_text())["groups"]
     for rule in group["rules"]:
         assert set(rule) <= {"record", "alert", "expr", "for", "labels", "annotations"}
         assert ("record" in rule) != ("alert" in rule)
