@@ -56,6 +56,11 @@ class TokenPage:
             if text is not None:
                 self.tab.fill(f"#{field}", str(text))
 
+    def paste(self, field, text):
+        """Puts the text where the cursor stands, as the browser does when somebody pastes."""
+        self.tab.focus(f"#{field}")
+        self.tab.keyboard.insert_text(text)
+
     @property
     def verdict(self):
         """What stands on top: the title and the sentence."""
