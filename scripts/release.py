@@ -59,7 +59,9 @@ def main() -> None:
     RELEASE.mkdir(parents=True)
     for name, built in BUILT.items():
         shutil.copyfile(DIST / built, RELEASE / name)
-    write_programs(version, time)
+    shutil.copyfile(ROOT / "packaging" / "Dockerfile", RELEASE / "Dockerfile")
+    programs = {machine: ROOT / "target" / target / "release" / "jwt-auth" for machine, target in TARGETS.items()}
+    write_programs(programs, version, time)
     write_bills_of_materials(time)
     (RELEASE / "THIRD-PARTY-LICENSES.txt").write_text(third_party_licences())
     (RELEASE / "CHANGES.md").write_text(changes)
@@ -86,9 +88,8 @@ def changelog_section(changelog: str, version: str, tag: str | None) -> str:
     return text + "\n"
 
 
-def write_programs(version: str, time: int) -> None:
+def write_programs(programs: dict[str, Path], version: str, time: int) -> None:
     """An archive of the program for each kind of machine: manual pages and completions are those that this machine's prints."""
-    programs = {machine: ROOT / "target" / target / "release" / "jwt-auth" for machine, target in TARGETS.items()}
     with tempfile.TemporaryDirectory() as folder:
         staged = Path(folder)
         run("sh", "scripts/install.sh", str(programs[platform.machine()]), str(staged))

@@ -33,13 +33,19 @@ SAYS = r"jwt_auth: " if IS_NATIVE else r"wasm log[^:]*: "
 COUNTERS = r"dynamicmodulescustom\." if IS_NATIVE else r"wasmcustom\."
 ENVOY = os.environ.get("ENVOY") or shutil.which("envoy", path=Path(sys.executable).parent) or "envoy"
 
-@functools.cache
-def envoy_exports(function):
-    """Whether Envoy has a function for dynamic modules. The Python package starts it by a script."""
-    program = Path(ENVOY)
+
+def envoy_binary():
+    """The program itself. The Python package starts it by a script."""
+    program = Path(shutil.which(ENVOY))
     if program.read_bytes().startswith(b"#!"):
         program = Path(importlib.util.find_spec("envoy").origin).parent / "_bin" / "envoy"
-    return function.encode() in program.read_bytes()
+    return program
+
+
+@functools.cache
+def envoy_exports(function):
+    """Whether Envoy has a function for dynamic modules."""
+    return function.encode() in envoy_binary().read_bytes()
 
 
 # Becomes Envoy, after asking the kernel to end it when this process ends, however that happens.
