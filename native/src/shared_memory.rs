@@ -53,9 +53,20 @@ impl SharedMemory {
     }
 }
 
+impl Drop for SharedMemory {
+    fn drop(&mut self) {
+        let names: Vec<String> = self.held.take().into_keys().collect();
+        let mut values = lock(&VALUES);
+        for name in names {
+            if values.get(&name).is_some_and(|value| value.strong_count() == 0) {
+                values.remove(&name);
+            }
+        }
+    }
+}
+
 fn value_of_process(name: &str) -> Arc<Mutex<Value>> {
     let mut values = lock(&VALUES);
-    values.retain(|_, value| value.strong_count() > 0);
     values.get(name).and_then(Weak::upgrade).unwrap_or_else(|| {
         let value = Arc::default();
         values.insert(name.to_owned(), Arc::downgrade(&value));
@@ -82,6 +93,7 @@ mod tests {
         drop(old);
         assert_eq!(new.get(name), Some((b"set".to_vec(), 1)));
         drop(new);
+        assert!(!lock(&VALUES).contains_key(name));
         assert_eq!(SharedMemory::default().get(name), None);
     }
 
