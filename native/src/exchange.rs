@@ -1,7 +1,7 @@
 //! One request, from its headers until Envoy is done with it.
 
 use std::{
-    cell::{Cell, OnceCell, RefCell},
+    cell::{Cell, OnceCell},
     rc::Rc,
     sync::{
         Arc,
@@ -12,15 +12,17 @@ use std::{
 use jwt_auth_filter::{
     authenticate::{Arrival, Decision, OnRoute, Pending},
     jwks::{Millis, Next},
+    observe::INTERNAL_ERROR,
     policy::Policy,
     reply::Reply,
     request::{Protocol, expected_body},
     upstream,
 };
+use log::error;
 
 use crate::{
     abi::{self, Fields},
-    key_sets::{DECIDE_AGAIN, KeySets, now},
+    key_sets::{GIVE_UP, decided, now},
     plugin::Plugin,
     request::EnvoyRequest,
     routes::Number,
@@ -44,9 +46,12 @@ pub(crate) struct Exchange {
     /// By which it goes while it waits.
     number: u32,
     state: Cell<State>,
+    is_answered: Cell<bool>,
+    /// Whether Envoy is done with it. That can be while a hook of its own runs: when it has answered, or lets it go on.
+    is_gone: Cell<bool>,
     /// The policy that its route has of its own, and the number that Envoy knows it by.
     route: OnceCell<(Number, Rc<Policy>)>,
-    waiting: RefCell<Option<(Pending, Millis)>>,
+    waiting: Cell<Option<Pending>>,
 }
 
 impl Exchange {
@@ -54,7 +59,15 @@ impl Exchange {
         static NUMBERS: AtomicU32 = AtomicU32::new(0);
 
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
-        Self { plugin, number, state: Cell::new(State::Refused), route: OnceCell::new(), waiting: RefCell::new(None) }
+        Self {
+            plugin,
+            number,
+            state: Cell::new(State::Refused),
+            is_answered: Cell::new(false),
+            is_gone: Cell::new(false),
+            route: OnceCell::new(),
+            waiting: Cell::new(None),
+        }
     }
 
     /// What has become of it.
@@ -66,12 +79,12 @@ impl Exchange {
     pub(crate) fn headers(&self, envoy: abi::Request, has_body: bool) -> State {
         let worker = Worker::of(&self.plugin);
         let Some(request) = EnvoyRequest::of(envoy) else {
-            return self.fail(&worker, "Envoy did not hand over the headers", envoy);
+            return self.fail("Envoy did not hand over the headers", envoy);
         };
         if let Some(number) = route_number(envoy) {
             match worker.route_policy(number) {
                 Ok(policy) => _ = self.route.set((number, policy)),
-                Err(problem) => return self.fail(&worker, problem, envoy),
+                Err(problem) => return self.fail(problem, envoy),
             }
         }
         let weighed = self.on_route(&worker).decide_or_wait(&request, now() / 1000);
@@ -82,25 +95,30 @@ impl Exchange {
         self.conclude_or_wait(&worker, request, envoy, weighed, None)
     }
 
+    /// Notes that Envoy is done with it.
+    pub(crate) fn is_over(&self) {
+        self.is_gone.set(true);
+    }
+
     /// What decides about it.
     fn on_route<'r>(&'r self, worker: &'r Worker) -> OnRoute<'r, Timed> {
         worker.authenticator.on_route(self.route.get().map(|(_, policy)| &**policy))
     }
 
-    /// Decides again, after it has waited. Says whether it is to go on now.
-    pub(crate) fn woken(&self, envoy: abi::Request, event: u64) -> bool {
-        let Some((pending, deadline)) = self.waiting.take() else { return false };
-        let _told = Told(&self.plugin.key_sets);
+    /// Decides again, after it has waited, or does without what it waited for. Says whether it is to go on now.
+    pub(crate) fn woken(&self, envoy: abi::Request, deadline: Millis) -> bool {
+        let Some(pending) = self.waiting.take() else { return false };
+        let _told = Told;
         let worker = Worker::of(&self.plugin);
         let state = match EnvoyRequest::of(envoy) {
-            None => self.fail(&worker, "Envoy did not hand over the headers", envoy),
-            Some(request) if event == DECIDE_AGAIN => {
-                let weighed = self.on_route(&worker).decide_again(&request, now() / 1000, pending);
-                self.conclude_or_wait(&worker, request, envoy, weighed, Some(deadline))
+            None => self.fail("Envoy did not hand over the headers", envoy),
+            Some(request) if deadline == GIVE_UP => {
+                let decision = self.on_route(&worker).give_up(&request, now() / 1000, pending);
+                self.conclude_or_wait(&worker, request, envoy, Ok(decision), None)
             }
             Some(request) => {
-                let decision = self.on_route(&worker).give_up(&request, now() / 1000, pending);
-                self.conclude_or_wait(&worker, request, envoy, Ok(decision), Some(deadline))
+                let weighed = self.on_route(&worker).decide_again(&request, now() / 1000, pending);
+                self.conclude_or_wait(&worker, request, envoy, weighed, Some(deadline))
             }
         };
         state == State::Passes
@@ -130,13 +148,10 @@ impl Exchange {
                 Ok(decision) => return self.conclude(worker, &decision, &mut request, envoy),
                 Err(pending) => pending,
             };
-            let wait = pending.wait();
-            let timeout = wait.sets.iter().map(|set| set.source().timeout).max().unwrap_or_default();
-            let until = deadline.unwrap_or_else(|| now().saturating_add(timeout.as_millis() as Millis));
-            // It is in place before the alarm can ring, which it does on this thread, after this.
-            match self.plugin.key_sets.wait(self.number, &wait, Some(until), envoy.alarm()) {
+            match self.plugin.key_sets.wait(self.number, &pending.wait(), deadline, envoy.alarm()) {
                 Next::Wait => {
-                    *self.waiting.borrow_mut() = Some((pending, until));
+                    // It is in place before the alarm can ring, which it does on this thread, after this.
+                    self.waiting.set(Some(pending));
                     return self.become_(State::Waits);
                 }
                 Next::TryAgain(_) => {
@@ -158,35 +173,46 @@ impl Exchange {
             return self.refuse(&reply, envoy);
         }
         if let Err(problem) = upstream::prepare(decision, request) {
-            return self.fail(worker, &problem.to_string(), envoy);
+            return self.fail(&problem.to_string(), envoy);
         }
         if !publish(decision, envoy) {
-            return self.fail(worker, "the claims are nested too deep for dynamic metadata", envoy);
+            return self.fail("the claims are nested too deep for dynamic metadata", envoy);
         }
         // Routes may depend on all that was written.
         if decision.policy.forwarding.clear_route_cache {
             envoy.clear_route_cache();
             if route_number(envoy) != self.route.get().map(|(number, _)| *number) {
-                return self.fail(worker, "the route that was chosen anew has another policy of its own", envoy);
+                return self.fail("the route that was chosen anew has another policy of its own", envoy);
             }
         }
         worker.tell(&self.plugin, decision, request, envoy);
         self.become_(State::Passes)
     }
 
-    fn fail(&self, worker: &Worker, problem: &str, envoy: abi::Request) -> State {
-        worker.tell_failure(&self.plugin, problem, envoy);
+    /// Refuses it because of Envoy or the set-up, not of the client.
+    fn fail(&self, problem: &str, envoy: abi::Request) -> State {
+        error!("denied: {problem}");
+        self.plugin.metrics.requests.denied(INTERNAL_ERROR).inspect(|counter| counter.add(envoy, 1));
         self.refuse(&Reply::internal_error(), envoy)
     }
 
-    /// Answers it here. To a gRPC request Envoy says it in gRPC's way.
-    pub(crate) fn refuse(&self, reply: &Reply, envoy: abi::Request) -> State {
+    /// Refuses it after a panic, unless it was answered before that.
+    pub(crate) fn panicked(&self, envoy: abi::Request) -> State {
+        if self.is_gone.get() || self.is_answered.get() {
+            return State::Refused;
+        }
+        self.fail("the module panicked", envoy)
+    }
+
+    /// Answers it here, the last thing that is done with it. To a gRPC request Envoy says it in gRPC's way.
+    fn refuse(&self, reply: &Reply, envoy: abi::Request) -> State {
         let protocol = Protocol::of(envoy.field(Fields::Headers, "content-type").as_deref());
         let mut headers = reply.headers(protocol);
         if protocol == Protocol::Grpc {
             headers.push(("grpc-status", grpc_status(reply.status).into()));
         }
         self.state.set(State::Refused);
+        self.is_answered.set(true);
         envoy.respond(reply.status, &headers, reply.content(protocol).as_bytes());
         State::Refused
     }
@@ -198,11 +224,11 @@ impl Exchange {
 }
 
 /// A request that was told and decides. The others that wait are told once it has, also if it panics.
-struct Told<'k>(&'k KeySets);
+struct Told;
 
-impl Drop for Told<'_> {
+impl Drop for Told {
     fn drop(&mut self) {
-        self.0.decided();
+        decided();
     }
 }
 

@@ -27,6 +27,8 @@ pub(crate) struct FakeRequest {
     pub(crate) route: Option<*const c_void>,
     /// The numbers with which it was woken, in this thread or another.
     pub(crate) rung: Box<Mutex<Vec<u64>>>,
+    /// What is done at once when it is answered, or goes on: before the module is back from the call.
+    pub(crate) at_end: Option<Box<dyn FnOnce()>>,
 }
 
 impl FakeRequest {
@@ -206,12 +208,20 @@ unsafe extern "C" fn envoy_dynamic_module_callback_http_send_response(
 ) {
     // SAFETY: See `request` and `texts`.
     unsafe { request(of).response = Some((status, texts(headers, headers_size), text(body))) };
+    end(of);
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn envoy_dynamic_module_callback_http_filter_continue_decoding(of: *mut c_void) {
     // SAFETY: See `request`.
     unsafe { request(of) }.has_gone_on = true;
+    end(of);
+}
+
+fn end(of: *mut c_void) {
+    // SAFETY: See `request`.
+    let at_end = unsafe { request(of) }.at_end.take();
+    at_end.into_iter().for_each(|run| run());
 }
 
 #[unsafe(no_mangle)]

@@ -3,14 +3,17 @@
 use std::{
     ffi::{c_char, c_void},
     panic::{self, AssertUnwindSafe},
-    ptr, slice,
+    ptr,
+    rc::Rc,
+    slice,
     sync::Arc,
 };
 
-use jwt_auth_filter::{jwks::Answer, reply::Reply, revocation::MAX_LIST_BYTES};
+use jwt_auth_filter::{jwks::Answer, revocation::MAX_LIST_BYTES};
 
 use crate::{
     abi::{self, Buffer, Field, FieldList, FilterConfig},
+    calls,
     exchange::{Exchange, State},
     logger,
     plugin::Plugin,
@@ -48,14 +51,22 @@ extern "C" fn envoy_dynamic_module_on_http_filter_config_new(
         let configuration = unsafe { configuration.octets() };
         Plugin::new(FilterConfig::new(envoy), configuration)
     };
-    caught(new).flatten().map_or(ptr::null(), |plugin| Arc::into_raw(Arc::new(plugin)))
+    let joined = || {
+        let plugin = Arc::new(new()?);
+        calls::join(&plugin, FilterConfig::new(envoy));
+        Some(plugin)
+    };
+    caught(joined).flatten().map_or(ptr::null(), Arc::into_raw)
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn envoy_dynamic_module_on_http_filter_config_destroy(plugin: *const Plugin) {
     // SAFETY: It is what `config_new` gave, and Envoy gives it back once.
     let plugin = unsafe { Arc::from_raw(plugin) };
-    _ = caught(|| drop(plugin));
+    _ = caught(|| {
+        calls::leave(plugin.number);
+        drop(plugin);
+    });
 }
 
 #[unsafe(no_mangle)]
@@ -84,25 +95,39 @@ extern "C" fn envoy_dynamic_module_on_http_filter_new(plugin: *const Plugin, _en
             Arc::increment_strong_count(plugin);
             Arc::from_raw(plugin)
         };
-        Box::new(Exchange::new(plugin))
+        Rc::new(Exchange::new(plugin))
     };
-    caught(new).map_or(ptr::null(), |exchange| Box::into_raw(exchange).cast_const())
+    caught(new).map_or(ptr::null(), Rc::into_raw)
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn envoy_dynamic_module_on_http_filter_destroy(exchange: *const Exchange) {
+    if exchange.is_null() {
+        return;
+    }
     // SAFETY: It is what `new` gave, and Envoy gives it back once.
-    let exchange = unsafe { Box::from_raw(exchange.cast_mut()) };
-    _ = caught(|| drop(exchange));
+    let exchange = unsafe { Rc::from_raw(exchange) };
+    _ = caught(|| {
+        exchange.is_over();
+        drop(exchange);
+    });
 }
 
 /// Runs a hook about a request. One that panics is answered 500.
 fn about(envoy: *mut c_void, exchange: *const Exchange, hook: impl FnOnce(&Exchange, abi::Request) -> State) -> State {
     let envoy = abi::Request::new(envoy);
-    // SAFETY: It is what `new` gave, and Envoy has not given it back.
-    let exchange = unsafe { &*exchange };
-    let refuse = || exchange.refuse(&Reply::internal_error(), envoy);
-    caught(|| hook(exchange, envoy)).or_else(|| caught(refuse)).unwrap_or(State::Refused)
+    if exchange.is_null() {
+        _ = caught(|| envoy.respond(500, &[], &[]));
+        return State::Refused;
+    }
+    // SAFETY: It is what `new` gave, and Envoy has not given it back. It may while the hook runs: so it is the hook's as well.
+    let exchange = unsafe {
+        Rc::increment_strong_count(exchange);
+        Rc::from_raw(exchange)
+    };
+    let state = caught(|| hook(&exchange, envoy)).or_else(|| caught(|| exchange.panicked(envoy)));
+    _ = caught(|| drop(exchange));
+    state.unwrap_or(State::Refused)
 }
 
 #[unsafe(no_mangle)]
@@ -178,11 +203,12 @@ extern "C" fn envoy_dynamic_module_on_http_filter_config_http_callout_done(
     chunks: *const Buffer,
     chunks_size: usize,
 ) {
-    // SAFETY: It is what `config_new` gave, and Envoy has not given it back.
+    // SAFETY: It is what `config_new` gave. Should Envoy give it back on a worker meanwhile, that waits for this.
     let plugin = unsafe { &*plugin };
     // SAFETY: Envoy lends so many fields and chunks for as long as the hook runs.
     let answer = || unsafe { answer(lent(headers, headers_size), lent(chunks, chunks_size)) };
-    _ = caught(|| plugin.answered(call, if result == CALL_SUCCEEDED { answer() } else { Answer::default() }));
+    let answer = || if result == CALL_SUCCEEDED { answer() } else { Answer::default() };
+    _ = caught(|| calls::answered(plugin.number, call, answer));
 }
 
 /// What Envoy lends as a pointer and a count.

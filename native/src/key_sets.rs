@@ -5,24 +5,26 @@
 
 use std::{
     cell::Cell,
+    collections::{HashMap, VecDeque},
     hash::{BuildHasher, Hasher, RandomState},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, TryLockError,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
-    thread::{self, JoinHandle},
+    thread::{self, JoinHandle, ThreadId},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use jwt_auth_filter::{
     config::Config,
-    jwks::{Answer, Event, Fetcher, KeySetHost, Millis, Next, Source, Uri, Wait, WaitingRoom},
+    jwks::{Answer, Event, Fetcher, KeySetHost, Millis, Next, Source, Uri, Wait, WaitingLimits, WaitingRoom},
     observe::FetchLog,
 };
 use log::{debug, error};
 
 use crate::{
     abi::{ConfigAlarm, FilterConfig, RequestAlarm},
+    calls,
     metrics::Metrics,
     shared_memory::SharedMemory,
 };
@@ -33,44 +35,52 @@ const TICK: Duration = Duration::from_secs(1);
 const BUSY_TICK: Duration = Duration::from_millis(20);
 /// How often it does so while requests that were woken are still to be told.
 const BACKLOG_TICK: Duration = Duration::from_millis(1);
-/// How many requests are told at a time, once all that were told before have decided. A worker decides about all that it has
-/// been told of, also while it decides, before it does anything else.
+/// How many requests of a worker are told at a time, once all that it was told of before have decided. A worker decides about
+/// all that it has been told of, also while it decides, before it does anything else.
 const PORTION: u32 = 2;
 
-/// What a request that waited is told: to decide again, or to do without.
-pub(crate) const DECIDE_AGAIN: u64 = 0;
-pub(crate) const GIVE_UP: u64 = 1;
+/// What a request that waited is told instead of until when it may wait on: to do without.
+pub(crate) const GIVE_UP: Millis = 0;
 
 /// The key sets of a configuration that are fetched.
 pub(crate) struct KeySets {
     state: Mutex<State>,
-    answers: Mutex<Vec<(u32, Answer)>>,
-    /// How many requests were told and have yet to decide.
-    told: AtomicU32,
+    answers: Mutex<VecDeque<(u32, Answer)>>,
     /// None where nothing is fetched.
     timer: Option<Timer>,
 }
 
 struct State {
     fetcher: Fetcher<Host>,
+    limits: WaitingLimits,
+    lanes: HashMap<ThreadId, Lane>,
+}
+
+/// The requests of a worker that wait.
+struct Lane {
     room: WaitingRoom<RequestAlarm>,
+    told: Arc<AtomicU32>,
+}
+
+thread_local! {
+    /// How many requests of this worker were told and have yet to decide.
+    static TOLD: Arc<AtomicU32> = Arc::default();
 }
 
 impl KeySets {
-    pub(crate) fn new(envoy: FilterConfig, config: &Config, metrics: Arc<Metrics>) -> Self {
-        let fetcher = Fetcher::new(config.fetched(), Host::new(envoy, metrics));
-        let room = WaitingRoom::new(config.waiting);
+    /// Those of the numbered configuration.
+    pub(crate) fn new(number: u64, envoy: FilterConfig, config: &Config, metrics: Arc<Metrics>) -> Self {
+        let fetcher = Fetcher::new(config.fetched(), Host::new(number, metrics));
         let is_fetching = config.fetched().next().is_some();
         Self {
-            state: Mutex::new(State { fetcher, room }),
+            state: Mutex::new(State { fetcher, limits: config.waiting, lanes: HashMap::new() }),
             answers: Mutex::default(),
-            told: AtomicU32::new(0),
             timer: is_fetching.then(|| Timer::start(envoy.alarm())).flatten(),
         }
     }
 
     /// Takes a request up that needs a set, unless waiting is of no use. Once more than the wait has to be told, the alarm
-    /// rings with [`DECIDE_AGAIN`] or [`GIVE_UP`].
+    /// rings with [`GIVE_UP`], or with the time until which the request may wait on. On its worker.
     pub(crate) fn wait(
         &self,
         number: u32,
@@ -78,8 +88,10 @@ impl KeySets {
         deadline: Option<Millis>,
         alarm: RequestAlarm,
     ) -> Next<RequestAlarm> {
-        let state = self.lock();
-        let next = state.room.enter(&state.fetcher, number, wait, deadline, alarm);
+        let mut state = self.lock();
+        let State { fetcher, limits, lanes } = &mut *state;
+        let lane = lanes.entry(thread::current().id()).or_insert_with(|| Lane::new(*limits));
+        let next = lane.room.enter(fetcher, number, wait, deadline, alarm);
         if matches!(next, Next::Wait) {
             debug!("a request waits for a key set");
             self.choose_tick(&state);
@@ -87,62 +99,59 @@ impl KeySets {
         next
     }
 
-    /// Notes that a request which was told has decided.
-    pub(crate) fn decided(&self) {
-        self.told.fetch_sub(1, Ordering::AcqRel);
-    }
-
-    /// Forgets a request that has gone away before it has decided.
+    /// Forgets a request that has gone away before it has decided. On its worker.
     pub(crate) fn forget(&self, number: u32) {
-        if !self.lock().room.leave(number) {
-            self.decided();
+        let waits = self.lock().lanes.get(&thread::current().id()).is_some_and(|lane| lane.room.leave(number));
+        if !waits {
+            decided();
         }
     }
 
     /// Fetches what is due, and wakes the requests that have waited long enough. On the main thread.
     pub(crate) fn tick(&self) {
-        let state = self.lock();
         if let Some(timer) = &self.timer {
             timer.clock.has_rung.store(false, Ordering::Release);
         }
-        state.fetcher.tick();
-        self.take_answers(&state);
+        self.lock().fetcher.tick();
+        self.take_answers();
     }
 
     /// Takes the answer to a request of the fetcher's. Envoy may have it ready while the request is still being sent, and the
-    /// lock is held: then it is taken right after.
-    pub(crate) fn answered(&self, call: u64, answer: Answer) {
-        let Ok(call) = u32::try_from(call) else { return };
-        self.answers.lock().unwrap_or_else(PoisonError::into_inner).push((call, answer));
-        match self.state.try_lock() {
-            Ok(state) => self.take_answers(&state),
-            Err(TryLockError::Poisoned(state)) => self.take_answers(&state.into_inner()),
-            Err(TryLockError::WouldBlock) => {}
+    /// lock is held: then it is taken right after. On the main thread.
+    pub(crate) fn answered(&self, call: u32, answer: Answer) {
+        self.answers().push_back((call, answer));
+        if let Err(TryLockError::WouldBlock) = self.state.try_lock() {
+            // It may be a worker that holds it.
+            self.timer.iter().for_each(Timer::hurry);
+        } else {
+            self.take_answers();
         }
     }
 
-    fn take_answers(&self, state: &State) {
-        loop {
-            let answers = std::mem::take(&mut *self.answers.lock().unwrap_or_else(PoisonError::into_inner));
-            if answers.is_empty() {
-                break;
-            }
-            for (call, answer) in answers {
-                state.fetcher.answered(call, &answer);
-            }
+    fn take_answers(&self) {
+        while let Some((call, answer)) = self.next_answer() {
+            let Some(asked) = self.lock().fetcher.asked(call) else { continue };
+            // Meanwhile workers need not wait.
+            let brought = asked.judge(&answer);
+            self.lock().fetcher.take(call, &answer, brought);
         }
-        self.wake(state);
+        self.wake(&self.lock());
     }
 
-    /// Wakes the requests that may go on, and tells a portion of them. Each decides on its own worker.
+    fn next_answer(&self) -> Option<(u32, Answer)> {
+        self.answers().pop_front()
+    }
+
+    fn answers(&self) -> MutexGuard<'_, VecDeque<(u32, Answer)>> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes the requests that may go on, and tells a portion of each worker's. Each decides on its own worker.
     fn wake(&self, state: &State) {
-        state.room.wake(&state.fetcher);
-        let now = state.fetcher.host().now();
-        if self.told.load(Ordering::Acquire) == 0 {
-            let portion: Vec<_> = (0..PORTION).map_while(|_| state.room.next(now)).collect();
-            self.told.store(portion.len() as u32, Ordering::Release);
-            for woken in portion {
-                woken.with.ring(if woken.deadline.is_some() { DECIDE_AGAIN } else { GIVE_UP });
+        for lane in state.lanes.values() {
+            lane.room.wake(&state.fetcher);
+            if lane.told.load(Ordering::Acquire) == 0 {
+                lane.tell();
             }
         }
         self.choose_tick(state);
@@ -150,8 +159,9 @@ impl KeySets {
 
     fn choose_tick(&self, state: &State) {
         if let Some(timer) = &self.timer {
-            let is_busy = !state.fetcher.is_settled() || !state.room.is_empty();
-            timer.choose(match (state.room.has_woken(), is_busy) {
+            let is_any = |so: fn(&WaitingRoom<RequestAlarm>) -> bool| state.lanes.values().any(|lane| so(&lane.room));
+            let is_busy = !state.fetcher.is_settled() || is_any(|room| !room.is_empty());
+            timer.choose(match (is_any(WaitingRoom::has_woken), is_busy) {
                 (true, _) => BACKLOG_TICK,
                 (false, true) => BUSY_TICK,
                 (false, false) => TICK,
@@ -163,6 +173,27 @@ impl KeySets {
         // A panic leaves nothing half done that a later fetch would not put right.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl Lane {
+    /// The one of this worker.
+    fn new(limits: WaitingLimits) -> Self {
+        Self { room: WaitingRoom::new(limits), told: TOLD.with(Arc::clone) }
+    }
+
+    /// Tells a portion of the requests that were woken.
+    fn tell(&self) {
+        let portion: Vec<_> = (0..PORTION).map_while(|_| self.room.next()).collect();
+        self.told.fetch_add(portion.len() as u32, Ordering::AcqRel);
+        for woken in portion {
+            woken.with.ring(woken.deadline.unwrap_or(GIVE_UP));
+        }
+    }
+}
+
+/// Notes that a request of this worker which was told has decided.
+pub(crate) fn decided() {
+    _ = TOLD.try_with(|told| told.fetch_sub(1, Ordering::AcqRel));
 }
 
 /// The time.
@@ -202,8 +233,13 @@ impl Timer {
     fn choose(&self, period: Duration) {
         let millis = period.as_millis() as u64;
         if self.clock.period.swap(millis, Ordering::Relaxed) > millis {
-            self.thread.iter().for_each(|thread| thread.thread().unpark());
+            self.hurry();
         }
+    }
+
+    /// Rings now.
+    fn hurry(&self) {
+        self.thread.iter().for_each(|thread| thread.thread().unpark());
     }
 }
 
@@ -239,7 +275,8 @@ impl Drop for KeySets {
 
 /// Envoy, as the fetcher sees it.
 struct Host {
-    envoy: FilterConfig,
+    /// The number of the configuration.
+    number: u64,
     metrics: Arc<Metrics>,
     log: FetchLog,
     memory: SharedMemory,
@@ -248,9 +285,9 @@ struct Host {
 }
 
 impl Host {
-    fn new(envoy: FilterConfig, metrics: Arc<Metrics>) -> Self {
+    fn new(number: u64, metrics: Arc<Metrics>) -> Self {
         Self {
-            envoy,
+            number,
             metrics,
             log: FetchLog::default(),
             memory: SharedMemory::default(),
@@ -284,7 +321,7 @@ impl KeySetHost for Host {
     }
 
     fn get(&self, cluster: &str, uri: &Uri, etag: Option<&str>, timeout: Duration) -> Option<u32> {
-        u32::try_from(self.envoy.call(cluster, &uri.request_headers(etag), timeout)?).ok()
+        calls::send(self.number, cluster, &uri.request_headers(etag), timeout)
     }
 
     fn report(&self, source: &Source, event: &Event) {

@@ -6,6 +6,7 @@
 
 #[allow(unsafe_code, reason = "calls of functions of Envoy's")]
 mod abi;
+mod calls;
 mod exchange;
 #[cfg(test)]
 #[allow(unsafe_code, reason = "it stands in for Envoy")]

@@ -58,8 +58,9 @@ impl Plugin {
         config.warnings.iter().for_each(|warning| warn!("{warning}"));
         info!("configured with {} credential keys", config.credentials.len());
         let metrics = Arc::new(Metrics::define(envoy, config.measure_verification));
-        let key_sets = KeySets::new(envoy, &config, Arc::clone(&metrics));
-        Some(Self { number: NUMBERS.fetch_add(1, Ordering::Relaxed), config, metrics, key_sets })
+        let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
+        let key_sets = KeySets::new(number, envoy, &config, Arc::clone(&metrics));
+        Some(Self { number, config, metrics, key_sets })
     }
 
     /// Does what is due. On the main thread.
@@ -68,13 +69,22 @@ impl Plugin {
     }
 
     /// Takes the answer to a request of its own. On the main thread.
-    pub(crate) fn answered(&self, call: u64, answer: Answer) {
+    pub(crate) fn answered(&self, call: u32, answer: Answer) {
         self.key_sets.answered(call, answer);
     }
 }
 
+/// How many configurations of the process have ended.
+static ENDED: AtomicU64 = AtomicU64::new(0);
+
+/// Changes whenever a configuration has ended, of which a worker may still keep something.
+pub(crate) fn ended() -> u64 {
+    ENDED.load(Ordering::Relaxed)
+}
+
 impl Drop for Plugin {
     fn drop(&mut self) {
+        ENDED.fetch_add(1, Ordering::Relaxed);
         free(Config::take_callers(&mut self.config));
     }
 }

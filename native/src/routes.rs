@@ -4,7 +4,7 @@
 //! another module has given it is never taken for one of these.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     num::NonZeroUsize,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -46,6 +46,12 @@ pub(crate) fn remove(number: Number) {
 /// A policy that Envoy has.
 pub(crate) fn find(number: Number) -> Option<Arc<RoutePolicy>> {
     policies().get(&number).cloned()
+}
+
+/// Takes out of a map what belongs to policies that Envoy no longer has.
+pub(crate) fn retain_current<T>(of_policies: &mut HashMap<Number, T>) {
+    let policies = policies();
+    of_policies.retain(|number, _| policies.contains_key(number));
 }
 
 fn policies() -> MutexGuard<'static, BTreeMap<Number, Arc<RoutePolicy>>> {

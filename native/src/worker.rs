@@ -13,7 +13,7 @@ use jwt_auth_aws_lc::AwsLc;
 use jwt_auth_filter::{
     authenticate::{Authenticator, CacheUse, Decision, Outcome},
     crypto::{Algorithm, Key, Prepared, Verifier},
-    observe::{DecisionLog, INTERNAL_ERROR, Metadata},
+    observe::{DecisionLog, Metadata},
     policy::Policy,
 };
 use log::error;
@@ -46,16 +46,21 @@ struct Entry {
 thread_local! {
     /// One for each configuration that this thread has had a request for, as long as it may have another.
     static WORKERS: RefCell<Vec<Entry>> = const { RefCell::new(Vec::new()) };
+    /// How many configurations had ended when those were last looked through.
+    static ENDED: Cell<u64> = const { Cell::new(0) };
 }
 
 impl Worker {
     /// This thread's worker for a configuration.
     pub(crate) fn of(plugin: &Arc<Plugin>) -> Rc<Self> {
         WORKERS.with_borrow_mut(|workers| {
+            let ended = plugin::ended();
+            if ENDED.replace(ended) != ended {
+                workers.retain(|entry| entry.plugin.strong_count() > 0);
+            }
             if let Some(entry) = workers.iter().find(|entry| entry.number == plugin.number) {
                 return Rc::clone(&entry.worker);
             }
-            workers.retain(|entry| entry.plugin.strong_count() > 0);
             let worker = Rc::new(Self::new(plugin));
             workers.push(Entry { plugin: Arc::downgrade(plugin), number: plugin.number, worker: Rc::clone(&worker) });
             worker
@@ -83,7 +88,7 @@ impl Worker {
         let policy = known.unwrap_or_else(|| {
             let policy = self.read_route_policy(number);
             let mut policies = self.route_policies.borrow_mut();
-            policies.retain(|number, _| routes::find(*number).is_some());
+            routes::retain_current(&mut policies);
             policies.insert(number, policy.clone());
             policy
         });
@@ -114,12 +119,6 @@ impl Worker {
         counters.of(&decision.outcome).inspect(|counter| counter.add(envoy, 1));
         self.log.left_out(|| now() / 1000).inspect(|lines| counters.log_lines_left_out.add(envoy, *lines));
         self.log.tell(decision, request, || request.client_address(), || now() / 1000);
-    }
-
-    /// Tells the operators that a request is refused because of Envoy or the set-up, not of the client.
-    pub(crate) fn tell_failure(&self, plugin: &Plugin, problem: &str, envoy: abi::Request) {
-        error!("denied: {problem}");
-        plugin.metrics.requests.denied(INTERNAL_ERROR).inspect(|counter| counter.add(envoy, 1));
     }
 
     /// Hands over what a decision has cost, and what was counted without a request.

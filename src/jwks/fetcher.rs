@@ -145,10 +145,45 @@ struct Call {
     until: Millis,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 enum Stage {
     Metadata,
     KeySet,
+}
+
+/// What a request was sent for.
+#[derive(Debug)]
+pub struct Asked {
+    remote: Arc<dyn Fetched>,
+    stage: Stage,
+}
+
+/// What an answer brings.
+#[derive(Debug)]
+pub enum Brought {
+    /// Where the key set is.
+    Location(Uri),
+    /// Nothing newer than what is there.
+    Nothing,
+    /// A set, or a list.
+    Content(Judged),
+}
+
+impl Asked {
+    /// Judges the answer. With a long list that takes a while; it needs no fetcher, so nobody has to wait for it.
+    ///
+    /// # Errors
+    /// Why it cannot be used.
+    pub fn judge(&self, answer: &Answer) -> Result<Brought, FetchError> {
+        match (self.stage, &self.remote.source().issuer) {
+            (Stage::Metadata, Some(issuer)) => answer.jwks_uri(issuer).map(Brought::Location),
+            _ if answer.is_not_modified() => Ok(Brought::Nothing),
+            _ => {
+                let body = answer.body(self.remote.max_bytes())?;
+                self.remote.judge(body).map(Brought::Content)
+            }
+        }
+    }
 }
 
 impl<H: KeySetHost> Fetcher<H> {
@@ -218,20 +253,29 @@ impl<H: KeySetHost> Fetcher<H> {
         }
     }
 
+    /// What a request was sent for; `None` for one that is no longer waited for.
+    pub fn asked(&self, call: u32) -> Option<Asked> {
+        let calls = self.calls.borrow();
+        let call = calls.get(&call)?;
+        Some(Asked { remote: Arc::clone(&self.sets.get(call.set)?.remote), stage: call.stage })
+    }
+
     /// Takes the answer to a request that was sent.
     pub fn answered(&self, call: u32, answer: &Answer) {
-        let Some(Call { set: at, holder, stage, .. }) = self.calls.borrow_mut().remove(&call) else { return };
+        if let Some(asked) = self.asked(call) {
+            self.take(call, answer, asked.judge(answer));
+        }
+    }
+
+    /// Takes an answer that was [judged](Asked::judge).
+    pub fn take(&self, call: u32, answer: &Answer, brought: Result<Brought, FetchError>) {
+        let Some(Call { set: at, holder, .. }) = self.calls.borrow_mut().remove(&call) else { return };
         let Some(set) = self.sets.get(at) else { return };
-        match (stage, &set.source().issuer) {
-            (Stage::Metadata, Some(issuer)) => match answer.jwks_uri(issuer) {
-                Ok(uri) => self.send(at, set, holder, &uri, Stage::KeySet),
-                Err(error) => self.fail(set, holder, error),
-            },
-            _ if answer.is_not_modified() => self.stand(set, holder, answer),
-            _ => match answer.body(set.remote.max_bytes()).and_then(|body| set.remote.judge(body)) {
-                Ok(judged) => self.succeed(set, holder, answer, judged),
-                Err(error) => self.fail(set, holder, error),
-            },
+        match brought {
+            Ok(Brought::Location(uri)) => self.send(at, set, holder, &uri, Stage::KeySet),
+            Ok(Brought::Nothing) => self.stand(set, holder, answer),
+            Ok(Brought::Content(judged)) => self.succeed(set, holder, answer, judged),
+            Err(error) => self.fail(set, holder, error),
         }
     }
 

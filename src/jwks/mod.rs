@@ -14,7 +14,7 @@ mod waiting_room;
 
 pub use self::{
     answer::{Answer, FetchError},
-    fetcher::{Advice, Event, Fetcher, KeySetHost},
+    fetcher::{Advice, Asked, Brought, Event, Fetcher, KeySetHost},
     issuer::Issuer,
     remote::{Fetched, Judged, Kind, Millis, Need, Remote, RemoteKeys, Source, Wait},
     set::{KeyPlace, KeySet, KeySetError, MAX_BYTES, MAX_KEYS, Origin, Parsed, PassedOver, VerificationKey},

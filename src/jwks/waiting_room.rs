@@ -36,8 +36,17 @@ struct Waiting<T> {
     body: u64,
     ended: u64,
     deadline: Millis,
-    is_woken: bool,
+    woken: Option<Cause>,
     with: T,
+}
+
+/// Why a request was woken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    /// Something has become of its set.
+    Arrival,
+    /// Its time is up.
+    Time,
 }
 
 /// What a request does next that needs a key set.
@@ -56,7 +65,8 @@ pub enum Next<T> {
 pub struct Woken<T> {
     /// Its number.
     pub id: u32,
-    /// Until when it may wait on; `None` when the time is up.
+    /// Until when it may wait on; `None` when nothing has become of its set in time. A set that has arrived counts, however long
+    /// it takes until it is this request's turn.
     pub deadline: Option<Millis>,
     /// What it waited with.
     pub with: T,
@@ -82,25 +92,21 @@ impl<T> WaitingRoom<T> {
             return Next::GiveUp(with);
         }
         let mut chosen = None;
+        let is_over = deadline.is_some_and(|deadline| deadline <= fetcher.host().now());
         for keys in &wait.sets {
             match fetcher.advise(&**keys, keys.need()) {
                 Advice::TryAgain => return Next::TryAgain(with),
-                Advice::Wait(ended) if self.has_room_for(keys, wait.body) => chosen = chosen.or(Some((keys, ended))),
+                Advice::Wait(ended) if !is_over && self.has_room_for(keys, wait.body) => {
+                    chosen = chosen.or(Some((keys, ended)));
+                }
                 Advice::Wait(_) | Advice::GiveUp => {}
             }
         }
         let Some((keys, ended)) = chosen else { return Next::GiveUp(with) };
         let timeout = u64::try_from(keys.source().timeout.as_millis()).unwrap_or(u64::MAX);
         let deadline = deadline.unwrap_or_else(|| fetcher.host().now().saturating_add(timeout).saturating_add(SPARE));
-        let waiting = Waiting {
-            keys: Arc::clone(keys),
-            need: keys.need(),
-            body: wait.body,
-            ended,
-            deadline,
-            is_woken: false,
-            with,
-        };
+        let waiting =
+            Waiting { keys: Arc::clone(keys), need: keys.need(), body: wait.body, ended, deadline, woken: None, with };
         self.waiting.borrow_mut().insert(id, waiting);
         Next::Wait
     }
@@ -143,10 +149,9 @@ impl<T> WaitingRoom<T> {
     /// Wakes the requests whose time is up, for whose set a fetch has ended, or whose missing set is there.
     pub fn wake(&self, fetcher: &Fetcher<impl KeySetHost>) {
         let now = fetcher.host().now();
-        for (id, it) in self.waiting.borrow_mut().iter_mut().filter(|(_, it)| !it.is_woken) {
-            let is_there = it.need == Need::Set && it.keys.need() != Need::Set;
-            if is_there || it.deadline <= now || fetcher.ended(&*it.keys) > it.ended {
-                it.is_woken = true;
+        for (id, it) in self.waiting.borrow_mut().iter_mut().filter(|(_, it)| it.woken.is_none()) {
+            it.woken = it.cause(fetcher, now);
+            if it.woken.is_some() {
                 self.woken.borrow_mut().push_back(*id);
             }
         }
@@ -154,12 +159,12 @@ impl<T> WaitingRoom<T> {
 
     /// The next request that was woken, which then waits no longer. They are taken one by one, so that whoever decides
     /// about them can do so in portions.
-    pub fn next(&self, now: Millis) -> Option<Woken<T>> {
+    pub fn next(&self) -> Option<Woken<T>> {
         loop {
             let id = self.woken.borrow_mut().pop_front()?;
             // One that has gone away since is passed by.
-            if let Some(Waiting { deadline, with, .. }) = self.waiting.borrow_mut().remove(&id) {
-                return Some(Woken { id, deadline: (deadline > now).then_some(deadline), with });
+            if let Some(Waiting { deadline, woken, with, .. }) = self.waiting.borrow_mut().remove(&id) {
+                return Some(Woken { id, deadline: (woken != Some(Cause::Time)).then_some(deadline), with });
             }
         }
     }
@@ -168,5 +173,16 @@ impl<T> WaitingRoom<T> {
     pub fn dismiss(&self) -> Vec<(u32, T)> {
         self.is_closed.set(true);
         self.waiting.take().into_iter().map(|(id, waiting)| (id, waiting.with)).collect()
+    }
+}
+
+impl<T> Waiting<T> {
+    /// Why it is to be woken now, if it is.
+    fn cause(&self, fetcher: &Fetcher<impl KeySetHost>, now: Millis) -> Option<Cause> {
+        let is_there = self.need == Need::Set && self.keys.need() != Need::Set;
+        if is_there || fetcher.ended(&*self.keys) > self.ended {
+            return Some(Cause::Arrival);
+        }
+        (self.deadline <= now).then_some(Cause::Time)
     }
 }

@@ -111,7 +111,7 @@ impl KeySets {
         let start = self.fetcher.host().now();
         let mut now = start;
         while now.saturating_sub(start) < PORTION {
-            let Some(woken) = self.room.next(now) else { break };
+            let Some(woken) = self.room.next() else { break };
             go_on(woken);
             now = self.fetcher.host().now();
         }

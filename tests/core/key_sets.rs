@@ -960,8 +960,8 @@ fn room(sources: usize, limit: usize) -> (Rc<World>, Fetcher<Host>, Vec<Wait>, W
     (world, fetcher, waits, WaitingRoom::new(WaitingLimits { requests: limit, bytes: 1_000 }))
 }
 
-fn ids(room: &WaitingRoom<&'static str>, now: Millis) -> Vec<u32> {
-    std::iter::from_fn(|| room.next(now)).map(|woken| woken.id).collect()
+fn ids(room: &WaitingRoom<&'static str>) -> Vec<u32> {
+    std::iter::from_fn(|| room.next()).map(|woken| woken.id).collect()
 }
 
 #[test]
@@ -972,18 +972,35 @@ fn a_request_waits_until_its_fetch_has_ended_or_its_time_is_up() {
     assert!(room.holds(7) && room.holds(8) && !room.holds(9));
     fetcher.tick();
     room.wake(&fetcher);
-    assert_eq!(room.next(world.now.get()), None);
+    assert_eq!(room.next(), None);
     fetcher.answered(0, &status(500));
     room.wake(&fetcher);
     room.wake(&fetcher);
     assert!(room.has_woken());
     let deadline = Some(world.now.get() + 5 * SECOND + SPARE);
-    assert_eq!(room.next(world.now.get()), Some(Woken { id: 7, deadline, with: "a" }));
-    assert_eq!(room.next(world.now.get()), None);
+    assert_eq!(room.next(), Some(Woken { id: 7, deadline, with: "a" }));
+    assert_eq!(room.next(), None);
     world.pass(5 * SECOND + SPARE);
     room.wake(&fetcher);
-    assert_eq!(room.next(world.now.get()), Some(Woken { id: 8, deadline: None, with: "b" }));
+    assert_eq!(room.next(), Some(Woken { id: 8, deadline: None, with: "b" }));
     assert!(room.is_empty() && !room.has_woken());
+}
+
+#[test]
+fn a_set_that_arrives_in_time_counts_however_late_the_turn_of_a_request_comes() {
+    let (world, fetcher, waits, room) = room(1, 100);
+    let late = Some(world.now.get() + 5 * SECOND + SPARE);
+    assert_eq!(room.enter(&fetcher, 1, &waits[0], None, "a"), Next::Wait);
+    fetcher.tick();
+    world.pass(5 * SECOND + SPARE);
+    fetcher.answered(0, &ok(set_text(&[Some("1")])));
+    room.wake(&fetcher);
+    world.pass(SECOND);
+    assert_eq!(room.next(), Some(Woken { id: 1, deadline: late, with: "a" }));
+    // But it waits no more for another.
+    let other = Wait { sets: vec![Arc::clone(&waits[0].sets[0])], body: 0 };
+    waits[0].sets[0].forget();
+    assert_eq!(room.enter(&fetcher, 1, &other, late, "a"), Next::GiveUp("a"));
 }
 
 #[test]
@@ -1031,18 +1048,18 @@ fn a_request_that_has_gone_away_is_not_woken() {
     world.pass(5 * SECOND + SPARE);
     room.wake(&fetcher);
     room.leave(1);
-    assert_eq!(ids(&room, world.now.get()), [2]);
+    assert_eq!(ids(&room), [2]);
 }
 
 #[test]
 fn all_are_dismissed_at_the_end() {
-    let (world, fetcher, waits, room) = room(1, 100);
+    let (_, fetcher, waits, room) = room(1, 100);
     room.enter(&fetcher, 1, &waits[0], None, "a");
     room.enter(&fetcher, 2, &waits[0], None, "b");
     assert_eq!(room.dismiss(), [(1, "a"), (2, "b")]);
     assert_eq!(room.enter(&fetcher, 3, &waits[0], None, "late"), Next::GiveUp("late"));
     room.wake(&fetcher);
-    assert_eq!(ids(&room, world.now.get()), [0; 0]);
+    assert_eq!(ids(&room), [0; 0]);
 }
 
 #[test]

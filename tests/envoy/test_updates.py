@@ -1,5 +1,8 @@
 """A configuration that replaces another while Envoy runs, in both editions."""
 
+import socket
+from contextlib import ExitStack
+
 import harness
 from consumers import plugin
 from expect import passed
@@ -11,6 +14,7 @@ JWKS = "/jwks"
 REMOTE = {"uri": "http://issuer.example.com/jwks", "cluster": "issuer", "timeout": "1s"}
 APP = {"username": "App", "jwt_secrets": [{"key": ISSUER, "remote_jwks": REMOTE}]}
 LOCAL = {"username": "Local", "jwt_secrets": [OTHER.credential("local")]}
+FETCHED = {"username": "Fetched"}
 
 
 def replace(envoy, discovered, configuration):
@@ -48,3 +52,49 @@ def test_a_set_that_a_configuration_was_fetching_is_fetched_at_once_by_the_next(
             issuer.set(JWKS, key_set(RS256))
             replace(envoy, discovered, plugin(APP, LOCAL))
             passed(envoy["http"].bearer(RS256.token(exp=in_seconds(300))), APP)
+
+
+def test_a_configuration_may_end_on_a_worker_while_its_key_sets_are_being_fetched(upstream, tmp_path):
+    """The last request of an old configuration ends it, on a worker, while the answers arrive that it has asked for."""
+    with KeyServer() as issuer, ExitStack() as open_ones:
+        discovered = harness.Discovered(tmp_path, of_round(issuer, 0))
+        listeners = {"http": harness.Listen(discovered)}
+        with harness.Envoy(listeners, upstream, tmp_path, clusters={"issuer": issuer.port}, concurrency=2) as envoy:
+            for number in range(12 if harness.IS_NATIVE else 2):
+                paths = paths_of(number)
+                harness.until(lambda: all(issuer.count(path) for path in paths), "the fetches")
+                streams = [open_ones.enter_context(unfinished_request(envoy["http"])) for _ in range(4)]
+                harness.until(lambda: envoy.count("authenticated") == 4 * (number + 1), "the requests")
+                replace(envoy, discovered, of_round(issuer, number + 1))
+                for stream in streams:
+                    stream.sendall(b"12345")
+                for path in paths:
+                    issuer.release(path)
+                assert all(stream.recv(12) == b"HTTP/1.1 200" for stream in streams)
+            for path in paths_of(number + 1):
+                issuer.release(path)
+            passed(envoy["http"].bearer(RS256.token(iss=f"{ISSUER}/{number + 1}-0", exp=in_seconds(300))), FETCHED, f"{ISSUER}/{number + 1}-0")
+
+
+def paths_of(number):
+    return [f"/{number}-{at}" for at in range(16)]
+
+
+def of_round(issuer, number):
+    """A configuration with key sets of its own, which the issuer keeps back."""
+    credentials = []
+    for path in paths_of(number):
+        issuer.set(path, key_set(RS256))
+        issuer.hold(path)
+        uri = f"http://issuer.example.com{path}"
+        credentials.append({"key": ISSUER + path, "remote_jwks": {"uri": uri, "cluster": "issuer", "timeout": "5s"}})
+    return plugin({**FETCHED, "jwt_secrets": credentials}, LOCAL)
+
+
+def unfinished_request(listener):
+    """A request whose body is still to come."""
+    connection = socket.create_connection(listener.address, 30)
+    token = OTHER.token(iss="local", exp=in_seconds(300))
+    head = f"POST / HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {token}\r\ncontent-length: 5\r\n\r\n"
+    connection.sendall(head.encode())
+    return connection
