@@ -9,19 +9,23 @@ pub struct Throttle {
     limit: u32,
     second: Cell<Timestamp>,
     passed: Cell<u32>,
+    /// In this second.
     left_out: Cell<u64>,
+    /// In seconds that are over, and not told yet.
+    untold: Cell<u64>,
 }
 
 impl Throttle {
     /// A throttle that lets `limit` through in each second of the clock.
     pub fn new(limit: u32) -> Self {
-        Self { limit, second: Cell::new(0), passed: Cell::new(0), left_out: Cell::new(0) }
+        Self { limit, second: Cell::new(0), passed: Cell::new(0), left_out: Cell::new(0), untold: Cell::new(0) }
     }
 
     /// Whether one more may pass now.
     pub fn admits(&self, now: Timestamp) -> bool {
         if self.second.replace(now) != now {
             self.passed.set(0);
+            self.end_second();
         }
         if self.passed.get() < self.limit {
             self.passed.set(self.passed.get().saturating_add(1));
@@ -33,8 +37,15 @@ impl Throttle {
 
     /// How many were left out in seconds that are over, if any; counts anew from there. The clock is asked only if some were.
     pub fn left_out(&self, now: impl FnOnce() -> Timestamp) -> Option<u64> {
-        let is_told = self.left_out.get() > 0 && self.second.get() != now();
-        is_told.then(|| self.left_out.replace(0))
+        if self.left_out.get() > 0 && self.second.get() != now() {
+            self.end_second();
+        }
+        let untold = self.untold.take();
+        (untold > 0).then_some(untold)
+    }
+
+    fn end_second(&self) {
+        self.untold.set(self.untold.get().saturating_add(self.left_out.take()));
     }
 }
 
@@ -56,5 +67,16 @@ mod tests {
         // A clock that is set back starts a second of its own.
         assert_eq!(passed(9, 4), 3);
         assert_eq!(throttle.left_out(|| 11), Some(2));
+    }
+
+    #[test]
+    fn a_flood_that_goes_on_is_told_second_by_second() {
+        let throttle = Throttle::new(1);
+        for second in 1..=5 {
+            // Something comes in each second before it is asked what was left out.
+            assert_eq!((throttle.admits(second), throttle.admits(second)), (true, false));
+            assert_eq!(throttle.left_out(|| second), (second > 1).then_some(1), "{second}");
+        }
+        assert_eq!(throttle.left_out(|| 6), Some(1));
     }
 }
