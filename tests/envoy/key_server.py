@@ -18,12 +18,15 @@ def jwk(key, kid=None, **members):
 
 
 class KeyServer:
-    """Answers GETs of the paths that were `set`; all others with 404. `arrivals[path]` has the time of each as it came in,
-    by the monotonic clock. With an `ssl.SSLContext` it speaks TLS.
+    """Answers GETs of the paths that were `set`, and like a path those right below it; all others with 404. `arrivals[path]`
+    has the time of each as it came in, by the monotonic clock, and `most_under_way` is how many there were at a time. With an
+    `ssl.SSLContext` it speaks TLS.
     """
 
     def __init__(self, tls=None):
         self.arrivals = {}
+        self.most_under_way = 0
+        self.under_way = 0
         self.hosts = {}
         self._answers = {}
         self._changing = threading.Lock()
@@ -67,7 +70,15 @@ class KeyServer:
         with self._changing:
             self.arrivals.setdefault(path, []).append(time.monotonic())
             self.hosts[path] = host
-            return self._answers.get(path) or _Answer(404, b"", {})
+            self.under_way += 1
+            self.most_under_way = max(self.most_under_way, self.under_way)
+            above = path.rpartition("/")[0]
+            return self._answers.get(path) or self._answers.get(above) or _Answer(404, b"", {})
+
+    def answering(self):
+        """Notes that a request is about to be answered: whoever gets the answer may send the next one."""
+        with self._changing:
+            self.under_way -= 1
 
 
 class _Answer:
@@ -90,6 +101,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         answer = self.server.keys.answer(self.path, self.headers["host"])
         answer.gate.wait()
+        self.server.keys.answering()
         try:
             self.send_response(answer.status)
             for name, text in {"content-length": str(len(answer.body)), **answer.headers}.items():
