@@ -28,7 +28,7 @@ VENV_PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
 # Each step keeps all cores busy by itself, and its closing lines should stand together.
 .NOTPARALLEL:
-.PHONY: help build native portable page install image drill run demo-oauth demo-revocation token test test-unit test-native test-memory test-envoy test-envoys test-page pictures draw-dashboard lint audit doc msrv lint-workflows reproducible release fuzz mutants coverage soak bench bench-features bench-forged clean rust venv
+.PHONY: help build native portable page install image drill run demo-oauth demo-revocation token test test-unit test-native test-miri test-memory test-envoy test-envoys test-page pictures draw-dashboard lint audit doc msrv lint-workflows reproducible release fuzz mutants coverage soak bench bench-features bench-forged clean rust venv
 
 help: ## List the targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -92,8 +92,12 @@ test-unit: rust ## Run the tests of the core, natively and without a proxy
 # Those of what only the Wasm module has (host cryptography, images, samples for it) are not for the native edition.
 test-native: native venv ## Run the tests of the contract through a real Envoy with the native edition [JOBS=3]
 	cargo test --locked --package jwt-auth-aws-lc --package jwt-auth-native
+	cargo build --locked --package jwt-auth-native --features panic-drill
 	EDITION=native $(VENV_PYTHON) -m pytest -rs -n $(JOBS) --dist loadscope tests/envoy \
 		$(addprefix --ignore tests/envoy/test_,$(addsuffix .py,ecds host_crypto image make_run readme samples walkthrough))
+
+test-miri: rust ## Run the unit tests of the native edition in Miri, which finds undefined behaviour [needs rustup and a nightly toolchain]
+	@sh scripts/test_miri.sh
 
 test-memory: native venv ## Look for memory errors of the native edition, with AddressSanitizer and in an Envoy in Valgrind [TESTS="test_a.py …"]
 	@sh scripts/test_memory.sh

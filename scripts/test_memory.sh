@@ -11,7 +11,7 @@ set -eu
 cd "$(dirname "$0")/.."
 tests=${TESTS-"test_access.py test_algorithms.py test_answers.py test_attacks.py test_claims.py test_configuration.py
     test_filter_state.py test_hostile.py test_http2.py test_identity.py test_key_sets.py test_rules.py test_token_cache.py
-    test_token_places.py test_upstream.py"}
+    test_token_places.py test_updates.py test_upstream.py"}
 target=$(rustc --version --verbose | sed -n 's/^host: //p')
 logs=target/memcheck
 

@@ -77,6 +77,8 @@ impl Exchange {
 
     /// Decides about it, once its headers are there.
     pub(crate) fn headers(&self, envoy: abi::Request, has_body: bool) -> State {
+        #[cfg(feature = "panic-drill")]
+        panic_if_told(envoy);
         let worker = Worker::of(&self.plugin);
         let Some(request) = EnvoyRequest::of(envoy) else {
             return self.fail("Envoy did not hand over the headers", envoy);
@@ -220,6 +222,14 @@ impl Exchange {
     fn become_(&self, state: State) -> State {
         self.state.set(state);
         state
+    }
+}
+
+#[cfg(feature = "panic-drill")]
+#[expect(clippy::panic, reason = "that is what the drill is about")]
+fn panic_if_told(envoy: abi::Request) {
+    if envoy.field(Fields::Headers, "x-panic-drill").is_some() {
+        panic!("a request asked for it");
     }
 }
 

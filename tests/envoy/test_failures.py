@@ -24,6 +24,7 @@ from tokens import ISSUER, key
 KEY, FORGER = key("ES256", "drill"), key("ES256", "forger")
 JWKS = "/jwks"
 PANICS = Path(os.environ.get("JWT_AUTH_PANICS") or harness.DIST.parent / "target/drill/wasm32-wasip1/release/jwt_auth_filter.wasm")
+NATIVE_PANICS = Path(os.environ.get("JWT_AUTH_NATIVE_PANICS") or harness.DIST.parent / "target/debug/libjwt_auth.so")
 
 
 def remote(path=JWKS, **fields):
@@ -106,6 +107,36 @@ def test_a_panic_passes_nothing_that_is_in_flight_and_the_worker_serves_again_wi
         until(lambda: listener.bearer(good(iss="slow")).status == 200, "the set that was being fetched")
         waiting.close()
         print(f"{Counter(answers)}; served again after {took * 1000:.0f} ms, {issuer.count(JWKS)} fetches of the set that was there")
+
+
+@pytest.fixture
+def native_that_panics(monkeypatch):
+    if not harness.IS_NATIVE:
+        pytest.skip("for the native edition")
+    if not NATIVE_PANICS.is_file():
+        pytest.skip(f"{NATIVE_PANICS} is not there: `make test-native` makes it")
+    monkeypatch.setattr(harness, "NATIVE_MODULE", NATIVE_PANICS)
+
+
+def test_a_panic_of_the_native_module_is_a_500_for_that_request_and_all_others_go_on(
+    native_that_panics, upstream, issuer, tmp_path
+):
+    gate = issuer.hold(JWKS)
+    with harness.Envoy({"http": plugin(app())}, upstream, tmp_path, clusters={"issuer": issuer.port}) as envoy:
+        listener = envoy["http"]
+        waiting = Streams(listener.address)
+        waiting.send([good()] * 10 + [forged()] * 10 + [None])
+        waiting.answers(until_status=401)
+        for number in range(1, 4):
+            answer = listener.send(headers=[("x-panic-drill", "1"), ("authorization", f"Bearer {good()}")])
+            assert (answer.status, answer.reached) == (500, 0)
+            assert envoy.count("denied.internal_error") == number
+        gate.set()
+        assert Counter(waiting.answers(count=20)) == {200: 10, 401: 10}
+        passed(listener.bearer(good()), app())
+        waiting.close()
+        assert envoy.log().count("panicked at native/src/exchange.rs") == 3
+        assert "a request asked for it" not in envoy.log()
 
 
 # Envoy is drained
