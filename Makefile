@@ -28,7 +28,7 @@ VENV_PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
 # Each step keeps all cores busy by itself, and its closing lines should stand together.
 .NOTPARALLEL:
-.PHONY: help build native portable page install image drill run demo-oauth demo-revocation token test test-unit test-native test-miri test-memory test-envoy test-envoys test-page pictures draw-dashboard lint audit doc msrv lint-workflows reproducible release fuzz mutants coverage soak bench bench-features bench-forged clean rust venv
+.PHONY: help build native portable page install image drill run demo-oauth demo-revocation token test test-unit test-native test-miri test-memory test-envoy test-envoys test-page pictures draw-dashboard lint audit doc msrv lint-workflows reproducible release fuzz mutants coverage soak interop bench bench-features bench-forged clean rust venv
 
 help: ## List the targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -168,6 +168,9 @@ coverage: rust venv ## Say how much of the core the native tests run, per folder
 
 soak: $(if $(filter native,$(EDITION)),native,build) venv ## Run it under load while all around it goes wrong, and report [MINUTES=2 EDITION=native]
 	@EDITION=$(EDITION) MINUTES=$(MINUTES) $(VENV_PYTHON) tests/soak/soak.py
+
+interop: rust ## Sign the tokens of docs/interoperability.md anew, with other people's libraries that are installed
+	@sh tests/interoperability/make.sh
 
 bench: build native venv ## Measure what a request costs, beside Envoy's own jwt_authn [QUICK=1: within two minutes, and rough]
 	@sh benches/ensure-wrk.sh

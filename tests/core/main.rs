@@ -16,6 +16,7 @@ mod dpop;
 mod gateway;
 mod host_crypto;
 mod hs256;
+mod interoperability;
 mod issuers;
 mod key_set_configuration;
 mod key_sets;
