@@ -10,7 +10,7 @@ esac
 envoys=${ENVOYS:-$default}
 
 tests="answers access algorithms attacks claims filter_state hostile http2 identity issuer_faults key_sets logs metadata operators
-refused_configuration route_policy rules sender token_cache token_places upstream"
+refused_configuration route_policy rules sender token_cache token_places updates upstream"
 paths=$(for name in $tests; do echo "tests/envoy/test_$name.py"; done)
 
 results=""
