@@ -58,6 +58,7 @@ DIFFERENCES = {
     "A token with the claim `cnf` is [bound to its client](sender-constrained.md) and passes only with the proof that its `cnf`"
     " asks for. `sender_constraint: off` ignores `cnf`, as Kong does.": ["cnf"],
     "An ECDSA signature is the fixed-length pair of RFC 7518, never DER.": ["DER"],
+    "The salt of a PS256, PS384 or PS512 signature is as long as the hash (RFC 7518). Kong takes one of any length.": ["salt"],
     "Identity headers from the client are removed on every request, preflight requests and those without an access list"
     " included. Kong's plugins leave a client's `X-Consumer-Groups` alone where `acl` does not run.": ["identity removed"],
     "Where there are [`rules`](authorization.md#rules-per-route-and-cluster), such a request is refused with 403 instead.": [
@@ -392,11 +393,10 @@ class Gateway:
                 return False
             numbers = (int.from_bytes(half, "big") for half in (signature[:octets], signature[octets:]))
             signature = signature if is_der else encode_dss_signature(*numbers)
-        try:
-            key.verify(signature, message, *scheme(alg))
-        except InvalidSignature:
-            return False
-        return True
+        if is_signed(key, signature, message, scheme(alg)):
+            return True
+        any_salt = alg.startswith("PS") and is_signed(key, signature, message, scheme(alg, padding.PSS.AUTO))
+        return any_salt and not self._differs("salt")
 
     # --- What it claims
 
@@ -597,10 +597,18 @@ def public_key(pem):
     return serialization.load_pem_public_key(pem.encode())
 
 
-def scheme(alg):
+def is_signed(key, signature, message, how):
+    try:
+        key.verify(signature, message, *how)
+    except InvalidSignature:
+        return False
+    return True
+
+
+def scheme(alg, salt_length=padding.PSS.DIGEST_LENGTH):
     """What `verify` of a public key takes after signature and message."""
     digest = HASHES.get(alg[2:])
-    pss = padding.PSS(padding.MGF1(digest), padding.PSS.DIGEST_LENGTH) if digest else None
+    pss = padding.PSS(padding.MGF1(digest), salt_length) if digest else None
     return {"RS": (padding.PKCS1v15(), digest), "PS": (pss, digest), "ES": digest and (ec.ECDSA(digest),)}.get(alg[:2], ())
 
 
