@@ -131,3 +131,68 @@ impl fmt::Display for Place<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn owned(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    fn split() -> SplitCookie {
+        SplitCookie { name: "s".to_owned(), separator: ".".to_owned(), first: 0 }
+    }
+
+    fn every_kind() -> TokenPlaces {
+        let header = TokenHeader { name: "x-token".to_owned(), prefix: "Token".to_owned(), padded: false };
+        let prefixed = TokenProtocol::Prefixed { prefix: "jwt.".to_owned(), base64url: false };
+        TokenPlaces {
+            header_names: owned(&["authorization"]),
+            takes_dpop: true,
+            token_headers: vec![header],
+            websocket_protocols: vec![TokenProtocol::After("bearer".to_owned()), prefixed],
+            uri_param_names: owned(&["jwt"]),
+            cookie_names: owned(&["t"]),
+            split_cookies: vec![split()],
+            first_valid: false,
+        }
+    }
+
+    #[test]
+    fn every_place_is_told_in_the_order_in_which_it_is_searched() {
+        let places = every_kind();
+        let told: Vec<String> = places.each().map(|place| place.to_string()).collect();
+        let expected = [
+            "the header authorization",
+            "the header authorization",
+            "the header x-token",
+            "the WebSocket subprotocol after bearer",
+            "a WebSocket subprotocol jwt.…",
+            "the query parameter jwt",
+            "the cookie t",
+            "the cookies s.0, s.1, …",
+        ];
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn headers_are_those_that_may_hold_a_token_or_its_proof_and_no_others() {
+        let headers = |places: &TokenPlaces| places.headers().map(str::to_owned).collect::<Vec<_>>();
+        let every = ["authorization", "authorization", "x-token", "sec-websocket-protocol", "cookie", "dpop"];
+        assert_eq!(headers(&every_kind()), every);
+        let one = TokenPlaces { header_names: owned(&["authorization"]), ..TokenPlaces::default() };
+        assert_eq!(headers(&one), ["authorization"]);
+    }
+
+    #[test]
+    fn cookies_are_searched_where_one_is_named_whole_or_in_parts() {
+        let whole = TokenPlaces { cookie_names: owned(&["t"]), ..TokenPlaces::default() };
+        let parts = TokenPlaces { split_cookies: vec![split()], ..TokenPlaces::default() };
+        assert!(!TokenPlaces::default().uses_cookies());
+        assert!(whole.uses_cookies() && parts.uses_cookies() && every_kind().uses_cookies());
+        for (name, is_whole, is_part) in [("t", true, false), ("s.1", false, true), ("s", false, false)] {
+            assert_eq!((whole.uses_cookie(name), parts.uses_cookie(name)), (is_whole, is_part), "{name}");
+        }
+    }
+}

@@ -69,3 +69,50 @@ impl NotChanged {
         Self(name.to_owned())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A request that has headers and nothing else.
+    struct Headers(&'static [(&'static str, &'static str)]);
+
+    impl Request for Headers {
+        fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+            self.header_values(name).into_iter().next()
+        }
+
+        fn header_values(&self, name: &str) -> Vec<Cow<'_, [u8]>> {
+            let values = self.0.iter().filter(|(own, _)| *own == name);
+            values.map(|(_, value)| Cow::Borrowed(value.as_bytes())).collect()
+        }
+
+        fn route_name(&self) -> Option<Vec<u8>> {
+            None
+        }
+
+        fn cluster_name(&self) -> Option<Vec<u8>> {
+            None
+        }
+
+        fn peer_certificate_digest(&self) -> Option<Vec<u8>> {
+            None
+        }
+    }
+
+    #[test]
+    fn method_and_path_are_headers() {
+        let request = Headers(&[(":method", "GET"), (":path", "/a?b")]);
+        assert_eq!(request.method().as_deref(), Some(b"GET".as_slice()));
+        assert_eq!(request.path().as_deref(), Some(b"/a?b".as_slice()));
+        assert_eq!((Headers(&[]).method(), Headers(&[]).path()), (None, None));
+    }
+
+    #[test]
+    fn cookies_are_those_of_all_headers() {
+        let cookies = |headers| Headers(headers).cookies().map(|text| String::from_utf8(text.into_owned()).unwrap());
+        assert_eq!(cookies(&[("x", "a=1")]), None);
+        assert_eq!(cookies(&[("cookie", "a=1")]).as_deref(), Some("a=1"));
+        assert_eq!(cookies(&[("cookie", "a=1; b=2"), ("cookie", "c=3")]).as_deref(), Some("a=1; b=2; c=3"));
+    }
+}

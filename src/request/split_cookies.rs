@@ -88,6 +88,7 @@ mod tests {
         }
         assert_eq!(split("C", 1).token(b"s=chunks-2; sC1=a; sC2=b; sC0=z").unwrap(), b"ab");
         assert_eq!(split("", 0).token(b"s0=a; s1=b").unwrap(), b"ab");
+        assert_eq!(token(&split(".", 0).with("a.b.c")).as_deref(), Some("a.b.c"));
     }
 
     #[test]

@@ -272,7 +272,9 @@ mod tests {
         assert_eq!(without("a=1; s.0=T; b=2; s.1=U; s.77=V; s.x=W").as_deref(), Some("a=1; b=2; s.x=W"));
         let other = |token: &[u8]| token != b"T";
         assert_eq!(text(cookies_without(b"t=U; t=T", &["t".to_owned()], &[], other)).as_deref(), Some("t=T"));
-        assert_eq!(text(header_without(b"Bearer T", "Bearer", other)), None);
+        for kept in [b"Bearer T".as_slice(), b"Bearer T, Basic dTpw", b"Bearer ,, Bearer T"] {
+            assert_eq!(text(header_without(kept, "Bearer", other)), None, "{}", String::from_utf8_lossy(kept));
+        }
         assert_eq!(text(header_without(b"U", "", other)).as_deref(), Some(""));
     }
 

@@ -74,5 +74,6 @@ mod tests {
             assert_eq!(found(key_claim, header, claims).as_deref(), expected, "{key_claim} {header} {claims}");
         }
         assert_eq!(KeyClaim::parse("a[].b"), None);
+        assert_eq!(KeyClaim::parse(r"a\.b").unwrap().to_string(), r"a\.b", "it is told as it is configured");
     }
 }

@@ -274,6 +274,30 @@ mod tests {
     }
 
     #[test]
+    fn a_requirement_is_told_with_its_claims_and_conditions_but_no_values() {
+        let claim = |condition| requirement("a.b", condition);
+        let pattern = |pattern| Condition::Matches(pattern);
+        for (condition, told) in [
+            (Condition::AnyOf(texts(&["secret"])), r#"claim "a.b", any_of"#),
+            (Condition::AllOf(texts(&["secret"])), r#"claim "a.b", all_of"#),
+            (Condition::Equals(Scalar::Flag(true)), r#"claim "a.b", equals"#),
+            (Condition::Present(true), r#"claim "a.b", present"#),
+            (Condition::Present(false), r#"claim "a.b", not present"#),
+            (pattern(TextPattern::Exactly("x".to_owned())), r#"claim "a.b", equals"#),
+            (pattern(TextPattern::Prefix("x".to_owned())), r#"claim "a.b", prefix"#),
+            (pattern(TextPattern::Suffix("x".to_owned())), r#"claim "a.b", suffix"#),
+            (pattern(TextPattern::Glob(Glob::parse("x*").unwrap())), r#"claim "a.b", glob"#),
+        ] {
+            assert_eq!(claim(condition).to_string(), told);
+        }
+        let both = || ["a", "b"].map(|name| requirement(name, Condition::Present(true))).into();
+        assert_eq!(Requirement::Any(both()).to_string(), r#"any (claim "a", present; claim "b", present)"#);
+        assert_eq!(Requirement::All(both()).to_string(), r#"all (claim "a", present; claim "b", present)"#);
+        let other = Requirement::Not(Box::new(Requirement::Any(both())));
+        assert_eq!(other.to_string(), r#"not (any (claim "a", present; claim "b", present))"#);
+    }
+
+    #[test]
     fn presence_is_anything_but_null() {
         for (claims, present) in
             [(r#"{"a":0}"#, true), (r#"{"a":false}"#, true), (r#"{"a":null}"#, false), ("{}", false)]
