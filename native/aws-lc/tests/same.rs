@@ -9,6 +9,8 @@
     reason = "a test is meant to panic"
 )]
 
+#[path = "../../../tests/core/interoperability.rs"]
+mod interoperability;
 #[path = "../../../tests/core/rfc_vectors.rs"]
 mod rfc_vectors;
 #[path = "../../../tests/core/support/mod.rs"]
