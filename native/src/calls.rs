@@ -19,11 +19,14 @@ use log::error;
 
 use crate::{abi::FilterConfig, plugin::Plugin};
 
-/// How much longer than its timeout a request may take until its answer has been taken.
-const SPARE: Duration = Duration::from_secs(1);
+/// How much longer than its timeout a request may take until its answer has been taken: the main thread may be busy with another
+/// configuration.
+const SPARE: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 10 });
+
+type Members = BTreeMap<u64, Member>;
 
 /// The configurations that are in force, by their numbers.
-static MEMBERS: Mutex<BTreeMap<u64, Member>> = Mutex::new(BTreeMap::new());
+static MEMBERS: Mutex<Members> = Mutex::new(BTreeMap::new());
 /// Is told whenever less is left to wait for.
 static RELIEVED: Condvar = Condvar::new();
 
@@ -101,10 +104,8 @@ fn begin(call: Call) -> Option<(u64, FilterConfig)> {
 
 /// Hands an answer that came through a configuration to the one that has asked. On the main thread.
 pub(crate) fn answered(carrier: u64, id: u64, answer: impl FnOnce() -> Answer) {
-    if let Some(taking) = Taking::begin(carrier, id)
-        && let Some(plugin) = &taking.plugin
-    {
-        plugin.answered(taking.call.number, answer());
+    if let Some(taking) = Taking::begin(carrier, id) {
+        taking.hand_over(answer());
     }
 }
 
@@ -121,21 +122,32 @@ impl Taking {
         let mut members = members();
         let member = members.get_mut(&carrier)?;
         let call = member.calls.remove(&id).or_else(|| member.sending.take())?;
-        member.in_use = member.in_use.saturating_add(1);
-        let owner = members.get_mut(&call.of).filter(|owner| !owner.is_ending);
-        let plugin = owner.and_then(|owner| {
-            owner.in_use = owner.in_use.saturating_add(1);
-            owner.plugin.upgrade()
-        });
-        Some(Self { carrier, call, plugin })
+        Some(Self::of(&mut members, carrier, call))
+    }
+
+    fn hand_over(&self, answer: Answer) {
+        if let Some(plugin) = &self.plugin {
+            plugin.answered(self.call.number, answer);
+        }
+    }
+
+    /// Has both configurations in use. One that ends and waits still takes what it has asked for.
+    fn of(members: &mut Members, carrier: u64, call: Call) -> Self {
+        for number in [carrier, call.of] {
+            if let Some(member) = members.get_mut(&number) {
+                member.in_use = member.in_use.saturating_add(1);
+            }
+        }
+        let plugin = members.get(&call.of).and_then(|owner| owner.plugin.upgrade());
+        Self { carrier, call, plugin }
     }
 }
 
 impl Drop for Taking {
     fn drop(&mut self) {
-        let owner = self.plugin.take().map(|plugin| plugin.number);
+        drop(self.plugin.take());
         let mut members = members();
-        for number in [Some(self.carrier), owner].into_iter().flatten() {
+        for number in [self.carrier, self.call.of] {
             if let Some(member) = members.get_mut(&number) {
                 member.in_use = member.in_use.saturating_sub(1);
             }
@@ -145,40 +157,39 @@ impl Drop for Taking {
 }
 
 /// Sends nothing more through a configuration that ends, nor for it. On a worker this waits until nothing is under way through it,
-/// which takes no longer than the request's timeout.
+/// which takes little longer than the request's timeout, and until no answer is being taken: that waits for no worker.
 pub(crate) fn leave(number: u64) {
     let mut members = members();
     let Some(member) = members.get_mut(&number) else { return };
-    if member.made_on != thread::current().id() {
+    let is_main = member.made_on == thread::current().id();
+    if !is_main {
         member.is_ending = true;
         let until = member.underway().map(|call| call.until).max().unwrap_or_else(Instant::now);
         let patience = until.saturating_duration_since(Instant::now()).saturating_add(SPARE);
-        let is_busy = |members: &mut BTreeMap<u64, Member>| members.get(&number).is_some_and(Member::is_busy);
-        (members, _) = RELIEVED.wait_timeout_while(members, patience, is_busy).unwrap_or_else(PoisonError::into_inner);
+        let is_underway = |members: &mut Members| members.get(&number).is_some_and(|it| it.underway().next().is_some());
+        (members, _) =
+            RELIEVED.wait_timeout_while(members, patience, is_underway).unwrap_or_else(PoisonError::into_inner);
+        let is_in_use = |members: &mut Members| members.get(&number).is_some_and(|it| it.in_use > 0);
+        members = RELIEVED.wait_while(members, is_in_use).unwrap_or_else(PoisonError::into_inner);
     }
     let Some(member) = members.remove(&number) else { return };
-    if member.made_on != thread::current().id() && member.is_busy() {
+    if !is_main && member.underway().next().is_some() {
         error!("a configuration ends although Envoy has not answered what it asked of issuers; please report it");
     }
     let left: Vec<Call> = member.underway().filter(|call| call.of != number).copied().collect();
-    let told: Vec<_> =
-        left.iter().filter_map(|call| Some((members.get(&call.of)?.plugin.upgrade()?, call.number))).collect();
+    let told: Vec<Taking> = left.into_iter().map(|call| Taking::of(&mut members, number, call)).collect();
     drop(members);
     // Envoy cancels these without a word.
-    told.iter().for_each(|(plugin, number)| plugin.answered(*number, Answer::default()));
+    told.iter().for_each(|taking| taking.hand_over(Answer::default()));
 }
 
 impl Member {
     fn underway(&self) -> impl Iterator<Item = &Call> {
         self.calls.values().chain(&self.sending)
     }
-
-    fn is_busy(&self) -> bool {
-        self.in_use > 0 || self.underway().next().is_some()
-    }
 }
 
 /// A panic leaves the members whole: each is changed in one step.
-fn members() -> MutexGuard<'static, BTreeMap<u64, Member>> {
+fn members() -> MutexGuard<'static, Members> {
     MEMBERS.lock().unwrap_or_else(PoisonError::into_inner)
 }

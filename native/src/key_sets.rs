@@ -52,6 +52,8 @@ pub(crate) struct KeySets {
 
 struct State {
     fetcher: Fetcher<Host>,
+    /// When that last looked after the sets.
+    looked_at: Millis,
     limits: WaitingLimits,
     lanes: HashMap<ThreadId, Lane>,
 }
@@ -73,7 +75,7 @@ impl KeySets {
         let fetcher = Fetcher::new(config.fetched(), Host::new(number, metrics));
         let is_fetching = config.fetched().next().is_some();
         Self {
-            state: Mutex::new(State { fetcher, limits: config.waiting, lanes: HashMap::new() }),
+            state: Mutex::new(State { fetcher, looked_at: 0, limits: config.waiting, lanes: HashMap::new() }),
             answers: Mutex::default(),
             timer: is_fetching.then(|| Timer::start(envoy.alarm())).flatten(),
         }
@@ -88,8 +90,11 @@ impl KeySets {
         deadline: Option<Millis>,
         alarm: RequestAlarm,
     ) -> Next<RequestAlarm> {
+        if self.timer.is_none() {
+            return Next::GiveUp(alarm);
+        }
         let mut state = self.lock();
-        let State { fetcher, limits, lanes } = &mut *state;
+        let State { fetcher, limits, lanes, .. } = &mut *state;
         let lane = lanes.entry(thread::current().id()).or_insert_with(|| Lane::new(*limits));
         let next = lane.room.enter(fetcher, number, wait, deadline, alarm);
         if matches!(next, Next::Wait) {
@@ -112,7 +117,7 @@ impl KeySets {
         if let Some(timer) = &self.timer {
             timer.clock.has_rung.store(false, Ordering::Release);
         }
-        self.lock().fetcher.tick();
+        self.lock().look_after_sets();
         self.take_answers();
     }
 
@@ -172,6 +177,17 @@ impl KeySets {
     fn lock(&self) -> MutexGuard<'_, State> {
         // A panic leaves nothing half done that a later fetch would not put right.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Fetches what is due. That costs something for each set, so it is not done with every tick of a backlog.
+    fn look_after_sets(&mut self) {
+        let now = self.fetcher.host().now();
+        if now.abs_diff(self.looked_at) >= BUSY_TICK.as_millis() as Millis {
+            self.looked_at = now;
+            self.fetcher.tick();
+        }
     }
 }
 
