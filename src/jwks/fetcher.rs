@@ -248,7 +248,7 @@ impl<H: KeySetHost> Fetcher<H> {
         set.is_waited_for.set(false);
         if is_due {
             self.start(at, set, now);
-        } else if !schedule.is_leased(now, set.source()) {
+        } else if !schedule.is_leased(now) {
             set.newer_wanted.set(false);
         }
     }
@@ -287,7 +287,7 @@ impl<H: KeySetHost> Fetcher<H> {
         if changed {
             return Advice::TryAgain;
         }
-        let is_under_way = schedule.is_leased(now, set.source());
+        let is_under_way = schedule.is_leased(now);
         let may_start = !schedule.is_backing_off(now)
             && match need {
                 Need::Set => true,
@@ -330,7 +330,7 @@ impl<H: KeySetHost> Fetcher<H> {
     fn is_due(&self, set: &Tracked, schedule: &Schedule, now: Millis) -> bool {
         // A set that is said to be there and cannot be read is fetched anew.
         // Neither does one count that has not been fetched for this configuration.
-        let is_lost = set.remote.need() == Need::Set && !schedule.is_leased(now, set.source());
+        let is_lost = set.remote.need() == Need::Set && !schedule.is_leased(now);
         schedule.is_due(now, set.source(), set.newer_wanted.get()) || (is_lost && !schedule.is_backing_off(now))
     }
 

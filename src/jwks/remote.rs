@@ -48,18 +48,18 @@ pub struct Source {
 }
 
 impl Source {
-    /// The name of the set in memory that workers share. Everything is in it that must not be mixed up. What a worker
-    /// makes of the set is its own matter.
+    /// The name of the set in memory that workers share. Everything is in it that must not be mixed up. For how long it is good,
+    /// and what a worker makes of it, is the worker's own matter: so a new configuration that changes a time does not begin
+    /// without the set, or without the list of revoked tokens.
     pub(super) fn shared_name(&self) -> String {
-        let Self { kind, uri, issuer, cluster, timeout, cache_duration, stale_duration, revoked_kids: _ } = self;
+        let Self { kind, uri, issuer, cluster, .. } = self;
         let kind = match kind {
             Kind::RevocationList => "revocations",
             Kind::KeySet if issuer.is_some() => "discovery",
             Kind::KeySet => "jwks",
         };
         let issuer = issuer.as_ref().map(Issuer::as_str).unwrap_or_default();
-        let times = [timeout, cache_duration, stale_duration].map(|duration| duration.as_millis());
-        shared_name(format_args!("{kind} {times:?} {cluster:?} {:?} {issuer:?}", uri.as_str()))
+        shared_name(format_args!("{kind} {cluster:?} {:?} {issuer:?}", uri.as_str()))
     }
 }
 

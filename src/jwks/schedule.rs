@@ -18,6 +18,8 @@ const FIRST_RETRY: Millis = 1_000;
 const LAST_RETRY: Millis = 50_000;
 /// What a lease lasts beyond the time that the fetch may take.
 const LEASE_SPARE: Millis = 1_000;
+/// The longest lease that anybody takes: for two fetches of the longest timeout.
+const LONGEST_LEASE: Millis = 2 * 60_000 + LEASE_SPARE;
 
 /// What the workers share about a set. The set itself is beside it.
 #[derive(Clone, PartialEq, Message)]
@@ -62,13 +64,13 @@ pub(super) struct Schedule {
 
 impl Schedule {
     /// Whether somebody is fetching. A time that no lease can have got comes from a clock that was put back.
-    pub(super) fn is_leased(&self, now: Millis, source: &Source) -> bool {
-        is_ahead(self.lease_until, now, lease_time(source))
+    pub(super) fn is_leased(&self, now: Millis) -> bool {
+        is_ahead(self.lease_until, now, LONGEST_LEASE)
     }
 
     /// Whether it is time to fetch: because there is no set, it gets old, or a request saw a `kid` that it has not.
     pub(super) fn is_due(&self, now: Millis, source: &Source, for_kid: bool) -> bool {
-        if self.is_leased(now, source) || self.is_backing_off(now) {
+        if self.is_leased(now) || self.is_backing_off(now) {
             return false;
         }
         let is_fresh = is_ahead(self.refresh_at, now, millis(source.cache_duration));

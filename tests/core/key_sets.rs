@@ -669,7 +669,7 @@ fn the_values_of_this_format_are_these() {
     own.fetcher.answered(0, &Answer { etag: Some("\"e\"".to_owned()), ..set(&["a"]) });
     let shared = world.shared.borrow();
     let found: Vec<_> = shared.iter().map(|(name, (value, _))| (name.as_str(), value.as_slice())).collect();
-    let name = r#"jwt_auth.1 jwks [5000, 600000, 86400000] "a" "https://a.example.com/jwks" """#;
+    let name = r#"jwt_auth.1 jwks "a" "https://a.example.com/jwks" """#;
     let text = [[1, 0, 0, 0, 0, 0, 0, 0].as_slice(), set_text(&[Some("a")]).as_bytes()].concat();
     assert_eq!(
         found,

@@ -218,6 +218,14 @@ fn a_new_configuration_revokes_by_the_list_that_is_there_and_fetches_it_again() 
         tick(&workers);
         answer(&world, &workers, &ok(r#"{"revoked":[{"jti":"7"}]}"#));
         world.pass(15_000);
+        let changes = [json!({"cache_duration": "50s"}), json!({"stale_duration": "2h"}), json!({"timeout": "4s"})];
+        for change in changes {
+            let mut changed = list.clone();
+            changed.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+            let new = worker(&world, &config(changed));
+            let found = ["7", "8"].map(|jti| new.outcome(&world, jti));
+            assert_eq!(found, ["denied.revoked", "authenticated"], "{change}");
+        }
         let new = worker(&world, &config(list));
         assert_eq!(["7", "8"].map(|jti| new.outcome(&world, jti)), ["denied.revoked", "authenticated"]);
         let new = [new];
