@@ -95,7 +95,8 @@ impl<'r> Carriers<'r> {
     pub fn tokens(&self) -> impl Iterator<Item = FoundToken<'_>> {
         let in_headers = self.headers.iter().filter_map(|(place, value)| {
             let Place::Header(_, prefix, _) = *place else { return None };
-            Some((*place, Cow::Borrowed(header_token(value, prefix)?)))
+            let behind_another = || is_behind_another(value, prefix).then_some(&**value);
+            Some((*place, Cow::Borrowed(header_token(value, prefix).or_else(behind_another)?)))
         });
         let in_protocols = self.protocols.iter().flat_map(|list| protocols(list)).flat_map(|(before, protocol)| {
             let token = move |it| Some((Place::Subprotocol(it), it.token(before, protocol)?));
@@ -183,4 +184,11 @@ pub(super) fn header_token<'v>(value: &'v [u8], prefix: &str) -> Option<&'v [u8]
     let has_scheme =
         scheme.eq_ignore_ascii_case(prefix.as_bytes()) && rest.first().is_some_and(u8::is_ascii_whitespace);
     has_scheme.then(|| rest.trim_ascii_start()).filter(|token| !token.is_empty())
+}
+
+/// Whether a token stands behind something else in a header `<prefix> <token>`, as when a proxy has joined two headers. Then the whole
+/// is a token, and a bad one: a request that carries a token which nobody has verified is not one without a token.
+fn is_behind_another(value: &[u8], prefix: &str) -> bool {
+    let mut others = value.split(|byte| *byte == b',').skip(1);
+    !prefix.is_empty() && others.any(|element| header_token(element, prefix).is_some())
 }

@@ -146,10 +146,9 @@ fn header_without(value: &[u8], prefix: &str, goes: impl Fn(&[u8]) -> bool) -> O
         return holds_token(value).then(Vec::new);
     }
     let left = value_without(value, b',', holds_token);
-    // With a comma right behind the prefix, no element is a token, and the whole is read as one.
+    // What is left may be read as one token, with its commas: behind the prefix, or behind the one that is kept.
     let rest = left.as_deref().unwrap_or(value);
-    let has_token = rest.split(|byte| *byte == b',').any(|element| header_token(element, prefix).is_some());
-    if !has_token && holds_token(rest) { Some(Vec::new()) } else { left }
+    if holds_token(rest) { Some(Vec::new()) } else { left }
 }
 
 /// The subprotocols without those that are tokens. A name that a token stood behind goes to the end, so that the service can
@@ -272,8 +271,13 @@ mod tests {
         assert_eq!(without("a=1; s.0=T; b=2; s.1=U; s.77=V; s.x=W").as_deref(), Some("a=1; b=2; s.x=W"));
         let other = |token: &[u8]| token != b"T";
         assert_eq!(text(cookies_without(b"t=U; t=T", &["t".to_owned()], &[], other)).as_deref(), Some("t=T"));
-        for kept in [b"Bearer T".as_slice(), b"Bearer T, Basic dTpw", b"Bearer ,, Bearer T"] {
-            assert_eq!(text(header_without(kept, "Bearer", other)), None, "{}", String::from_utf8_lossy(kept));
+        assert_eq!(text(header_without(b"Bearer T", "Bearer", other)), None);
+        // Read as a whole, they are other tokens.
+        for other_token in
+            [b"Bearer T,U".as_slice(), b"Bearer T, Basic dTpw", b"Bearer T, Bearer U,V", b"Bearer ,, Bearer T"]
+        {
+            let left = header_without(other_token, "Bearer", other);
+            assert_eq!(text(left).as_deref(), Some(""), "{}", String::from_utf8_lossy(other_token));
         }
         assert_eq!(text(header_without(b"U", "", other)).as_deref(), Some(""));
     }

@@ -38,6 +38,7 @@ DIFFERENCES = {
         "nesting",
     ],
     "The scheme `Bearer` must stand at the start of the header's value.": ["scheme at the start"],
+    "Behind a comma it makes a bad token.": ["behind another scheme"],
     "A key claim that is not a string is invalid.": ["key claim no string"],
     "All values of a searched header and all cookies of a searched name count: two different tokens are multiple tokens.": [
         "all values",
@@ -299,6 +300,8 @@ class Gateway:
         start = "" if self._differs("scheme at the start") else r".*?"
         scheme = "(?i:bearer)" if self._differs("capitals") else "[Bb]earer"
         found = re.fullmatch(rf"{start}{scheme} +(.+)", value)
+        if not found and self._differs("behind another scheme") and re.search(rf", *{scheme} +[^, ]", value):
+            return value  # a token, and a bad one
         return found and found[1]
 
     def _in_subprotocols(self, request):

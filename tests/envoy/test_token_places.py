@@ -40,7 +40,7 @@ def test_the_scheme_is_matched_without_regard_to_case(envoy, scheme):
 @pytest.mark.parametrize(
     "value",
     ["", "Bearer", "Bearer ", "Bearer\t", TOKEN, "Bearer" + TOKEN, "Basic " + TOKEN, "Basic Bearer " + TOKEN]
-    + ["xBearer " + TOKEN, "Bearer: " + TOKEN, "Bearers " + TOKEN, '"Bearer ' + TOKEN + '"', "Token, Bearer " + TOKEN],
+    + ["xBearer " + TOKEN, "Bearer: " + TOKEN, "Bearers " + TOKEN, '"Bearer ' + TOKEN + '"'],
 )
 def test_a_header_that_does_not_start_with_the_scheme_holds_no_token(envoy, value):
     unauthorized(envoy["default"].send(headers=[("authorization", value)]))
@@ -70,12 +70,12 @@ def test_all_of_a_repeated_header_count(envoy, using):
 
 
 @pytest.mark.parametrize("using", [client.http1, client.http2])
-def test_authorization_twice_is_one_value_to_envoy_and_no_token(envoy, using):
+def test_authorization_twice_is_one_value_to_envoy_and_a_bad_token(envoy, using):
     send = repeating(envoy["default"], "authorization", using)
     refused(send(f"Bearer {TOKEN}", f"Bearer {OTHER}"), BAD_FORM)
     refused(send(f"Bearer {TOKEN}", f"Bearer {TOKEN}"), BAD_FORM)
     refused(send(f"Bearer {TOKEN}", "Basic abc"), BAD_FORM)
-    unauthorized(send("Basic abc", f"Bearer {TOKEN}"))
+    refused(send("Basic abc", f"Bearer {TOKEN}"), BAD_JSON)
 
 
 def test_header_names_are_the_configured_ones_in_any_case(envoy):
