@@ -325,6 +325,8 @@ impl Reason {
     pub fn failure_kind(&self) -> Option<FailureKind> {
         match self {
             reason if reason.is_of_known_caller() => None,
+            // Whoever needs a nonce gets it with the refusal, and cannot get it otherwise.
+            Self::Sender(SenderFault::NonceNeeded(_)) => None,
             Self::NoToken => Some(FailureKind::Missing),
             Self::KeySetUnavailable(_) | Self::RevocationsUnavailable(_) | Self::Sender(SenderFault::MemoryFull(_)) => {
                 Some(FailureKind::Unavailable)

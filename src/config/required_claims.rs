@@ -15,6 +15,8 @@ use crate::{
 
 /// How deep `any`, `all` and `not` may stand in each other.
 const MAX_DEPTH: usize = 8;
+/// Up to here each whole number is another one as JSON's readers have it (RFC 8259 §6). Beyond, a token's could be taken for one beside it.
+const MAX_EXACT: f64 = 9_007_199_254_740_991.0;
 
 /// The fields of an item.
 pub(super) const FIELDS: &[Field] = &[
@@ -136,6 +138,9 @@ fn equals(fields: &mut Fields, claim: Option<&ClaimPath>) -> Result<Scalar, Repo
 fn scalar(value: Value) -> Result<Scalar, Problem> {
     match value {
         Value::String(text) => Ok(Scalar::Text(text.into_owned())),
+        Value::Number(number) if number.abs() > MAX_EXACT => {
+            Err(Problem::new("a number that is not exact in JSON", "one up to 9007199254740991, or a string"))
+        }
         Value::Number(number) => Ok(Scalar::Number(number)),
         Value::Bool(flag) => Ok(Scalar::Flag(flag)),
         other => Err(Problem::new(in_words(&other), "a string, a number, true or false")),

@@ -226,6 +226,11 @@ fn line_10_the_nonce_is_one_that_was_given_out() {
         assert!(reply.headers(Protocol::Http).contains(&("dpop-nonce", nonce.as_ref().into())));
         assert_eq!(*nonce, *Nonces::new(NONCE_SECRET.as_bytes(), 60).make(NOW), "all proxies give the same");
     }
+    // Whoever needs one is told so also where all others would be nobody in particular.
+    let mut open = fields.clone();
+    open["anonymous"] = json!("nobody");
+    let reply = answer(&authenticator(&open), &presenting(proof("good")), NOW).unwrap_err();
+    assert!(reply.dpop_nonce.is_some());
     // Whoever hides the reasons must tell this one.
     let mut hiding = fields.clone();
     hiding["response"] = json!({"detail": false});

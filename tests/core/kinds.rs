@@ -277,6 +277,14 @@ fn an_optional_token_may_be_missing_but_never_bad() {
         rest,
         ["denied.expired", "denied.unsupported_algorithm", "denied.key_set_unavailable", "denied.not_allowed"]
     );
+    // Two headers are one when they arrive: a token in the second is not a missing one.
+    for header in ["Basic eDp5,Bearer forged", "Basic eDp5, bearer a.b.c", ",Bearer forged"] {
+        let request = FakeRequest::get("/").with("authorization", header);
+        for fields in [json!({"optional": true}), json!({"anonymous": "guest", "anonymous_for": ["missing"]})] {
+            let outcome = self::authenticator(fields).decide(&request, NOW).outcome.name().into_owned();
+            assert!(outcome.starts_with("denied."), "{header}: {outcome}");
+        }
+    }
     // Nobody is told of an identity, whatever the client says.
     let authenticator = authenticator(json!({"optional": true}));
     let request = FakeRequest::get("/").with("x-consumer-username", "alice").with("x-anonymous-consumer", "true");
@@ -414,6 +422,14 @@ fn what_can_never_be_met_or_means_nothing_is_a_fault() {
             "required_claims[0].equals: a claim in the items of a list; expected any_of, because no list equals a value",
         ),
         (json!({"claim": "b", "prefix": ""}), "required_claims[0].prefix: an empty string; expected a name"),
+        (
+            json!({"claim": "b", "equals": 9_007_199_254_740_993_u64}),
+            "required_claims[0].equals: a number that is not exact in JSON; expected one up to 9007199254740991, or a string",
+        ),
+        (
+            json!({"claim": "b", "any_of": [1, -9_007_199_254_740_992_i64]}),
+            "required_claims[0].any_of[1]: a number that is not exact in JSON; expected one up to 9007199254740991, or a string",
+        ),
     ] {
         assert_eq!(required(item), [expected]);
     }

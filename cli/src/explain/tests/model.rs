@@ -73,6 +73,7 @@ impl Case {
                     _ if [Check::Access, Check::Subject, Check::RequiredClaims].contains(&failure.check) => {
                         return Expected::Denied(failure);
                     }
+                    "use_dpop_nonce" => return Expected::Denied(failure),
                     "no_token" => "missing",
                     "key_set_unavailable" | "revocations_unavailable" => "unavailable",
                     "expired" | "too_old" if failure.is_expiry => "expired",
