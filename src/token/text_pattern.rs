@@ -120,6 +120,14 @@ mod tests {
     }
 
     #[test]
+    fn a_glob_tells_what_every_text_begins_and_ends_with() {
+        for (pattern, start, end) in [("a*b*c", "a", "c"), ("*b*", "", ""), (r"a\**", "a*", "")] {
+            let glob = Glob::parse(pattern).unwrap();
+            assert_eq!((glob.start(), glob.end()), (start, end), "{pattern}");
+        }
+    }
+
+    #[test]
     fn a_text_made_to_be_slow_is_matched_in_the_time_that_its_length_takes() {
         let text = "a".repeat(60_000);
         let start = Instant::now();
