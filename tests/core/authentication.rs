@@ -232,11 +232,12 @@ fn who_called_is_told_once_it_is_known() {
         let authenticator = authenticator(fields);
         let decision = authenticator.decide(request, EXP);
         let consumer = decision.outcome.consumer().map(|consumer| consumer.name().to_owned());
-        let credential = decision.outcome.credential().map(|credential| credential.identifier().as_str().to_owned());
+        let credential = decision.outcome.credential().map(|credential| credential.described().to_owned());
         (decision.outcome.name().into_owned(), consumer, credential)
     };
     let told = |outcome: &str, consumer: Option<&str>, credential: Option<&str>| {
-        (outcome.to_owned(), consumer.map(str::to_owned), credential.map(str::to_owned))
+        let credential = credential.map(|name| format!("consumer \"joe\", credential {name:?}"));
+        (outcome.to_owned(), consumer.map(str::to_owned), credential)
     };
     let request = FakeRequest::with_token();
     assert_eq!(known(json!({}), &request), told("authenticated", Some("joe"), Some("joe")));
