@@ -81,7 +81,7 @@ fn defaults_are_the_plugin_s() {
         assert!(policy.anonymous.is_none());
         assert!(policy.run_on_preflight);
         assert!(policy.realm.is_none());
-        assert!(credentials.is_empty());
+        assert_eq!((credentials.is_empty(), credentials.len()), (true, 0));
     }
 }
 
@@ -184,7 +184,7 @@ fn every_field_is_read_and_null_is_the_same_as_no_field() {
         assert_eq!(policy.anonymous.unwrap().to_string(), r#""a""#);
         assert!(!policy.run_on_preflight);
         assert_eq!(policy.realm.unwrap().as_str(), "api");
-        assert_eq!(credentials.identified_by("k").len(), 2);
+        assert_eq!((credentials.len(), credentials.identified_by("k").len()), (1, 2));
         assert!(credentials.identified_by("c").is_empty());
     }
     let nulls = json!({"realm": null, "anonymous": null, "consumers": null, "header_names": null});
