@@ -176,8 +176,9 @@ pub(crate) fn leave(number: u64) {
     if !is_main && member.underway().next().is_some() {
         error!("a configuration ends although Envoy has not answered what it asked of issuers; please report it");
     }
-    let left: Vec<Call> = member.underway().filter(|call| call.of != number).copied().collect();
-    let told: Vec<Taking> = left.into_iter().map(|call| Taking::of(&mut members, number, call)).collect();
+    let of_others = |call: &&Call| is_main && call.of != number;
+    let told: Vec<Taking> =
+        member.underway().filter(of_others).map(|call| Taking::of(&mut members, number, *call)).collect();
     drop(members);
     // Envoy cancels these without a word.
     told.iter().for_each(|taking| taking.hand_over(Answer::default()));
