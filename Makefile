@@ -89,11 +89,15 @@ test: test-unit test-envoy test-page ## Run all tests
 test-unit: rust ## Run the tests of the core, natively and without a proxy
 	cargo test --locked --workspace --exclude jwt-auth-native --exclude jwt-auth-aws-lc
 
+# A file at a time for each job, those that take longest first.
+SPREAD = -n $(JOBS) --dist loadscope --no-loadscope-reorder
+SLOW := $(addprefix tests/envoy/test_,many_issuers.py clock.py)
+
 # Those of what only the Wasm module has (host cryptography, images, samples for it) are not for the native edition.
 test-native: native venv ## Run the tests of the contract through a real Envoy with the native edition [JOBS=3]
 	cargo test --locked --package jwt-auth-aws-lc --package jwt-auth-native
 	cargo build --locked --package jwt-auth-native --features panic-drill
-	EDITION=native $(VENV_PYTHON) -m pytest -rs -n $(JOBS) --dist loadscope tests/envoy \
+	EDITION=native $(VENV_PYTHON) -m pytest -rs $(SPREAD) $(SLOW) tests/envoy \
 		$(addprefix --ignore tests/envoy/test_,$(addsuffix .py,ecds host_crypto image make_run readme samples walkthrough))
 
 test-miri: rust ## Run the unit tests of the native edition in Miri, which finds undefined behaviour [needs rustup and a nightly toolchain]
@@ -106,7 +110,7 @@ test-memory: native venv ## Look for memory errors of the native edition, with A
 test-envoy: build drill venv ## Run the tests that go through a real Envoy, and those in another host [JOBS=3]; those with an authorization server need Node 20
 	@sh scripts/ensure-oauth.sh || echo "Going on without the tests that need the authorization server."
 	cargo test --locked --package jwt-auth --no-run --quiet
-	$(VENV_PYTHON) -m pytest -rs -n $(JOBS) --dist loadscope tests/envoy tests/host
+	$(VENV_PYTHON) -m pytest -rs $(SPREAD) $(SLOW) tests/envoy tests/host
 
 test-page: page venv ## Run the tests of the token page in Chromium, if there is one
 	cargo test --locked --package jwt-auth --no-run --quiet
