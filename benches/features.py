@@ -32,7 +32,6 @@ FEATURES = {
     "require": {"require": ["exp"]},
     "required_claims": {"required_claims": [{"claim": "scope", "any_of": ["orders:read"]}]},
     "allow": {"allow": ["client-0"]},
-    "deny": {"deny": ["somebody-else"]},
     "optional": {"optional": True},
     "anonymous_for": {"anonymous": "client-0", "anonymous_for": ["missing"]},
     "rules, ten of them": {"rules": RULES},
