@@ -4,7 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-rustup component add --quiet --toolchain nightly miri rust-src
+rustup --quiet component add --toolchain nightly miri rust-src
 # Timers and the clock are real. Pointers go to Envoy and back, as numbers where two threads are concerned.
 MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-permissive-provenance" \
     cargo +nightly miri test --locked --target-dir target/miri --package jwt-auth-native
