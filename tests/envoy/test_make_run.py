@@ -1,12 +1,11 @@
 """What `make run` says while it builds, and of the token page."""
 
-import os
-import pty
 import subprocess
 import sys
 
 import pytest
 
+import terminal
 from samples import ROOT
 
 sys.path.insert(0, str(ROOT / "scripts"))
@@ -68,20 +67,11 @@ def test_an_error_is_shown_whole(crate):
 
 
 def test_a_terminal_has_one_line_that_changes(crate):
-    terminal, inner = pty.openpty()
-    done = subprocess.run(command(crate), stdin=subprocess.DEVNULL, stdout=inner, stderr=inner, timeout=300)
-    os.close(inner)
-    printed = b""
-    try:
-        while piece := os.read(terminal, 65536):
-            printed += piece
-    except OSError:
-        pass  # Linux says so when nobody can write any more.
-    os.close(terminal)
-    head, *rest = printed.decode().split("\r\n")
-    assert done.returncode == 0 and "Building " in head
+    code, text = terminal.printed(command(crate), seconds=300)
+    head, *rest = text.split("\r\n")
+    assert code == 0 and "Building " in head
     assert "".join(rest).endswith("\r\x1b[K") and " of 5 crates" in rest[-1]
-    assert "Compiling" not in printed.decode()
+    assert "Compiling" not in text
 
 
 def test_the_page_is_named_if_it_is_there(tmp_path, monkeypatch):

@@ -1,11 +1,8 @@
 """What `jwt-auth` prints on a terminal: also the line of a fault, with a caret below the place."""
 
-import os
-import pty
-import subprocess
-
 import pytest
 
+import terminal
 from samples import ROOT
 
 PROGRAM = ROOT / "target" / "debug" / "jwt-auth"
@@ -19,26 +16,17 @@ consumers:
 """
 
 
-def printed(command, environment):
-    """The lines that a command prints where a person sees them."""
-    terminal, inner = pty.openpty()
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=inner, stderr=inner, env=environment, timeout=60)
-    os.close(inner)
-    output = b""
-    try:
-        while part := os.read(terminal, 65536):
-            output += part
-    except OSError:
-        pass  # Linux says so when nobody can write any more.
-    os.close(terminal)
-    return done.returncode, output.decode().splitlines()
+def lines_of(command, environment):
+    """Its exit code, and the lines that it prints."""
+    code, text = terminal.printed(command, environment)
+    return code, text.splitlines()
 
 
 @pytest.mark.parametrize("environment", [{"TERM": "dumb"}, {"TERM": "xterm", "NO_COLOR": "1"}])
 def test_the_line_of_a_fault_is_shown_on_a_terminal(tmp_path, environment):
     path = tmp_path / "jwt-auth.yaml"
     path.write_text(CONFIGURATION)
-    assert printed([PROGRAM, "check", path], environment) == (
+    assert lines_of([PROGRAM, "check", path], environment) == (
         1,
         [
             f'{path}:1:25: claims_to_verify[1]: "iat"; expected exp or nbf',
@@ -54,7 +42,7 @@ def test_the_line_of_a_fault_is_shown_on_a_terminal(tmp_path, environment):
 def test_it_is_coloured_where_colours_are_welcome(tmp_path):
     path = tmp_path / "jwt-auth.yaml"
     path.write_text(CONFIGURATION)
-    code, lines = printed([PROGRAM, "check", path], {"TERM": "xterm"})
+    code, lines = lines_of([PROGRAM, "check", path], {"TERM": "xterm"})
     assert code == 1
     # The line that editors read stays plain.
     assert lines[0] == f'{path}:1:25: claims_to_verify[1]: "iat"; expected exp or nbf'
@@ -64,7 +52,7 @@ def test_it_is_coloured_where_colours_are_welcome(tmp_path):
 def test_a_file_that_cannot_be_read_is_shown_too(tmp_path):
     path = tmp_path / "kong.yaml"
     path.write_text("claims_to_verify: [exp\nhost_crypto: off\n")
-    code, lines = printed([PROGRAM, "convert", path], {"TERM": "dumb"})
+    code, lines = lines_of([PROGRAM, "convert", path], {"TERM": "dumb"})
     assert code == 2
     assert lines[0].startswith(f"error: {path}:2:12: ")
     assert lines[1:] == ["  |", "2 | host_crypto: off", "  |            ^"]
