@@ -56,11 +56,11 @@ fn denials_are_explained_as_they_come() {
         append(&folder.file("envoy.log"), &format!("{OTHER}{}", denial(issuer)));
         running.out.wait_for(&format!("2026-11-24 18:09:29.123  No credentials found for \"{issuer}\"\n"));
     }
-    let (run, notes) = running.stop();
+    let run = running.stop();
     assert_eq!(run.code, 0, "{run:?}");
     assert!(!run.out.contains("before"), "{}", run.out);
     assert_eq!(run.out.matches("reason    unknown_key, at the check credential").count(), 2, "{}", run.out);
-    assert_eq!(notes.lines().count(), 1, "{notes}");
+    assert_eq!(run.err.lines().count(), 1, "{}", run.err);
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn a_line_is_explained_when_it_is_whole() {
     append(&folder.file("envoy.log"), one);
     append(&folder.file("envoy.log"), other);
     running.out.wait_for("\"split\"");
-    assert_eq!(running.stop().0.code, 0);
+    assert_eq!(running.stop().code, 0);
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn a_log_may_be_rotated() {
         append(&log, &denial(issuer));
         running.out.wait_for(&format!("{issuer:?}"));
     }
-    let out = running.stop().0.out;
+    let out = running.stop().out;
     for issuer in ["one", "two", "three", "four", "five", "six"] {
         assert_eq!(out.matches(&format!("{issuer:?}")).count(), 1, "{issuer}: {out}");
     }
@@ -114,7 +114,7 @@ fn a_log_may_be_cut_off_removed_and_made_anew() {
     fs::remove_file(&log).unwrap();
     fs::write(&log, denial("made anew")).unwrap();
     running.out.wait_for("\"made anew\"");
-    assert_eq!(running.stop().0.code, 0);
+    assert_eq!(running.stop().code, 0);
 }
 
 #[test]
@@ -123,8 +123,8 @@ fn a_log_that_is_not_there_yet_is_waited_for_and_read_from_its_beginning() {
     let running = follow(&folder, &[]);
     fs::write(folder.file("envoy.log"), denial("late")).unwrap();
     running.out.wait_for("\"late\"");
-    let (run, notes) = running.stop();
-    assert_eq!((run.code, notes.contains("waiting for it")), (0, true), "{notes}");
+    let run = running.stop();
+    assert_eq!((run.code, run.err.contains("waiting for it")), (0, true), "{}", run.err);
 }
 
 #[test]
@@ -148,8 +148,8 @@ fn ctrl_c_ends_it_while_standard_input_goes_on() {
     let mut input = running.input();
     input.write_all(denial("piped").as_bytes()).unwrap();
     running.out.wait_for("\"piped\"");
-    let (run, notes) = running.stop();
-    assert_eq!((run.code, notes.as_str()), (0, ""));
+    let run = running.stop();
+    assert_eq!((run.code, run.err.as_str()), (0, ""));
     drop(input);
 }
 

@@ -82,13 +82,13 @@ impl Running {
         self.program.0.stdin.take().unwrap()
     }
 
-    /// Stops it as Ctrl-C does; gives how it ended, and what it has said to people.
-    pub(crate) fn stop(mut self) -> (Run, String) {
+    /// Stops it as Ctrl-C does; gives how it ended, and what it has printed.
+    pub(crate) fn stop(mut self) -> Run {
         let number = self.program.0.id().to_string();
         assert!(Command::new("kill").args(["-INT", &number]).status().unwrap().success());
         let code = self.program.0.wait().unwrap().code();
         let (out, err) = (self.out.whole(), self.err.whole());
         let code = code.unwrap_or_else(|| panic!("ended by the signal: {out}{err}"));
-        (Run { code, out, err: err.clone() }, err)
+        Run { code, out, err }
     }
 }
