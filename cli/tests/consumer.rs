@@ -223,8 +223,10 @@ fn run_as_nobody(folder: &Folder, arguments: &str) -> Run {
 
     let mut command = if fs::metadata("/proc/self").unwrap().uid() == 0 {
         let program = folder.file("program");
-        fs::copy(PROGRAM, &program).unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        // Copied in a process of its own: a file that this one has open for writing cannot be run, and a test beside this one that
+        // starts a program keeps such a file open a moment longer.
+        let copied = Command::new("install").args(["-m", "755", PROGRAM]).arg(&program).status().unwrap();
+        assert!(copied.success());
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let mut command = Command::new(program);
         command.uid(NOBODY).gid(NOBODY);
