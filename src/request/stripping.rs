@@ -132,10 +132,13 @@ fn cookies_without(
 
 /// What is left of a value when the tokens behind all the prefixes are taken out.
 fn header_without_any(value: &[u8], prefixes: &[&str], goes: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
-    prefixes.iter().fold(None, |left: Option<Vec<u8>>, prefix| {
-        let less = header_without(left.as_deref().unwrap_or(value), prefix, &goes);
-        less.or(left)
-    })
+    let without_one = |value: &[u8]| prefixes.iter().find_map(|prefix| header_without(value, prefix, &goes));
+    let mut left = without_one(value)?;
+    // What goes from behind one prefix can bring what stands behind another to the beginning, where more is a token.
+    while let Some(less) = without_one(&left) {
+        left = less;
+    }
+    Some(left)
 }
 
 /// Whatever a token stands behind: another scheme, an empty element, or an element of a list within quotes. Without a prefix
@@ -262,6 +265,21 @@ mod tests {
         for value in ["", "Bearer", "Bearer ", "Basic dTpw", "BearerT", "Digest a=\"b, c\""] {
             assert_eq!(header_without(value.as_bytes(), "Bearer", is_any), None, "{value}");
         }
+    }
+
+    #[test]
+    fn what_one_scheme_leaves_at_the_beginning_is_no_token_of_another() {
+        for value in
+            ["DPoP T,Bearer ,real", "Bearer T,DPoP ,real", "DPoP T,Bearer U,DPoP ,real", "DPoP ,T,Bearer ,real"]
+        {
+            for prefixes in [["Bearer", "DPoP"], ["DPoP", "Bearer"]] {
+                let left = header_without_any(value.as_bytes(), &prefixes, is_any);
+                assert_eq!(text(left).as_deref(), Some(""), "{value} {prefixes:?}");
+            }
+        }
+        let left = header_without_any(b"Basic x,DPoP T,Bearer ,y", &["Bearer", "DPoP"], is_any);
+        assert_eq!(text(left).as_deref(), Some("Basic x,Bearer ,y"), "which is no token there");
+        assert_eq!(text(header_without_any(b"Basic x", &["Bearer", "DPoP"], is_any)), None);
     }
 
     #[test]
