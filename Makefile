@@ -86,8 +86,11 @@ token: venv ## Print a token for the demo [ALG=RS256 EXP=1h CLAIMS='{"sub":"x"}'
 
 test: test-unit test-envoy test-page ## Run all tests
 
+# What runs without a proxy. Other tests run the program of these packages: chosen alike, it is not compiled once more.
+CORE := --workspace --exclude jwt-auth-native --exclude jwt-auth-aws-lc
+
 test-unit: rust ## Run the tests of the core, natively and without a proxy
-	cargo test --locked --workspace --exclude jwt-auth-native --exclude jwt-auth-aws-lc
+	cargo test --locked $(CORE)
 
 # A file at a time for each job, those that take longest first.
 SPREAD = -n $(JOBS) --dist loadscope --no-loadscope-reorder
@@ -106,14 +109,13 @@ test-miri: rust ## Run the unit tests of the native edition in Miri, which finds
 test-memory: native venv ## Look for memory errors of the native edition, with AddressSanitizer and in an Envoy in Valgrind [TESTS="test_a.py …"]
 	@sh scripts/test_memory.sh
 
-# The tests run the program too: as test-unit has built it, since `cargo build` would compile every dependency again.
 test-envoy: build drill venv ## Run the tests that go through a real Envoy, and those in another host [JOBS=3]; those with an authorization server need Node 20
 	@sh scripts/ensure-oauth.sh || echo "Going on without the tests that need the authorization server."
-	cargo test --locked --package jwt-auth --no-run --quiet
+	cargo test --locked $(CORE) --no-run --quiet
 	$(VENV_PYTHON) -m pytest -rs $(SPREAD) $(SLOW) tests/envoy tests/host
 
 test-page: page venv ## Run the tests of the token page in Chromium, if there is one
-	cargo test --locked --package jwt-auth --no-run --quiet
+	cargo test --locked $(CORE) --no-run --quiet
 	$(VENV_PYTHON) -m pytest -rs -n 2 --dist loadscope tests/page
 
 pictures: page venv ## Make the pictures of the token page in docs/, in Chromium
