@@ -153,6 +153,7 @@ reproducible: $(if $(RELEASE),release,build) ## Build the module once more in an
 # The native edition for the other machine first, so that the image has both. The program's TLS has parts in C and assembly, which
 # the compilers of the native edition translate too: they use nothing of a C library.
 release: rust venv ## Gather what a release consists of in dist/release [RELEASE_TAG=v1.0.0]
+	@$(VENV_PYTHON) scripts/release.py check
 	@sh scripts/ensure-release-tools.sh
 	@$(MAKE) native ARCH=x86_64
 	@$(MAKE) native ARCH=aarch64
