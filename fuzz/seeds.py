@@ -1,35 +1,66 @@
-"""Makes the corpora that fuzzing begins with, out of the inputs of the tests: fuzz/corpus/TARGET/."""
+"""Makes the corpora that fuzzing begins with, out of the inputs of the tests and of fuzz/seeds/TARGET/: fuzz/corpus/TARGET/.
 
+In fuzz/seeds/ stand the inputs for which the fuzzer has found a fault, each named by what it showed.
+"""
+
+import base64
 import hashlib
 import json
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CORPUS = ROOT / "fuzz" / "corpus"
+SEEDS = ROOT / "fuzz" / "seeds"
 
 
 def main():
     vectors = json.loads((ROOT / "tests/core/rfc_vectors.json").read_text())
+    inline = texts("tests/core/issuers", "*/inline.json")
+    issuers = [json.loads(text) for text in texts("tests/interoperability/issuers", "*.json")]
     sets = [json.dumps({"keys": [vector["jwk"]]}) for vector in vectors]
-    sets += [path.read_text() for path in sorted((ROOT / "tests/core/issuers").glob("*/jwks.json"))]
-    configurations = [path.read_text() for path in sorted((ROOT / "envoy").rglob("*.yaml"))]
-    configurations += [path.read_text() for path in sorted((ROOT / "tests/core").rglob("plugin.*"))]
-    configurations += [path.read_text() for path in sorted((ROOT / "tests/core").rglob("inline.json"))]
-    curls = [line for path in (ROOT / "docs").glob("*.md") for line in path.read_text().splitlines() if "curl " in line]
-    tokens = [f"GET /?jwt={vector['token']} HTTP/1.1\r\nAuthorization: Bearer {vector['token']}" for vector in vectors]
-    write("json", [*sets, *(text for text in configurations if text.startswith("{"))])
+    sets += [json.dumps(credential["jwks"]) for text in inline for credential in credentials(text) if "jwks" in credential]
+    sets += [json.dumps(issuer["jwks"]) for issuer in issuers]
+    configurations = [*texts("envoy", "**/*.yaml"), *texts("tests/core", "**/plugin.*"), *inline]
+    # What a token's parts hold, and nesting at and beyond its bound.
+    parts = [part for vector in vectors for part in vector["token"].split(".")[:2]]
+    nested = [f'{{"a":{"[" * depth}{"]" * depth}}}' for depth in (125, 126, 127, 128)]
+    write("json", [*sets, *(text for text in configurations if text.startswith("{")), *map(decoded, parts), *nested])
     # Among them one with a key more than a set may have.
     many = json.dumps({"keys": [{**vectors[-1]["jwk"], "kid": str(number)} for number in range(101)]})
     discovery = json.dumps({"issuer": "https://a.example", "jwks_uri": "https://a.example/jwks"})
-    write("key_sets", [f"200 max-age=60\n{body}" for body in [*sets, many, discovery]])
+    metadata = [json.dumps(issuer["metadata"]) for issuer in issuers]
+    answers = [f"200 max-age=60\n{body}" for body in [*sets, many, discovery, *metadata]]
+    answers += [f"200+{left_out} public, max-age=60\n{body}" for left_out in (512, 1 << 19) for body in (sets[0], discovery)]
+    write("key_sets", answers)
     write("configuration", configurations)
-    write("requests", [*curls, *tokens])
-    write("decide", [bytes([number]) * 64 for number in range(256)])
-    gateways = [path.read_text() for path in sorted((ROOT / "envoy/gateway").glob("*.yaml"))]
-    gateways += [path.read_text() for path in sorted((ROOT / "cli/tests/convert").glob("*.yaml"))]
+    # What is typed is read as it is, the rest is drawn from octets.
+    curls = [line[line.index("curl ") :] for text in texts("docs", "*.md") for line in text.splitlines() if "curl " in line]
+    typed = [f"GET /?jwt={vector['token']} HTTP/1.1\r\nAuthorization: Bearer {vector['token']}" for vector in vectors]
+    write("requests", [*curls, *typed, *(drawn(number, 256) for number in range(256))])
+    write("decide", [drawn(number, 512) for number in range(256)])
+    gateways = [*texts("envoy/gateway", "*.yaml"), *texts("cli/tests/convert", "*.yaml")]
     write("convert", [*gateways, *(drawn(number, 256) for number in range(64))])
-    lists = [block.split("```")[0] for block in (ROOT / "docs/revocation.md").read_text().split("```json\n")[1:]]
+    lists = [block.split("```")[0] for text in texts("docs", "revocation.md") for block in text.split("```json\n")[1:]]
     write("revocation", [*lists, *(drawn(number, 256) for number in range(64))])
+    for folder in SEEDS.iterdir():
+        write(folder.name, [path.read_bytes() for path in folder.iterdir()])
+
+
+def texts(folder, pattern):
+    """What stands in the files that match, of which there is one at least."""
+    paths = sorted((ROOT / folder).glob(pattern))
+    if not paths:
+        raise SystemExit(f"no file matches {folder}/{pattern}")
+    return [path.read_text() for path in paths]
+
+
+def credentials(configuration):
+    """The credentials of all consumers of a configuration."""
+    return [it for consumer in json.loads(configuration)["consumers"] for it in consumer.get("jwt_secrets", [])]
+
+
+def decoded(part):
+    return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
 
 
 def drawn(number, length):
@@ -41,6 +72,8 @@ def write(target, inputs):
     """Each input in a file that is named by what it holds, as libFuzzer does."""
     folder = CORPUS / target
     folder.mkdir(parents=True, exist_ok=True)
+    if not inputs:
+        raise SystemExit(f"no seed for {target}")
     for content in inputs:
         octets = content if isinstance(content, bytes) else content.encode()
         (folder / hashlib.sha1(octets).hexdigest()).write_bytes(octets)

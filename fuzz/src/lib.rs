@@ -1,5 +1,6 @@
 //! What several fuzz targets need.
 
+pub mod planted;
 #[path = "../../tests/core/support/request.rs"]
 mod request;
 pub mod revocations;
