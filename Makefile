@@ -112,7 +112,7 @@ test-memory: native venv ## Look for memory errors of the native edition, with A
 test-envoy: build drill venv ## Run the tests that go through a real Envoy, and those in another host [JOBS=3]; those with an authorization server need Node 20
 	@sh scripts/ensure-oauth.sh || echo "Going on without the tests that need the authorization server."
 	cargo test --locked $(CORE) --no-run --quiet
-	$(VENV_PYTHON) -m pytest -rs $(SPREAD) $(SLOW) tests/envoy tests/host
+	$(VENV_PYTHON) -m pytest -rs $(SPREAD) $(SLOW) tests/envoy tests/host tests/soak
 
 test-page: page venv ## Run the tests of the token page in Chromium, if there is one
 	cargo test --locked $(CORE) --no-run --quiet
@@ -174,8 +174,8 @@ mutants: rust ## Change the core's decisions in every small way, one after the o
 coverage: rust venv ## Say how much of the core the native tests run, per folder, and which lines they do not
 	@sh scripts/coverage.sh
 
-soak: $(if $(filter native,$(EDITION)),native,build) venv ## Run it under load while all around it goes wrong, and report [MINUTES=2 EDITION=native]
-	@EDITION=$(EDITION) MINUTES=$(MINUTES) $(VENV_PYTHON) tests/soak/soak.py
+soak: $(if $(filter native,$(EDITION)),native,build) venv ## Run it under load while all around it goes wrong, and report [MINUTES=2 SEED=1 EDITION=native]
+	@EDITION=$(EDITION) MINUTES=$(MINUTES) SEED=$(SEED) $(VENV_PYTHON) tests/soak/soak.py
 
 interop: rust ## Sign the tokens of docs/interoperability.md anew, with other people's libraries that are installed
 	@sh tests/interoperability/make.sh

@@ -1,6 +1,8 @@
 """An issuer's web server, whose answers the tests steer: what, how late, how often, and who asked."""
 
+import contextlib
 import json
+import socket
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -66,6 +68,20 @@ class KeyServer:
     def count(self, path):
         return len(self.arrivals.get(path, []))
 
+    def go_away(self):
+        """Ends all connections and refuses new ones, as a process does that has died. The port stays its own. Not with TLS."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._server.end_connections()
+        self._server.socket = socket.socket()
+        self._server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._server.socket.bind((LOOPBACK, self.port))
+
+    def come_back(self):
+        """Serves again, at the same port."""
+        self._server.server_activate()
+        self.__enter__()
+
     def answer(self, path, host):
         with self._changing:
             self.arrivals.setdefault(path, []).append(time.monotonic())
@@ -90,6 +106,23 @@ class _Answer:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self._connections = set()
+
+    def process_request(self, connection, address):
+        self._connections.add(connection)
+        super().process_request(connection, address)
+
+    def shutdown_request(self, connection):
+        self._connections.discard(connection)
+        super().shutdown_request(connection)
+
+    def end_connections(self):
+        for connection in self._connections.copy():
+            with contextlib.suppress(OSError):  # it has ended by itself
+                connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, *_):
         pass  # Envoy has gone away

@@ -1,9 +1,11 @@
-"""Clients: good ones, bad ones, hostile ones, and ones that go away. Each runs in a thread until it is told to stop."""
+"""Clients: good ones, bad ones, hostile ones, ones that go away, and floods. Each runs in a thread until it is told to stop."""
 
 import http.client
 import random
+import select
 import socket
 import threading
+import time
 
 import client
 import grpc
@@ -14,6 +16,10 @@ from upstream_process import GOOD, MARK
 LIFETIME = 86_400
 FOREIGN = "foreign"
 ABUSED = "https://abused.example.com"
+# Its key set takes its time.
+WAITED_FOR = "https://waited-for.example.com"
+# What the requests say that are cut off. Envoy's access log has those alone.
+CUTTING = "cutting"
 
 
 def issuer_of(algorithm):
@@ -26,10 +32,9 @@ class Client(threading.Thread):
 
     pause = 0.02
 
-    def __init__(self, ledger: Ledger, address, world):
+    def __init__(self, ledger: Ledger, address, world, chance: random.Random):
         super().__init__(daemon=True)
-        self.ledger, self.address, self.world = ledger, address, world
-        self.chance = random.Random()
+        self.ledger, self.address, self.world, self.chance = ledger, address, world, chance
         self.ending = threading.Event()
 
     def run(self):
@@ -50,10 +55,10 @@ class Good(Client):
         fresh = self.chance.random() < 0.1
         return self.world.rotating_token() if self.chance.random() < 0.3 else self.world.token(self.chance, fresh)
 
-    def judge(self, status, body):
+    def judge(self, start, status, body):
         if status == 200:
             self.ledger.answered(self.name_of_kind, 200)
-        elif status == 503 and b"upstream" in body and self.world.service_may_be_away():
+        elif status == 503 and b"upstream" in body and self.world.service_was_away_since(start):
             self.ledger.answered(self.name_of_kind, "service away")
         else:
             self.ledger.answered(self.name_of_kind, status)
@@ -68,19 +73,19 @@ class GoodHttp1(Good):
         self.connection = http.client.HTTPConnection(*self.address, timeout=10)
 
     def send(self):
-        headers = {"authorization": f"Bearer {self.token()}", MARK: GOOD}
+        headers, start = {"authorization": f"Bearer {self.token()}", MARK: GOOD}, time.monotonic()
         self.connection.request("GET", "/orders", headers=headers)
         answer = self.connection.getresponse()
-        self.judge(answer.status, answer.read())
+        self.judge(start, answer.status, answer.read())
 
 
 class GoodHttp2(Good):
     name_of_kind = "good HTTP/2"
 
     def send(self):
-        headers = [("authorization", f"Bearer {self.token()}"), (MARK, GOOD)]
+        headers, start = [("authorization", f"Bearer {self.token()}"), (MARK, GOOD)], time.monotonic()
         answer = client.http2(self.address, "POST", "/http2/orders", headers, b"x" * 1000)
-        self.judge(answer.status, answer.body)
+        self.judge(start, answer.status, answer.body)
 
 
 class GoodGrpc(Good):
@@ -91,12 +96,13 @@ class GoodGrpc(Good):
         self.call = grpc.insecure_channel(f"{self.address[0]}:{self.address[1]}").unary_unary("/echo/Unary")
 
     def send(self):
+        headers, start = [("authorization", f"Bearer {self.token()}"), (MARK, GOOD)], time.monotonic()
         try:
-            self.call(b"hello", metadata=[("authorization", f"Bearer {self.token()}"), (MARK, GOOD)], timeout=10)
-            self.judge(200, b"")
+            self.call(b"hello", metadata=headers, timeout=10)
+            self.judge(start, 200, b"")
         except grpc.RpcError as error:
             is_away = error.code() == grpc.StatusCode.UNAVAILABLE
-            self.judge(503 if is_away else error.code().name, (error.details() or "").encode())
+            self.judge(start, 503 if is_away else error.code().name, (error.details() or "").encode())
 
 
 class Bad(Client):
@@ -180,23 +186,45 @@ class Cutting(Client):
 
     def send(self):
         token = key("ES256", FOREIGN).token(
-            {"iss": ABUSED, "exp": in_seconds(LIFETIME)}, header={"kid": b64(self.chance.randbytes(9))}
+            {"iss": WAITED_FOR, "exp": in_seconds(LIFETIME)}, header={"kid": b64(self.chance.randbytes(9))}
         )
         request = (
-            f"POST /orders HTTP/1.1\r\nhost: h\r\n{MARK}: cutting\r\nauthorization: Bearer {token}\r\n"
+            f"POST /orders HTTP/1.1\r\nhost: h\r\n{MARK}: {CUTTING}\r\nauthorization: Bearer {token}\r\n"
             f"content-length: 100000\r\n\r\n{'x' * 50_000}"
         ).encode()
         length = self.chance.choice([len(request), self.chance.randrange(len(request))])
         with socket.create_connection(self.address, 10) as connection:
             connection.sendall(request[:length])
             self.ending.wait(self.chance.random() * 0.2)
-        self.ledger.cut("cutting")
+            is_answered = bool(select.select([connection], [], [], 0)[0])
+        self.ledger.cut(CUTTING, is_answered)
 
 
-def all_clients(ledger, address, world):
+class Flood(Client):
+    """Now and then many more refusals within a second than may be logged, on connections of which both workers get some."""
+
+    pause = 5
+    connections, requests = 8, 100
+    tokens = [None, "x", "a.b.c", f"{b64(b'{}')}.{b64(b'{}')}."]
+
+    def send(self):
+        token = self.chance.choice(self.tokens)
+        open_ones = [client.Streams(self.address) for _ in range(self.connections)]
+        for each in open_ones:
+            each.send([token] * self.requests)
+        for each in open_ones:
+            statuses = each.answers(count=self.requests)
+            each.close()
+            for status in statuses:
+                self.ledger.answered("flood", status)
+            if set(statuses) != {401}:
+                self.ledger.wrong(f"a flood got {set(statuses)}")
+
+
+def all_clients(ledger, address, world, seed):
     """As many of each as two cores can serve beside Envoy."""
-    kinds = [GoodHttp1, GoodHttp1, GoodHttp2, GoodGrpc, Bad, Bad, Hostile, Cutting]
-    return [kind(ledger, address, world) for kind in kinds]
+    kinds = [GoodHttp1, GoodHttp1, GoodHttp2, GoodGrpc, Bad, Bad, Hostile, Cutting, Flood]
+    return [kind(ledger, address, world, random.Random(f"{seed} {number}")) for number, kind in enumerate(kinds)]
 
 
 def good_tokens(count):

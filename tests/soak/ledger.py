@@ -15,7 +15,6 @@ class Ledger:
         self._began = time.monotonic()
         self.answers = Counter()  # by kind and answer
         self.decided = 0
-        self.undecided = 0
         self.wrongs = []
         self.wrong_count = 0
 
@@ -25,11 +24,10 @@ class Ledger:
             self.answers[kind, answer] += 1
             self.decided += by_filter
 
-    def cut(self, kind):
-        """Notes a request whose client went away, so that nobody knows whether it was decided."""
+    def cut(self, kind, is_answered):
+        """Notes a request whose client went away. Envoy's access log says whether it was decided."""
         with self._writing:
-            self.answers[kind, "cut"] += 1
-            self.undecided += 1
+            self.answers[kind, "cut when answered" if is_answered else "cut without an answer"] += 1
 
     def wrong(self, text):
         """Notes what must not happen."""

@@ -1,6 +1,8 @@
 """What is around the filter, and what goes wrong with it: the issuer, the configuration, the service."""
 
+import itertools
 import random
+import socket
 import subprocess
 import sys
 import threading
@@ -10,16 +12,37 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric import ec
 
 import harness
-from clients import ABUSED, LIFETIME, good_tokens, issuer_of
+from clients import ABUSED, LIFETIME, WAITED_FOR, good_tokens, issuer_of
 from key_server import key_set
 from tokens import ALGORITHMS, Key, in_seconds, key
+from upstream import LOOPBACK
 
 ROTATING = "https://rotating.example.com"
-JWKS, ABUSED_JWKS = "/jwks", "/abused"
-# How long after its death the service may still be missed: its process has to start, and Envoy to connect.
-GRACE = 10
-BROKEN = [b"{", b""]
+JWKS, ABUSED_JWKS, WAITED_FOR_JWKS = "/jwks", "/abused", "/waited-for"
+# How long, after the service has accepted connections again, a request may still begin that Envoy finds no service for.
+MARGIN = 0.5
+ISSUER_FAULTS = ["away", "slow", "nonsense", "huge"]
 NEW_CONFIGURATION, BROKEN_CONFIGURATION = "new configuration", "broken configuration"
+KEY_ROTATED, SERVICE_RESTARTS = "key rotated", "service restarts"
+# What two minutes have of each kind of event, since they come in turn.
+EVERY_EVENT = {KEY_ROTATED, *(f"issuer {how}" for how in ISSUER_FAULTS), NEW_CONFIGURATION, BROKEN_CONFIGURATION, SERVICE_RESTARTS}
+
+
+class Ports:
+    """The ports of the service, as the harness sees them. They stay the same, and nobody else gets them while it is away."""
+
+    requests = 0
+
+    def __init__(self):
+        self._kept = [self._keep(), self._keep()]
+        self.port, self.grpc_port = (each.getsockname()[1] for each in self._kept)
+
+    @staticmethod
+    def _keep():
+        kept = socket.socket()
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        kept.bind((LOOPBACK, 0))
+        return kept
 
 
 class World:
@@ -30,13 +53,15 @@ class World:
         self._tokens = good_tokens(20)
         self._changing = threading.Lock()
         self._rotations = self._configurations = 0
+        self._broken_ones = itertools.cycle([b"{", b"", {**self.configuration(), "claims_to_verfy": []}])
         self._keys = []
-        self._away_until = 0.0
-        self._process = None
+        self._is_away, self._back_at = False, 0.0
+        self._process = self._listening = None
         self.misled = []  # what reached the service and should not have
         self.discovered = None
         self._directory = directory
         issuer.set(ABUSED_JWKS, key_set((key("ES256"), "abused")))
+        issuer.set(WAITED_FOR_JWKS, key_set((key("ES256"), "waited for")))
         self.rotate_key()
         self.discovered = harness.Discovered(directory, self.configuration())
 
@@ -65,82 +90,109 @@ class World:
             self._issuer.set(JWKS, key_set(*self._keys))
 
     def fail_issuer(self, how):
-        """Lets the issuer answer in a way that is of no use."""
+        """Lets the issuer refuse connections, or answer in a way that is of no use."""
         with self._changing:
-            if how == "slow":
+            if how == "away":
+                self._issuer.go_away()
+            elif how == "slow":
                 self._issuer.hold(JWKS)
             else:
-                answers = {"away": (b"", 503), "nonsense": (b"<html>it works</html>", 200), "huge": (b" " * 700_000, 200)}
-                body, status = answers[how]
-                self._issuer.set(JWKS, body, status=status)
+                self._issuer.set(JWKS, {"nonsense": b"<html>it works</html>", "huge": b" " * 700_000}[how])
 
-    def heal_issuer(self):
+    def heal_issuer(self, how):
         with self._changing:
+            if how == "away":
+                self._issuer.come_back()
             self._issuer.release(JWKS)
             self._issuer.set(JWKS, key_set(*self._keys))
+
+    def hold_back(self):
+        """Keeps a key set back that requests wait for, until it is released."""
+        self._issuer.hold(WAITED_FOR_JWKS)
+
+    def release(self):
+        self._issuer.release(WAITED_FOR_JWKS)
 
     # --- the configuration
 
     def configuration(self, others=0):
         """A plugin configuration under which the same tokens are good, with so many consumers beside theirs."""
 
-        def remote(path):
-            times = {"timeout": "1s", "cache_duration": "5s", "stale_duration": "1h"}
+        def remote(path, timeout="1s", cache="5s"):
+            times = {"timeout": timeout, "cache_duration": cache, "stale_duration": "1h"}
             return {"uri": f"http://issuer.example.com{path}", "cluster": "issuer", **times}
 
         consumers = [{"username": each, "jwt_secrets": [key(each).credential(issuer_of(each))]} for each in ALGORITHMS]
-        consumers.append({"username": "Rotating", "jwt_secrets": [{"key": ROTATING, "remote_jwks": remote(JWKS)}]})
-        consumers.append({"username": "Abused", "jwt_secrets": [{"key": ABUSED, "remote_jwks": remote(ABUSED_JWKS)}]})
+        remote_ones = {ROTATING: remote(JWKS), ABUSED: remote(ABUSED_JWKS), WAITED_FOR: remote(WAITED_FOR_JWKS, "5s", "1s")}
+        consumers += [{"username": each, "jwt_secrets": [{"key": each, "remote_jwks": at}]} for each, at in remote_ones.items()]
         consumers += [
             {"username": f"Other {number}", "jwt_secrets": [key("HS256", "other").credential(f"other {number}")]}
             for number in range(others)
         ]
-        return {"claims_to_verify": ["exp"], "consumers": consumers}
+        # So few tokens are remembered that memory is soon what it stays.
+        return {"claims_to_verify": ["exp"], "filter_state": True, "token_cache_size": 500, "consumers": consumers}
 
-    def change_configuration(self, chance):
+    def change_configuration(self, is_good):
         """Replaces the configuration by another good one, or by one that must be refused; says what was done."""
-        if chance.random() < 0.3:
-            wrong = {**self.configuration(), "claims_to_verfy": []}
-            self.discovered.put(chance.choice([*BROKEN, wrong]))
+        if not is_good:
+            self.discovered.put(next(self._broken_ones))
             return BROKEN_CONFIGURATION
         # Always another one: Envoy does not count one that it has already.
         self._configurations += 1
-        self.discovered.put(self.configuration(others=self._configurations * 7 % 300))
+        self.discovered.put(self.configuration(others=self._configurations * 11 % 100))
         return NEW_CONFIGURATION
 
     # --- the service
 
     def start_service(self):
-        command = [sys.executable, str(Path(__file__).with_name("upstream_process.py")), *map(str, self._ports)]
+        script = Path(__file__).with_name("upstream_process.py")
+        command = [sys.executable, str(script), str(self._ports.port), str(self._ports.grpc_port)]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert self._process.stdout.readline() == "serves\n"
-        threading.Thread(target=self._listen, args=(self._process.stdout,), daemon=True).start()
+        told = self._process.stdout.readline()
+        assert told == "serves\n", f"the service did not start: {told!r}"
+        for port in (self._ports.port, self._ports.grpc_port):
+            harness.until(lambda port=port: accepts(port), "the service to accept connections")
+        self._listening = threading.Thread(target=self._listen, args=(self._process.stdout,), daemon=True)
+        self._listening.start()
 
     def restart_service(self):
-        self._away_until = time.monotonic() + 60
+        self._is_away = True
         self.stop_service()
         self.start_service()
-        self._away_until = time.monotonic() + GRACE
+        self._back_at, self._is_away = time.monotonic(), False
 
     def stop_service(self):
+        """Ends it, and hears all that it has said."""
         self._process.kill()
         self._process.wait()
+        self._listening.join()
 
-    def service_may_be_away(self):
-        return time.monotonic() < self._away_until
+    def service_was_away_since(self, start):
+        """Whether there was a time from the start of a request until now when Envoy might find no service."""
+        return self._is_away or start < self._back_at + MARGIN
 
     def _listen(self, lines):
-        self.misled += list(lines)
+        for line in lines:
+            self.misled.append(line.rstrip())
+
+
+def accepts(port):
+    try:
+        socket.create_connection((LOOPBACK, port), 1).close()
+    except OSError:
+        return False
+    return True
 
 
 class Chaos:
-    """Lets something go wrong every few seconds, and notes what and when."""
+    """Lets something go wrong every few seconds, and notes what and when. Each kind has its turn."""
 
-    def __init__(self, world, ledger):
+    def __init__(self, world, ledger, seed):
         self._world, self._ledger = world, ledger
-        self._chance = random.Random()
+        self._chance = random.Random(seed)
         self._ending = threading.Event()
-        self._threads = [threading.Thread(target=each, daemon=True) for each in (self._issuer, self._configuration, self._service)]
+        plays = (self._issuer, self._waiting, self._configuration, self._service)
+        self._threads = [threading.Thread(target=self._play, args=(each,), daemon=True) for each in plays]
         self.events = []
 
     def __enter__(self):
@@ -159,24 +211,39 @@ class Chaos:
     def _note(self, what):
         self.events.append((self._ledger.seconds(), what))
 
+    def _play(self, play):
+        try:
+            play()
+        except Exception as error:  # nothing that should go wrong may silently not do so
+            self._ledger.wrong(f"chaos itself failed in {play.__name__}: {error!r}")
+
     def _issuer(self):
-        while not self._ending.wait(8):
-            self._world.rotate_key()
-            self._note("key rotated")
+        for how in itertools.cycle(ISSUER_FAULTS):
             if self._ending.wait(8):
                 break
-            how = self._chance.choice(["away", "slow", "nonsense", "huge"])
+            self._world.rotate_key()
+            self._note(KEY_ROTATED)
+            if self._ending.wait(8):
+                break
             self._world.fail_issuer(how)
             self._note(f"issuer {how}")
             self._ending.wait(8)
-            self._world.heal_issuer()
+            self._world.heal_issuer(how)
             self._note("issuer back")
 
+    def _waiting(self):
+        while not self._ending.wait(0.2):
+            self._world.hold_back()
+            self._ending.wait(0.3 + 2 * self._chance.random())
+            self._world.release()
+
     def _configuration(self):
-        while not self._ending.wait(15):
-            self._note(self._world.change_configuration(self._chance))
+        for is_good in itertools.cycle([True, False]):
+            if self._ending.wait(15):
+                break
+            self._note(self._world.change_configuration(is_good))
 
     def _service(self):
         while not self._ending.wait(25):
-            self._note("service restarts")
+            self._note(SERVICE_RESTARTS)
             self._world.restart_service()
