@@ -12,8 +12,8 @@ use crate::FakeRequest;
 pub enum Spot {
     /// An element of the header `authorization` or `x-raw-too`, behind a scheme.
     Scheme { scheme: u8, gap: u8, at: u8 },
-    /// The same as a header of its own, with a comma right behind the scheme.
-    Comma { scheme: u8 },
+    /// The same as a header of its own, with a comma right behind the scheme; perhaps behind a token of another one.
+    Comma { scheme: u8, is_behind: bool },
     /// The header `x-raw`.
     Raw,
     /// The subprotocol behind `bearer`.
@@ -69,7 +69,7 @@ impl Planted {
     /// Whether it stands where these places are. Only the scheme of proofs may be missing.
     pub fn is_searched(&self, places: &TokenPlaces) -> bool {
         match self.spot {
-            Spot::Scheme { scheme, .. } | Spot::Comma { scheme } => {
+            Spot::Scheme { scheme, .. } | Spot::Comma { scheme, .. } => {
                 places.takes_dpop || !of(&SCHEMES, scheme).1.eq_ignore_ascii_case("dpop")
             }
             _ => true,
@@ -92,9 +92,11 @@ impl Planted {
                 let (name, scheme) = of(&SCHEMES, scheme);
                 put(request, name, b',', at, &format!("{scheme}{}{token}", of(&GAPS, gap)));
             }
-            Spot::Comma { scheme } => {
+            Spot::Comma { scheme, is_behind } => {
                 let (name, scheme) = of(&SCHEMES, scheme);
-                request.add(name, format!("{scheme} ,{token}"));
+                // One that is searched in that header, whatever the configuration.
+                let before = if is_behind { "Token e30," } else { "" };
+                request.add(name, format!("{before}{scheme} ,{token}"));
             }
             Spot::Raw => request.add("x-raw", token),
             Spot::Named { is_first } => put_protocol(request, is_first, format!("bearer, {token}")),

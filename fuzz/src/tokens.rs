@@ -4,13 +4,15 @@
 use std::sync::LazyLock;
 
 use arbitrary::Arbitrary;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, crypto};
 use serde_json::{Value, json};
 
 /// The time at which requests are decided, in seconds since the epoch.
 pub const NOW: u64 = 1_800_000_000;
 
-/// Who signs. Each is the issuer of its name.
+/// Who signs. `jsonwebtoken` verifies with AWS-LC: its opinion is independent of the built-in back end, and not of the one that
+/// verifies with AWS-LC as well. ES512, Ed448 and ML-DSA it does not have.
 #[derive(Arbitrary, Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signer {
     /// The consumer `hmac`.
@@ -19,11 +21,19 @@ pub enum Signer {
     Ec,
     /// The consumer `edwards`.
     Edwards,
+    /// The consumer `rsa`.
+    Rsa,
+    /// The consumer `set`, with the key `pss` of its key set.
+    Pss,
+    /// The same with the key `p384`.
+    P384,
 }
 
 impl Signer {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Hmac, Self::Ec, Self::Edwards];
+    pub const ALL: [Self; 6] = [Self::Hmac, Self::Ec, Self::Edwards, Self::Rsa, Self::Pss, Self::P384];
+    /// One of each issuer.
+    pub const ISSUERS: [Self; 5] = [Self::Hmac, Self::Ec, Self::Edwards, Self::Rsa, Self::Pss];
 
     /// The issuer, which is the key of the credential.
     pub fn issuer(self) -> &'static str {
@@ -31,6 +41,8 @@ impl Signer {
             Self::Hmac => "hmac",
             Self::Ec => "ec",
             Self::Edwards => "edwards",
+            Self::Rsa => "rsa",
+            Self::Pss | Self::P384 => "set",
         }
     }
 
@@ -40,61 +52,113 @@ impl Signer {
             Self::Hmac => "HS256",
             Self::Ec => "ES256",
             Self::Edwards => "EdDSA",
+            Self::Rsa => "RS256",
+            Self::Pss => "PS256",
+            Self::P384 => "ES384",
         }
     }
 
-    /// Its credential, as a configuration has it.
+    /// The identifier of its key in a set.
+    pub fn kid(self) -> Option<&'static str> {
+        match self {
+            Self::Pss => Some("pss"),
+            Self::P384 => Some("p384"),
+            _ => None,
+        }
+    }
+
+    /// The credential of its issuer, as a configuration has it.
     pub fn credential(self) -> Value {
         let mut credential = json!({"key": self.issuer(), "algorithm": self.algorithm()});
         match self {
             Self::Hmac => credential["secret"] = SECRET.into(),
             Self::Ec => credential["rsa_public_key"] = include_str!("../keys/es256.pub.pem").into(),
             Self::Edwards => credential["rsa_public_key"] = include_str!("../keys/eddsa.pub.pem").into(),
+            Self::Rsa => credential["rsa_public_key"] = include_str!("../keys/rs256.pub.pem").into(),
+            Self::Pss | Self::P384 => {
+                let set: Value = serde_json::from_str(include_str!("../keys/set.json")).expect("JSON");
+                return json!({"key": self.issuer(), "jwks": set});
+            }
         }
         credential
     }
 
-    fn keys(self) -> &'static (Algorithm, EncodingKey, DecodingKey) {
-        match self {
-            Self::Hmac => &HMAC,
-            Self::Ec => &EC,
-            Self::Edwards => &EDWARDS,
-        }
-    }
-
     /// The signature of a text, in base64url.
     fn sign(self, text: &str) -> String {
-        let (algorithm, key, _) = self.keys();
-        crypto::sign(text.as_bytes(), key, *algorithm).expect("the keys are good")
+        let Keys { algorithm, private, .. } = self.keys();
+        crypto::sign(text.as_bytes(), private, *algorithm).expect("the keys are good")
     }
 
     /// Whether the other implementation takes a token for one that this signer has signed.
     pub fn has_signed(self, token: &str) -> bool {
-        let (algorithm, _, key) = self.keys();
+        let Keys { algorithm, public, .. } = self.keys();
         token.rsplit_once('.').is_some_and(|(text, signature)| {
-            crypto::verify(signature, text.as_bytes(), key, *algorithm).unwrap_or(false)
+            crypto::verify(signature, text.as_bytes(), public, *algorithm).unwrap_or(false)
         })
     }
+
+    fn keys(self) -> &'static Keys {
+        &KEYS[self as usize]
+    }
+}
+
+struct Keys {
+    algorithm: Algorithm,
+    private: EncodingKey,
+    public: DecodingKey,
 }
 
 const SECRET: &str = "a secret that is long enough for anyone's taste";
 
-static HMAC: LazyLock<(Algorithm, EncodingKey, DecodingKey)> = LazyLock::new(|| {
+/// The keys of all signers, in their order.
+static KEYS: LazyLock<[Keys; 6]> = LazyLock::new(|| {
     let secret = SECRET.as_bytes();
-    (Algorithm::HS256, EncodingKey::from_secret(secret), DecodingKey::from_secret(secret))
+    let hmac = (Algorithm::HS256, Ok(EncodingKey::from_secret(secret)), Ok(DecodingKey::from_secret(secret)));
+    let ec =
+        |algorithm, private, public| (algorithm, EncodingKey::from_ec_pem(private), DecodingKey::from_ec_pem(public));
+    let rsa =
+        |algorithm, private, public| (algorithm, EncodingKey::from_rsa_pem(private), DecodingKey::from_rsa_pem(public));
+    let edwards = (
+        Algorithm::EdDSA,
+        EncodingKey::from_ed_pem(include_bytes!("../keys/eddsa.pem")),
+        DecodingKey::from_ed_pem(include_bytes!("../keys/eddsa.pub.pem")),
+    );
+    let all = [
+        hmac,
+        ec(Algorithm::ES256, include_bytes!("../keys/es256.pem"), include_bytes!("../keys/es256.pub.pem")),
+        edwards,
+        rsa(Algorithm::RS256, include_bytes!("../keys/rs256.pem"), include_bytes!("../keys/rs256.pub.pem")),
+        rsa(Algorithm::PS256, include_bytes!("../keys/ps256.pem"), include_bytes!("../keys/ps256.pub.pem")),
+        ec(Algorithm::ES384, include_bytes!("../keys/es384.pem"), include_bytes!("../keys/es384.pub.pem")),
+    ];
+    all.map(|(algorithm, private, public)| Keys {
+        algorithm,
+        private: private.expect("a private key"),
+        public: public.expect("a public key"),
+    })
 });
 
-static EC: LazyLock<(Algorithm, EncodingKey, DecodingKey)> = LazyLock::new(|| {
-    let private = EncodingKey::from_ec_pem(include_bytes!("../keys/es256.pem")).expect("a private key");
-    let public = DecodingKey::from_ec_pem(include_bytes!("../keys/es256.pub.pem")).expect("a public key");
-    (Algorithm::ES256, private, public)
-});
+/// A token as another reader sees it, which knows nothing of the filter's.
+#[derive(Debug)]
+pub struct Read {
+    /// The members of its header.
+    pub header: Value,
+    /// Its claims.
+    pub claims: Value,
+}
 
-static EDWARDS: LazyLock<(Algorithm, EncodingKey, DecodingKey)> = LazyLock::new(|| {
-    let private = EncodingKey::from_ed_pem(include_bytes!("../keys/eddsa.pem")).expect("a private key");
-    let public = DecodingKey::from_ed_pem(include_bytes!("../keys/eddsa.pub.pem")).expect("a public key");
-    (Algorithm::EdDSA, private, public)
-});
+impl Read {
+    /// Reads the first two of three parts. A number beyond the range of a double counts as a very large one.
+    pub fn of(token: &str) -> Option<Self> {
+        let parts: Vec<&str> = token.split('.').collect();
+        let [header, claims, _] = parts.as_slice() else { return None };
+        let read = |part: &str| {
+            let text = String::from_utf8(URL_SAFE_NO_PAD.decode(part).ok()?).ok()?;
+            serde_json::from_str(&text.replace("1e400", "1e300")).ok()
+        };
+        Some(Self { header: read(header)?, claims: read(claims)? })
+    }
+}
 
 /// How a token is made.
 #[derive(Arbitrary, Debug)]
@@ -118,6 +182,7 @@ enum Member {
     Aud(Vec<Text>),
     Cnf(u8),
     Other(u8, Text),
+    Typ(Text),
     /// What stands here is no member of anything.
     Broken(u8),
 }
@@ -126,6 +191,9 @@ enum Member {
 enum Text {
     OfSigner(Signer),
     Algorithm(Signer),
+    Kid(Signer),
+    /// The audience and the type that are wanted.
+    Wanted,
     None,
     Empty,
     Number(u16),
@@ -165,7 +233,10 @@ enum Edit {
 impl Recipe {
     /// The token.
     pub fn token(&self) -> String {
-        let header = object(&self.header, || format!(r#""alg":"{}""#, self.signer.algorithm()));
+        let header = object(&self.header, || {
+            let kid = self.signer.kid().map(|kid| format!(r#","kid":"{kid}""#)).unwrap_or_default();
+            format!(r#""alg":"{}"{kid}"#, self.signer.algorithm())
+        });
         let claims = object(&self.claims, || format!(r#""iss":"{}","exp":{}"#, self.signer.issuer(), NOW + 60));
         let text = format!("{}.{}", encoded(&header), encoded(&claims));
         let token = format!("{text}.{}", self.signer.sign(&text));
@@ -195,7 +266,8 @@ impl Member {
             Self::Cnf(0) => r#""cnf":null"#.to_owned(),
             Self::Cnf(1) => r#""cnf":{"jkt":"x"}"#.to_owned(),
             Self::Cnf(_) => r#""cnf":{"x5t#S256":7}"#.to_owned(),
-            Self::Other(name, text) => format!(r#""m{name}":{}"#, text.json()),
+            Self::Typ(text) => format!(r#""typ":{}"#, text.json()),
+            Self::Other(name, text) => format!(r#""m{}":{}"#, name % 4, text.json()),
             Self::Broken(octet) => format!("{}", char::from(*octet)),
         }
     }
@@ -206,6 +278,8 @@ impl Text {
         match self {
             Self::OfSigner(signer) => format!("{:?}", signer.issuer()),
             Self::Algorithm(signer) => format!("{:?}", signer.algorithm()),
+            Self::Kid(signer) => json!(signer.kid()).to_string(),
+            Self::Wanted => r#""wanted""#.to_owned(),
             Self::None => r#""none""#.to_owned(),
             Self::Empty => r#""""#.to_owned(),
             Self::Number(number) => number.to_string(),
@@ -266,5 +340,5 @@ impl Edit {
 }
 
 fn encoded(text: &str) -> String {
-    jwt_auth_filter::encoding::base64::encode_url(text)
+    URL_SAFE_NO_PAD.encode(text)
 }
