@@ -225,7 +225,7 @@ fn check_identity(settings: Settings, decision: &Decision, sent: &FakeRequest) {
     let expected = match &decision.outcome {
         Outcome::Authenticated(authenticated) => {
             let name = authenticated.credential().identifier().to_string();
-            let groups = settings.is_restricted().then(|| format!("g,{name}"));
+            let groups = settings.is_restricted().then(|| format!("g, {name}"));
             let [id, custom_id] = [format!("id-{name}"), format!("custom {name}")];
             [Some(id), Some(custom_id), Some(name.clone()), groups, Some(name), None]
         }
