@@ -134,5 +134,7 @@ def test_the_search_for_secrets_finds_them():
             assert_no_secret_in(f"[info] the secret is {planted}")
     finally:
         SECRETS.remove(planted)
+    with pytest.raises(AssertionError, match="in the log"):
+        assert_no_secret_in(f'[info] the path is "/?jwt={FOREIGN.token()}&x"')
     with pytest.raises(AssertionError, match="crashed"):
         check_log("[critical] wasm log jwt_auth: panicked at src/lib.rs")
