@@ -21,6 +21,7 @@ mod issuers;
 mod key_set_configuration;
 mod key_sets;
 mod kinds;
+mod log_lines;
 mod metadata;
 mod resource_metadata;
 mod revocation;
