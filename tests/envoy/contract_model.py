@@ -285,7 +285,7 @@ class Gateway:
         for place in self._policy["token_headers"]:
             for value in self._values(request, place["name"]):
                 if self._differs("other header"):
-                    yield behind(place["prefix"], value) if "prefix" in place else value
+                    yield self._behind(place["prefix"], value) if "prefix" in place else value
         yield from self._in_subprotocols(request)
 
     def _values(self, request, name):
@@ -300,9 +300,16 @@ class Gateway:
         start = "" if self._differs("scheme at the start") else r".*?"
         scheme = "(?i:bearer)" if self._differs("capitals") else "[Bb]earer"
         found = re.fullmatch(rf"{start}{scheme} +(.+)", value)
-        if not found and self._differs("behind another scheme") and re.search(rf", *{scheme} +[^, ]", value):
-            return value  # a token, and a bad one
-        return found and found[1]
+        return found[1] if found else self._behind_another(scheme, value)
+
+    def _behind(self, scheme, value):
+        return behind(scheme, value) or self._behind_another(f"(?i:{re.escape(scheme)})", value)
+
+    def _behind_another(self, scheme, value):
+        """A token, and a bad one."""
+        if self._differs("behind another scheme") and re.search(rf", *{scheme} +[^, ]", value):
+            return value
+        return None
 
     def _in_subprotocols(self, request):
         offered = [text.strip() for value in request.values("sec-websocket-protocol") for text in value.split(",")]
