@@ -40,8 +40,12 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_jwt-auth");
 
 #[test]
 fn what_is_stable_is_still_there_and_what_is_new_is_recorded() {
+    let [program, json] = [command_line(), members()];
     let found: BTreeSet<String> =
-        [answers(), command_line(), counters(), fields(), log_fields(), others()].concat().into_iter().collect();
+        [answers(), program, json, counters(), fields(), revocation_list(), log_fields(), others(), documented()]
+            .concat()
+            .into_iter()
+            .collect();
     let path = Path::new(ROOT).join(RECORDED);
     let text = fs::read_to_string(&path).unwrap_or_default();
     let recorded: BTreeSet<String> = text.lines().map(str::to_owned).collect();
@@ -58,11 +62,11 @@ fn what_is_stable_is_still_there_and_what_is_new_is_recorded() {
     );
 }
 
-/// Every answer in docs/responses.md, which another test compares with what the core answers.
+/// Every answer in docs/responses.md, which another test compares with what the core answers, and its challenge if it has one.
 fn answers() -> Vec<String> {
     let page = fs::read_to_string(Path::new(ROOT).join("docs/responses.md")).unwrap();
     let reasons = || Reason::NAMES.into_iter().chain(["internal_error"]);
-    let (mut status, mut answers) = (String::new(), Vec::new());
+    let (mut status, mut challenge, mut answers) = (String::new(), String::new(), Vec::new());
     for line in page.lines() {
         if let Some(heading) = line.strip_prefix("## ") {
             status = heading.split([':', ' ']).next().unwrap().to_owned();
@@ -72,30 +76,80 @@ fn answers() -> Vec<String> {
         let of_line = cells[0].trim_start_matches("| ").split(' ').next().filter(|text| text.parse::<u16>().is_ok());
         let body = cells.iter().find(|cell| cell.starts_with("`{")).unwrap().split('`').nth(1).unwrap();
         answers.push(format!("answer {} {reason} {body}", of_line.unwrap_or(&status)));
+        let of_answer = cells.iter().rev().nth(1).filter(|cell| **cell == "〃" || cell.starts_with("`Bearer"));
+        if let Some(own) = of_answer {
+            challenge = own.split('`').nth(1).unwrap_or(&challenge).to_owned();
+            answers.push(format!("challenge {reason} {challenge}"));
+        }
     }
-    assert_eq!(answers.len(), reasons().count());
+    assert_eq!(answers.iter().filter(|line| line.starts_with("answer ")).count(), reasons().count());
     answers
 }
 
 /// Every command with its options.
 fn command_line() -> Vec<String> {
-    let help = |arguments: &[&str]| {
-        let output = Command::new(PROGRAM).args(arguments).arg("--help").output().unwrap();
-        String::from_utf8(output.stdout).unwrap()
-    };
-    let listed = help(&[]);
-    let commands = listed.split_once("Commands:\n").unwrap().1.split_once("\n\n").unwrap().0;
-    let names = commands.lines().filter_map(|line| line.strip_prefix("  ").filter(|it| !it.starts_with(' ')));
     let mut found = Vec::new();
-    for name in names.map(|line| line.split(' ').next().unwrap()).filter(|name| *name != "help") {
+    add_commands(&[], &mut found);
+    assert!(found.len() > 60, "{found:?}");
+    found
+}
+
+fn add_commands(path: &[&str], found: &mut Vec<String>) {
+    let output = Command::new(PROGRAM).args(path).arg("--help").output().unwrap();
+    let help = String::from_utf8(output.stdout).unwrap();
+    if !path.is_empty() {
+        let name = path.join(" ");
         found.push(format!("command {name}"));
-        let help = help(&[name]);
         let words = help.lines().filter(|line| line.trim_start().starts_with('-')).flat_map(str::split_whitespace);
         let options = words.filter(|word| word.starts_with("--")).map(|word| word.trim_end_matches(','));
         found.extend(options.map(|option| format!("command {name} {}", option.split('=').next().unwrap())));
     }
-    assert!(found.len() > 30, "{found:?}");
+    let Some((_, listed)) = help.split_once("Commands:\n") else { return };
+    let lines = listed.split("\n\n").next().unwrap().lines();
+    let names = lines.filter_map(|line| line.strip_prefix("  ").filter(|it| !it.starts_with(' ')));
+    for name in names.map(|line| line.split(' ').next().unwrap()).filter(|name| *name != "help") {
+        add_commands(&[path, &[name]].concat(), found);
+    }
+}
+
+/// The members of `--format json`, and the exit codes of the same commands.
+fn members() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let good = r#"consumers: [{username: a, jwt_secrets: [{key: k, secret: s3cr3t-of-nobody}]}]"#;
+    fs::write(folder.join("good.yaml"), good).unwrap();
+    fs::write(folder.join("bad.yaml"), format!("{good}\nnobody: 1\n")).unwrap();
+    let mut found = Vec::new();
+    for (command, arguments, code) in [
+        ("check", ["good.yaml", "--source", "never"], 0),
+        ("check", ["bad.yaml", "--source", "never"], 1),
+        ("check", ["absent.yaml", "--source", "never"], 2),
+        ("explain", ["--config", "good.yaml", "--token=a.b.c"], 1),
+    ] {
+        let output = Command::new(PROGRAM)
+            .args([command, "--format", "json"])
+            .args(arguments)
+            .current_dir(folder)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(code), "{command} {arguments:?}: {output:?}");
+        found.push(format!("exit code of {command} {code}"));
+        if code < 2 {
+            add_members(&format!("json of {command} "), &serde_json::from_slice(&output.stdout).unwrap(), &mut found);
+        }
+    }
+    assert!(found.len() > 20, "{found:?}");
     found
+}
+
+fn add_members(path: &str, json: &Value, found: &mut Vec<String>) {
+    for item in json.as_array().into_iter().flatten() {
+        add_members(&format!("{path}[]"), item, found);
+    }
+    for (name, value) in json.as_object().into_iter().flatten() {
+        let path = format!("{path}.{name}");
+        found.push(path.clone());
+        add_members(&path, value, found);
+    }
 }
 
 fn counters() -> Vec<String> {
@@ -112,6 +166,15 @@ fn fields() -> Vec<String> {
     add_fields("", &serde_json::from_str(&schema).unwrap(), &mut found);
     assert!(found.len() > 100, "{found:?}");
     found
+}
+
+/// The members of a revocation list.
+fn revocation_list() -> Vec<String> {
+    let schema = fs::read_to_string(Path::new(ROOT).join("envoy/revocations.schema.json")).unwrap();
+    let mut found = Vec::new();
+    add_fields("", &serde_json::from_str(&schema).unwrap(), &mut found);
+    assert!(found.contains(&"field revoked[].jti".to_owned()), "{found:?}");
+    found.into_iter().map(|line| format!("revocation list, {line}")).collect()
 }
 
 fn add_fields(path: &str, schema: &Value, found: &mut Vec<String>) {
@@ -151,7 +214,7 @@ impl log::Log for Lines {
     fn flush(&self) {}
 }
 
-/// The words that introduce what a line about a refused request says.
+/// The words that introduce what a line about a refused request says, and which stands before which.
 fn log_fields() -> Vec<String> {
     log::set_logger(&Lines).unwrap();
     log::set_max_level(log::LevelFilter::Info);
@@ -173,11 +236,14 @@ fn log_fields() -> Vec<String> {
     let [line] = lines.as_slice() else { panic!("{lines:?}") };
     let line = line.strip_prefix("denied: ").unwrap();
     let (_, fields) = line.split_once("; ").unwrap();
-    let mut names: Vec<String> =
-        fields.split(", ").map(|field| format!("log denied {}", field.split(' ').next().unwrap())).collect();
+    let names: Vec<&str> = fields.split(", ").map(|field| field.split(' ').next().unwrap()).collect();
     assert_eq!(names.len(), 6, "{line}");
-    names.push("log denied".to_owned());
-    names
+    let mut found = vec!["log denied".to_owned()];
+    for (at, name) in names.iter().enumerate() {
+        found.push(format!("log denied {name}"));
+        found.extend(names.iter().skip(at + 1).map(|later| format!("log denied {name} before {later}")));
+    }
+    found
 }
 
 /// Names that the upstream and Envoy's other filters read.
@@ -185,4 +251,23 @@ fn others() -> Vec<String> {
     let headers = IDENTITY_HEADERS.into_iter().map(|name| format!("header {}", name.to_ascii_lowercase()));
     let members = DynamicMetadata::NAMES.into_iter().map(|name| format!("metadata {name}"));
     headers.chain(members).collect()
+}
+
+/// Names that stand in tables of pages, which other tests compare with what is so: those of the filter state, in Envoy, and the files
+/// of a release.
+fn documented() -> Vec<String> {
+    let rows = |page: &str, heading: &str| {
+        let text = fs::read_to_string(Path::new(ROOT).join(page)).unwrap();
+        let section =
+            text.split_once(&format!("\n## {heading}\n")).unwrap().1.split("\n## ").next().unwrap().to_owned();
+        let cells = section.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next().map(str::to_owned));
+        let names = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>());
+        names.collect::<Vec<_>>()
+    };
+    let states = rows("docs/operations.md", "Access log and RBAC").into_iter().filter(|name| name.starts_with("wasm."));
+    let states: Vec<String> = states.map(|name| format!("filter state {name}")).collect();
+    let files: Vec<String> =
+        rows("docs/install.md", "Releases").into_iter().map(|name| format!("file of a release {name}")).collect();
+    assert!(states.len() >= 3 && files.len() > 15, "{states:?} {files:?}");
+    [states, files].concat()
 }

@@ -1,6 +1,7 @@
 """What scripts/release.py puts into a release, and what it refuses to release under a tag. No Envoy runs for it."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -103,6 +104,15 @@ def test_each_file_with_code_has_the_crates_of_its_own_target():
     assert "aws-lc-rs" in of["libjwt_auth-aarch64.so"] and "rustls" in of["jwt-auth-VERSION-aarch64-linux.tar.gz"]
     for crate in ["aws-lc-rs", "rustls", "clap", "libc"]:
         assert crate not in of["jwt-auth.wasm"] | of["jwt-auth.html"]
+
+
+def test_the_page_names_the_files_of_a_release():
+    _, section = (ROOT / "docs" / "install.md").read_text().split("\n## Releases\n")
+    cells = re.findall(r"(?m)^\| (.+?) \|", section.split("\n## ")[0])
+    with_code = [*release.BUILT, *(name for name in release.BUILT_FROM if "VERSION" in name)]
+    others = ["THIRD-PARTY-LICENSES.txt", "CHANGES.md", "Dockerfile", "SHA256SUMS"]
+    bills = [f"{name}.cdx.json" for name in release.BUILT_FROM]
+    assert sorted(re.findall("`(.+?)`", " ".join(cells))) == sorted([*with_code, *others, *bills])
 
 
 def test_the_licences_of_the_standard_library_are_text():
