@@ -1,6 +1,6 @@
 //! Texts that a header can carry unchanged.
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 /// A text that may be sent as the value of a header: not empty, without control characters, and without white space at
 /// its ends, which a receiver would strip (RFC 9110 §5.5).
@@ -32,11 +32,5 @@ pub fn is_scope_token(text: &str) -> bool {
 impl std::borrow::Borrow<str> for HeaderText {
     fn borrow(&self) -> &str {
         &self.0
-    }
-}
-
-impl fmt::Display for HeaderText {
-    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-        formatter.write_str(&self.0)
     }
 }
