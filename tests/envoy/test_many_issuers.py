@@ -22,9 +22,7 @@ WORKERS = 2
 MAX_CALLS = 16 * (1 if harness.IS_NATIVE else WORKERS + 1)
 SETS = "/tenants"
 # How long an answer may take on a machine that has other things to do as well.
-PROMPT = 3 * harness.PATIENCE
-# How many of the sets may be asked for once more: two workers may both find the same one missing.
-TWICE = MANY / 100
+PROMPT = 5 * harness.PATIENCE
 
 
 def path(tenant):
@@ -122,7 +120,7 @@ def test_5000_sets_are_fetched_a_few_at_a_time(issuer, start, tmp_path, when):
     took = time.monotonic() - released
     for tenant in range(0, MANY, 500):
         assert timed(http.bearer, token(tenant)).status == 200
-    assert sum(fetches(issuer).values()) <= MANY + TWICE
+    assert sum(fetches(issuer).values()) == MANY, "each once"
     assert issuer.most_under_way == MAX_CALLS
     print(f"{MANY} sets in {took:.1f} s")
 
@@ -134,7 +132,7 @@ def test_an_update_while_5000_sets_are_being_fetched_asks_again_only_for_what_wa
     discovered.put(many(tenant_of(MANY)))
     attend(envoy, lambda: len(issuer.arrivals) == MANY + 1 and issuer.under_way == 0)
     assert timed(envoy["http"].bearer, token(MANY)).status == 200
-    assert sum(fetches(issuer).values()) <= MANY + 1 + MAX_CALLS + TWICE
+    assert sum(fetches(issuer).values()) <= MANY + 1 + MAX_CALLS
     assert issuer.most_under_way <= 2 * MAX_CALLS, "Envoy may have given up what the server still answers"
 
 
@@ -168,7 +166,7 @@ def test_a_server_that_fails_is_asked_again_for_5000_sets_later_each_time_and_a_
     pauses = [[later - earlier for earlier, later in pairwise(times)] for times in issuer.arrivals.copy().values()]
     for failure, at_least in enumerate([1, 2]):
         after = [of_set[failure] for of_set in pauses if len(of_set) > failure]
-        assert after and sum(pause < 0.95 * at_least for pause in after) <= TWICE
+        assert after and min(after) >= 0.95 * at_least
     assert issuer.most_under_way <= MAX_CALLS
     issuer.set(SETS, key_set((KEY, "1")))
     until(lambda: envoy["http"].bearer(token(LAST)).status == 200, "the server's return")
