@@ -7,9 +7,9 @@ use std::fmt::Display;
 /// schedule of a key set, of its text, of a list of revoked tokens as workers share it, of the buckets of used proofs and of
 /// the hash by which a proof is known. Then the new version fetches key sets for itself, and takes proofs once more that the
 /// old one has taken.
-const FORMAT: u32 = 1;
+const FORMAT: &str = "jwt_auth.1";
 
 /// The name of a shared value, which no version with another format uses.
 pub(crate) fn shared_name(of: impl Display) -> String {
-    format!("jwt_auth.{FORMAT} {of}")
+    format!("{FORMAT} {of}")
 }
