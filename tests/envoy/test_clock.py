@@ -6,6 +6,7 @@ import shutil
 import struct
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,7 @@ CONFIGURATION = plugin(
     CLIENT_APP,
     *[tenant(number, cache_duration="1h") for number in range(TENANTS)],
     tenant("slow", "/slow", timeout="3s"),
+    tenant("patient", "/patient", timeout="60s"),
     tenant("pulse", "/pulse", cache_duration="1s"),
     claims_to_verify=["exp", "nbf"],
 )
@@ -69,9 +71,10 @@ def clock(tmp_path, monkeypatch):
 @pytest.fixture
 def issuer():
     with KeyServer() as running:
-        for place in (SETS, "/slow", "/pulse"):
+        for place in (SETS, "/slow", "/patient", "/pulse"):
             running.set(place, key_set((KEY, "1")))
         running.hold("/slow")
+        running.hold("/patient")
         yield running
 
 
@@ -140,18 +143,47 @@ def test_key_sets_are_fetched_again_once_and_are_in_use_meanwhile(envoy, clock, 
     assert envoy["http"].bearer(token_of(0, FORGER)).status == 401
 
 
-@pytest.mark.parametrize("to", [HOUR, -HOUR], ids=["forward", "back"])
-def test_requests_that_wait_are_answered_when_their_fetch_ends_or_their_time_is_up(envoy, clock, issuer, to):
-    until(lambda: issuer.count("/slow") >= 1, "the fetch that is held")
-    good, forged = token_of("slow"), token_of("slow", FORGER)
+@contextmanager
+def waiting(envoy, issuer, name):
+    """Good and forged requests that wait for a tenant's set, which is held; each is answered within the given seconds."""
+    until(lambda: issuer.count(f"/{name}") >= 1, "the fetch that is held")
+    tokens = [token_of(name), token_of(name, FORGER)]
     with ThreadPoolExecutor(2 * WAITING) as clients:
-        asked = [clients.submit(envoy["http"].bearer, token) for token in [good, forged] * WAITING]
+        asked = [[clients.submit(envoy["http"].bearer, token) for _ in range(WAITING)] for token in tokens]
         until(lambda: envoy.log().count("a request waits for a key set") >= 2 * WAITING, "the requests to wait")
-        clock.jump_to(to)
-        answers = [it.result(8 * harness.PATIENCE) for it in asked]
-    assert {answer.status for answer in answers} == {503}
-    assert all(1 <= int(answer.header("retry-after")) <= 60 for answer in answers)
+        yield lambda seconds: [[it.result(seconds * harness.PATIENCE) for it in each] for each in asked]
+
+
+def were_unavailable(answers):
+    return all(
+        (answer.status, answer.body) == (503, b'{"message":"Key set unavailable"}') and 1 <= int(answer.header("retry-after")) <= 60
+        for each in answers
+        for answer in each
+    )
+
+
+def test_requests_that_have_waited_long_enough_by_the_new_time_are_answered_at_once(envoy, clock, issuer):
+    with waiting(envoy, issuer, "patient") as answers:
+        clock.jump_to(HOUR)
+        assert were_unavailable(answers(2))
+    issuer.release("/patient")
+    until(lambda: envoy["http"].bearer(token_of("patient")).status == 200, "the set")
+
+
+def test_requests_wait_on_when_the_clock_goes_back_and_are_decided_when_their_set_arrives(envoy, clock, issuer):
+    with waiting(envoy, issuer, "patient") as answers:
+        clock.jump_to(-HOUR)
+        pulse(issuer)
+        issuer.release("/patient")
+        good, forged = answers(2)
+    assert ({answer.status for answer in good}, {answer.status for answer in forged}) == ({200}, {401})
+
+
+def test_requests_wait_on_when_the_clock_goes_back_until_their_fetch_ends(envoy, clock, issuer):
+    with waiting(envoy, issuer, "slow") as answers:
+        clock.jump_to(-HOUR)
+        assert were_unavailable(answers(8))
     issuer.release("/slow")
-    until(lambda: envoy["http"].bearer(good).status == 200, "the set")
-    assert statuses(envoy, forged) == {401}
+    until(lambda: envoy["http"].bearer(token_of("slow")).status == 200, "the set")
+    assert statuses(envoy, token_of("slow", FORGER)) == {401}
     assert issuer.count("/slow") <= 8
