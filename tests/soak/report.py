@@ -10,6 +10,8 @@ BLOCK = 15  # seconds; what lies closer together is no independent observation
 T95 = {1: 12.71, 2: 4.30, 3: 3.18, 4: 2.78, 5: 2.57, 6: 2.45, 8: 2.31, 10: 2.23, 15: 2.13, 20: 2.09, 30: 2.04, 60: 2.00}
 
 
+# Seconds, in which Envoy has compiled the module well and taken a first new configuration.
+WARM_UP = 40
 # What memory may rise by after the first third of a run, in MiB: in a short run by measure, in a long one with all that the interval
 # leaves open. At 500 requests a second that is 260 bytes for each in two minutes, and 7 in an hour.
 SHORT, LIMIT = 600, 8
@@ -35,7 +37,7 @@ class Growth:
 def growth(memory):
     """The growth of memory, given as pairs of seconds and MiB, over the means of blocks."""
     end = memory[-1][0]
-    warm = [(at, mib) for at, mib in memory if at > end / 3]
+    warm = [(at, mib) for at, mib in memory if at > max(end / 3, min(WARM_UP, end * 2 / 3))]
     fifth, values = max(len(warm) // 5, 1), [mib for _, mib in warm]
     rise = statistics.mean(values[-fifth:]) - statistics.mean(values[:fifth])
     return Growth(*slope_of(warm), (end - warm[0][0]) / 60, rise)

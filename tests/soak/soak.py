@@ -7,6 +7,7 @@ machine). A report with a chart is left in dist/soak.
 import os
 import random
 import re
+import shutil
 import statistics
 import sys
 import tempfile
@@ -53,7 +54,14 @@ def main():
     sys.exit(0 if outcome["holds"] else 1)
 
 
+def keep_module(directory):
+    """Has Envoy load a copy with each configuration, and not what is built meanwhile."""
+    name = "NATIVE_MODULE" if harness.IS_NATIVE else "MODULE"
+    setattr(harness, name, Path(shutil.copy(getattr(harness, name), directory)))
+
+
 def soak(seconds, directory, issuer, seed):
+    keep_module(directory)
     ports, ledger, access_log = Ports(), Ledger(), directory / "access.log"
     world = World(issuer, directory, ports)
     world.start_service()
