@@ -103,6 +103,18 @@ fn every_token_of_another_library_verifies_and_no_forged_one() {
 }
 
 #[test]
+fn a_key_is_the_same_each_time_it_is_read_and_no_other() {
+    let libraries = libraries();
+    let tokens = libraries.iter().flat_map(|library| tokens(library).iter());
+    let keys: Vec<(&Json, Key)> = tokens.map(|token| (&token["key"], key(token))).collect();
+    for (one_text, one) in &keys {
+        for (other_text, other) in &keys {
+            assert_eq!(one == other, one_text == other_text, "{one_text} and {other_text}");
+        }
+    }
+}
+
+#[test]
 fn no_token_verifies_with_the_key_of_another_library() {
     let libraries = libraries();
     for (at, library) in libraries.iter().enumerate() {
