@@ -37,7 +37,8 @@ def main():
     curls = [line[line.index("curl ") :] for text in texts("docs", "*.md") for line in text.splitlines() if "curl " in line]
     typed = [f"GET /?jwt={vector['token']} HTTP/1.1\r\nAuthorization: Bearer {vector['token']}" for vector in vectors]
     write("requests", [*curls, *typed, *(drawn(number, 256) for number in range(256))])
-    write("decide", [drawn(number, 512) for number in range(256)])
+    # The first octet chooses the configuration.
+    write("decide", [bytes([number]) + drawn(number, 128)[1:] for number in range(256)])
     gateways = [*texts("envoy/gateway", "*.yaml"), *texts("cli/tests/convert", "*.yaml")]
     write("convert", [*gateways, *(drawn(number, 256) for number in range(64))])
     lists = [block.split("```")[0] for text in texts("docs", "revocation.md") for block in text.split("```json\n")[1:]]

@@ -1,14 +1,15 @@
-//! Any request with tokens that are changed in their structure, against configurations that are chosen by bits.
+//! Any request with good tokens, and such as are changed in a point or two, against configurations that are chosen by bits.
 //!
-//! A request is authenticated only if another implementation takes the token for one of that credential, which stands where it is
-//! searched and says what the configuration demands; both cryptographic back ends come to the same; what goes upstream has the
-//! identity of that credential's consumer and none that the client wrote, and no token that should have been taken out.
+//! One good token passes. A request is authenticated only if another implementation takes the token for one of that credential,
+//! which stands where it is searched and says what the configuration demands; both cryptographic back ends come to the same; what
+//! goes upstream has the identity of that credential's consumer and none that the client wrote, and no token that should have been
+//! taken out.
 
 #![no_main]
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc, sync::Arc};
 
-use arbitrary::Arbitrary;
+use arbitrary::{Arbitrary, Unstructured};
 use jwt_auth_aws_lc::AwsLc;
 use jwt_auth_filter::{
     authenticate::{Authenticator, Decision, Outcome},
@@ -33,11 +34,22 @@ const CLAIM_HEADERS: [&str; 2] = ["x-claim", "x-payload"];
 #[derive(Arbitrary, Debug)]
 struct Case {
     settings: u8,
-    carried: Vec<Carried>,
+    carried: Several,
     is_spoofed: bool,
     /// What `Connection` names, if it is there.
     connection: Option<Vec<u8>>,
     method: u8,
+}
+
+/// Up to three tokens, mostly one: where only one may be there, others hide what is wrong with it.
+#[derive(Debug)]
+struct Several(Vec<Carried>);
+
+impl<'a> Arbitrary<'a> for Several {
+    fn arbitrary(octets: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
+        let count = [1, 1, 1, 1, 2, 2, 3, 0][usize::from(octets.arbitrary::<u8>()? % 8)];
+        (0..count).map(|_| octets.arbitrary()).collect::<arbitrary::Result<_>>().map(Self)
+    }
 }
 
 #[derive(Arbitrary, Debug)]
@@ -64,6 +76,8 @@ enum Place {
 struct Token {
     place: Place,
     text: String,
+    /// Who has signed it, if nothing is wrong with it.
+    usual_signer: Option<Signer>,
 }
 
 struct Filters {
@@ -172,6 +186,7 @@ fn check(filters: &Filters, case: &Case) {
     let other = filters.aws_lc.decide(&request, NOW);
     assert_eq!(format!("{:?}", decision.outcome), format!("{:?}", other.outcome), "the back ends differ");
 
+    check_usual(&decision, &tokens);
     if let Outcome::Denied(_) = decision.outcome {
         return;
     }
@@ -186,6 +201,19 @@ fn check(filters: &Filters, case: &Case) {
         check_claims(&good, &sent);
         check_connection(&sent);
         check_hidden(filters.settings, &decision, (&tokens, &good), &sent);
+    }
+}
+
+/// A request with nothing but a good token passes.
+fn check_usual(decision: &Decision, tokens: &[Token]) {
+    let searched: Vec<&Token> = tokens.iter().filter(|token| token.place != Place::Unsearched).collect();
+    let [Token { place, usual_signer: Some(signer), .. }] = searched.as_slice() else { return };
+    match &decision.outcome {
+        Outcome::Authenticated(authenticated) => {
+            assert_eq!(authenticated.credential().identifier().as_str(), signer.issuer(), "another credential");
+        }
+        Outcome::Preflight => {}
+        other => panic!("a good token in {place:?} is not enough: {other:?}"),
     }
 }
 
@@ -285,7 +313,8 @@ fn check_hidden(
         let kept = good.iter().filter(|_| !settings.hides()).map(|(token, _)| *token);
         unsearched.chain(kept).any(|token| token.text.contains(text))
     };
-    for Token { place, text } in tokens.iter().filter(|token| token.place != Place::Unsearched && token.is_whole()) {
+    let searched = tokens.iter().filter(|token| token.place != Place::Unsearched && token.is_whole());
+    for Token { place, text, .. } in searched {
         let has_token = |value: &[u8]| contains(value, text.as_bytes());
         let is_left =
             has_token(&unescaped(&sent.path)) || sent.headers.values().flatten().any(|value| has_token(value));
@@ -320,10 +349,10 @@ fn request(case: &Case) -> (FakeRequest, Vec<Token>) {
         request.add("access-control-request-method", "GET");
     }
     let mut tokens = Vec::new();
-    for Carried { place, token } in case.carried.iter().take(3) {
+    for Carried { place, token } in &case.carried.0 {
         let text = token.token();
         place.put(&text, &mut request);
-        tokens.push(Token { place: *place, text });
+        tokens.push(Token { place: *place, text, usual_signer: token.usual_signer() });
     }
     if case.is_spoofed {
         // Some hosts change only the first of several headers.
@@ -355,7 +384,8 @@ impl Place {
             Self::Cookie => request.add("cookie", format!("a=b; session={token}; c=d")),
             Self::SplitCookie { at } => {
                 let letters: Vec<char> = token.chars().collect();
-                let (one, two) = letters.split_at(usize::from(at) % letters.len().max(1));
+                // Neither part of a token is empty.
+                let (one, two) = letters.split_at((1 + usize::from(at)).min(letters.len().saturating_sub(1)));
                 let [one, two] = [one, two].map(|part| part.iter().collect::<String>());
                 request.add("cookie", format!("parts.1={two}; parts.0={one}"));
             }

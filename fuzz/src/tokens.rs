@@ -1,9 +1,9 @@
-//! Tokens that are signed by another implementation than the filter's, and changed in every way that a structure allows. The
-//! keys are nobody's.
+//! Tokens that are signed by another implementation than the filter's: good ones, and such as differ from one in a point or two.
+//! The keys are nobody's.
 
-use std::sync::LazyLock;
+use std::{cell::RefCell, collections::HashMap, sync::LazyLock, thread::LocalKey};
 
-use arbitrary::Arbitrary;
+use arbitrary::{Arbitrary, Unstructured};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, crypto};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ pub const NOW: u64 = 1_800_000_000;
 
 /// Who signs. `jsonwebtoken` verifies with AWS-LC: its opinion is independent of the built-in back end, and not of the one that
 /// verifies with AWS-LC as well. ES512, Ed448 and ML-DSA it does not have.
-#[derive(Arbitrary, Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Arbitrary, Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Signer {
     /// The consumer `hmac`.
     Hmac,
@@ -86,20 +86,41 @@ impl Signer {
     /// The signature of a text, in base64url.
     fn sign(self, text: &str) -> String {
         let Keys { algorithm, private, .. } = self.keys();
-        crypto::sign(text.as_bytes(), private, *algorithm).expect("the keys are good")
+        let sign = || crypto::sign(text.as_bytes(), private, *algorithm).expect("the keys are good");
+        remembered(&SIGNATURES, (self, text.to_owned()), sign)
     }
 
     /// Whether the other implementation takes a token for one that this signer has signed.
     pub fn has_signed(self, token: &str) -> bool {
         let Keys { algorithm, public, .. } = self.keys();
-        token.rsplit_once('.').is_some_and(|(text, signature)| {
-            crypto::verify(signature, text.as_bytes(), public, *algorithm).unwrap_or(false)
-        })
+        let is_signed = || {
+            token.rsplit_once('.').is_some_and(|(text, signature)| {
+                crypto::verify(signature, text.as_bytes(), public, *algorithm).unwrap_or(false)
+            })
+        };
+        remembered(&VERIFIED, (self, token.to_owned()), is_signed)
     }
 
     fn keys(self) -> &'static Keys {
         &KEYS[self as usize]
     }
+}
+
+type Memory<T> = LocalKey<RefCell<HashMap<(Signer, String), T>>>;
+
+thread_local! {
+    static SIGNATURES: RefCell<HashMap<(Signer, String), String>> = RefCell::default();
+    static VERIFIED: RefCell<HashMap<(Signer, String), bool>> = RefCell::default();
+}
+
+/// What is made of a text for a signer, as it was made the first time: signing takes long, and some algorithms never sign alike.
+fn remembered<T: Clone>(memory: &'static Memory<T>, of: (Signer, String), make: impl FnOnce() -> T) -> T {
+    memory.with_borrow_mut(|known| {
+        if known.len() == 1 << 14 {
+            known.clear();
+        }
+        known.entry(of).or_insert_with(make).clone()
+    })
 }
 
 struct Keys {
@@ -160,38 +181,75 @@ impl Read {
     }
 }
 
-/// How a token is made.
-#[derive(Arbitrary, Debug)]
+/// How a token is made: as it usually is, which every configuration takes, or with a change or two.
+#[derive(Debug)]
 pub struct Recipe {
     signer: Signer,
-    header: Vec<Member>,
-    claims: Vec<Member>,
-    edits: Vec<Edit>,
+    changes: Vec<Change>,
+}
+
+/// Half of all tokens are as they usually are: what lies behind most checks is reached by a token that has passed the others.
+impl<'a> Arbitrary<'a> for Recipe {
+    fn arbitrary(octets: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
+        let signer = octets.arbitrary()?;
+        let count = match octets.arbitrary::<u8>()? {
+            0..128 => 0,
+            128..224 => 1,
+            _ => 2,
+        };
+        let changes = (0..count).map(|_| octets.arbitrary()).collect::<arbitrary::Result<_>>()?;
+        Ok(Self { signer, changes })
+    }
+}
+
+/// One point in which a token is not as it usually is.
+#[derive(Arbitrary, Debug)]
+enum Change {
+    /// Takes the place of the member of its name, if there is one.
+    Set(Member),
+    /// The same where it does not belong: in the claims instead of the header, or the other way round.
+    SetElsewhere(Member),
+    /// Stands beside the member of its name.
+    Double(Member),
+    Remove(u8),
+    /// From the header to the claims, or the other way round.
+    Move(u8),
+    Edit(Edit),
 }
 
 /// A member of the header or of the claims.
 #[derive(Arbitrary, Debug)]
 enum Member {
-    Alg(Text),
-    Kid(Text),
+    Alg(Of),
+    Kid(Of),
+    Typ(Text),
     Crit,
     B64(bool),
-    Iss(Text),
+    Iss(Of),
     Exp(Time),
     Nbf(Time),
-    Aud(Vec<Text>),
+    Aud(Audiences),
     Cnf(u8),
     Other(u8, Text),
-    Typ(Text),
     /// What stands here is no member of anything.
     Broken(u8),
 }
 
+/// What a member names a signer by: that of this one, or something else.
+#[derive(Arbitrary, Debug)]
+enum Of {
+    Signer(Signer),
+    Text(Text),
+}
+
+#[derive(Arbitrary, Debug)]
+enum Audiences {
+    One(Text),
+    List(Vec<Text>),
+}
+
 #[derive(Arbitrary, Debug)]
 enum Text {
-    OfSigner(Signer),
-    Algorithm(Signer),
-    Kid(Signer),
     /// The audience and the type that are wanted.
     Wanted,
     None,
@@ -231,44 +289,135 @@ enum Edit {
 }
 
 impl Recipe {
+    /// Who signs it, if it is as usual.
+    pub fn usual_signer(&self) -> Option<Signer> {
+        self.changes.is_empty().then_some(self.signer)
+    }
+
     /// The token.
     pub fn token(&self) -> String {
-        let header = object(&self.header, || {
-            let kid = self.signer.kid().map(|kid| format!(r#","kid":"{kid}""#)).unwrap_or_default();
-            format!(r#""alg":"{}"{kid}"#, self.signer.algorithm())
-        });
-        let claims = object(&self.claims, || format!(r#""iss":"{}","exp":{}"#, self.signer.issuer(), NOW + 60));
-        let text = format!("{}.{}", encoded(&header), encoded(&claims));
+        let mut parts = Parts::usual(self.signer);
+        self.changes.iter().for_each(|change| parts.change(change));
+        let text = parts.encoded();
         let token = format!("{text}.{}", self.signer.sign(&text));
-        self.edits.iter().fold(token, |token, edit| edit.apply(token))
+        let edits =
+            self.changes.iter().filter_map(|change| if let Change::Edit(edit) = change { Some(edit) } else { None });
+        edits.fold(token, |token, edit| edit.apply(token))
     }
 }
 
-/// An object of the members, behind what it usually has unless one of them says otherwise.
-fn object(members: &[Member], usual: impl Fn() -> String) -> String {
-    let replaces = members.iter().any(|it| matches!(it, Member::Alg(_) | Member::Iss(_) | Member::Exp(_)));
-    let mut texts: Vec<String> = if replaces { Vec::new() } else { vec![usual()] };
-    texts.extend(members.iter().map(Member::text));
-    format!("{{{}}}", texts.join(","))
+/// The header and the claims: the members of each, by their names, as they are written.
+struct Parts([Vec<(&'static str, String)>; 2]);
+
+const HEADER: usize = 0;
+const CLAIMS: usize = 1;
+
+impl Parts {
+    fn usual(signer: Signer) -> Self {
+        let mut header = vec![("alg", json!(signer.algorithm())), ("typ", json!("wanted"))];
+        header.extend(signer.kid().map(|kid| ("kid", json!(kid))));
+        let claims = vec![
+            ("iss", json!(signer.issuer())),
+            ("exp", json!(NOW + 60)),
+            ("nbf", json!(NOW)),
+            ("aud", json!(["other", "wanted"])),
+            ("m0", json!("told")),
+        ];
+        let written = |(name, value): (&'static str, Value)| (name, format!("{name:?}:{value}"));
+        Self([header, claims].map(|part| part.into_iter().map(written).collect()))
+    }
+
+    fn change(&mut self, change: &Change) {
+        match change {
+            Change::Set(member) => self.set(member.part(), member),
+            Change::SetElsewhere(member) => self.set(1 - member.part(), member),
+            Change::Double(member) => self.0[member.part()].push((member.name(), member.text())),
+            Change::Remove(number) => _ = self.take(*number),
+            Change::Move(number) => {
+                if let Some((part, member)) = self.take(*number) {
+                    self.0[1 - part].push(member);
+                }
+            }
+            Change::Edit(_) => {}
+        }
+    }
+
+    fn set(&mut self, part: usize, member: &Member) {
+        self.0[part].retain(|(name, _)| *name != member.name());
+        self.0[part].push((member.name(), member.text()));
+    }
+
+    /// Takes one out of all members.
+    fn take(&mut self, number: u8) -> Option<(usize, (&'static str, String))> {
+        let [header, claims] = &self.0;
+        let (in_header, all) = (header.len(), header.len() + claims.len());
+        let at = usize::from(number).checked_rem(all)?;
+        let (part, at) = if at < in_header { (HEADER, at) } else { (CLAIMS, at - in_header) };
+        Some((part, self.0[part].remove(at)))
+    }
+
+    fn encoded(&self) -> String {
+        let encoded = |part: &Vec<(_, String)>| {
+            let members: Vec<&str> = part.iter().map(|(_, text)| text.as_str()).collect();
+            URL_SAFE_NO_PAD.encode(format!("{{{}}}", members.join(",")))
+        };
+        self.0.each_ref().map(encoded).join(".")
+    }
 }
 
 impl Member {
-    fn text(&self) -> String {
+    /// Where it belongs.
+    fn part(&self) -> usize {
         match self {
-            Self::Alg(text) => format!(r#""alg":{}"#, text.json()),
-            Self::Kid(text) => format!(r#""kid":{}"#, text.json()),
-            Self::Crit => r#""crit":["exp"]"#.to_owned(),
-            Self::B64(flag) => format!(r#""b64":{flag}"#),
-            Self::Iss(text) => format!(r#""iss":{}"#, text.json()),
-            Self::Exp(time) => format!(r#""exp":{}"#, time.json()),
-            Self::Nbf(time) => format!(r#""nbf":{}"#, time.json()),
-            Self::Aud(texts) => format!(r#""aud":[{}]"#, texts.iter().map(Text::json).collect::<Vec<_>>().join(",")),
-            Self::Cnf(0) => r#""cnf":null"#.to_owned(),
-            Self::Cnf(1) => r#""cnf":{"jkt":"x"}"#.to_owned(),
-            Self::Cnf(_) => r#""cnf":{"x5t#S256":7}"#.to_owned(),
-            Self::Typ(text) => format!(r#""typ":{}"#, text.json()),
-            Self::Other(name, text) => format!(r#""m{}":{}"#, name % 4, text.json()),
-            Self::Broken(octet) => format!("{}", char::from(*octet)),
+            Self::Alg(_) | Self::Kid(_) | Self::Typ(_) | Self::Crit | Self::B64(_) => HEADER,
+            _ => CLAIMS,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Alg(_) => "alg",
+            Self::Kid(_) => "kid",
+            Self::Typ(_) => "typ",
+            Self::Crit => "crit",
+            Self::B64(_) => "b64",
+            Self::Iss(_) => "iss",
+            Self::Exp(_) => "exp",
+            Self::Nbf(_) => "nbf",
+            Self::Aud(_) => "aud",
+            Self::Cnf(_) => "cnf",
+            Self::Other(number, _) => ["m0", "m1"][usize::from(number % 2)],
+            Self::Broken(_) => "",
+        }
+    }
+
+    fn text(&self) -> String {
+        let value = match self {
+            Self::Alg(of) => of.json(|signer| json!(signer.algorithm())),
+            Self::Kid(of) => of.json(|signer| json!(signer.kid())),
+            Self::Iss(of) => of.json(|signer| json!(signer.issuer())),
+            Self::Typ(text) | Self::Other(_, text) => text.json(),
+            Self::Crit => r#"["exp"]"#.to_owned(),
+            Self::B64(flag) => flag.to_string(),
+            Self::Exp(time) | Self::Nbf(time) => time.json(),
+            Self::Aud(Audiences::One(text)) => text.json(),
+            Self::Aud(Audiences::List(texts)) => {
+                format!("[{}]", texts.iter().map(Text::json).collect::<Vec<_>>().join(","))
+            }
+            Self::Cnf(0) => "null".to_owned(),
+            Self::Cnf(1) => r#"{"jkt":"x"}"#.to_owned(),
+            Self::Cnf(_) => r#"{"x5t#S256":7}"#.to_owned(),
+            Self::Broken(octet) => return char::from(*octet).to_string(),
+        };
+        format!("{:?}:{value}", self.name())
+    }
+}
+
+impl Of {
+    fn json(&self, named: impl Fn(Signer) -> Value) -> String {
+        match self {
+            Self::Signer(signer) => named(*signer).to_string(),
+            Self::Text(text) => text.json(),
         }
     }
 }
@@ -276,9 +425,6 @@ impl Member {
 impl Text {
     fn json(&self) -> String {
         match self {
-            Self::OfSigner(signer) => format!("{:?}", signer.issuer()),
-            Self::Algorithm(signer) => format!("{:?}", signer.algorithm()),
-            Self::Kid(signer) => json!(signer.kid()).to_string(),
             Self::Wanted => r#""wanted""#.to_owned(),
             Self::None => r#""none""#.to_owned(),
             Self::Empty => r#""""#.to_owned(),
@@ -337,8 +483,4 @@ impl Edit {
         }
         octets.into_iter().collect()
     }
-}
-
-fn encoded(text: &str) -> String {
-    URL_SAFE_NO_PAD.encode(text)
 }
