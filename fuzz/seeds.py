@@ -7,6 +7,7 @@ import base64
 import hashlib
 import json
 from pathlib import Path
+from struct import pack
 
 ROOT = Path(__file__).resolve().parent.parent
 CORPUS = ROOT / "fuzz" / "corpus"
@@ -24,7 +25,9 @@ def main():
     # What a token's parts hold, and nesting at and beyond its bound.
     parts = [part for vector in vectors for part in vector["token"].split(".")[:2]]
     nested = [f'{{"a":{"[" * depth}{"]" * depth}}}' for depth in (125, 126, 127, 128)]
-    write("json", [*sets, *(text for text in configurations if text.startswith("{")), *map(decoded, parts), *nested])
+    # Beyond the range of a double, as only a member of the outermost object may be, and outside of any object.
+    numbers = ['{"a":1e400}', '{"a":[1e400]}', "1e400", "7"]
+    write("json", [*sets, *(text for text in configurations if text.startswith("{")), *map(decoded, parts), *nested, *numbers])
     # Among them one with a key more than a set may have.
     many = json.dumps({"keys": [{**vectors[-1]["jwk"], "kid": str(number)} for number in range(101)]})
     discovery = json.dumps({"issuer": "https://a.example", "jwks_uri": "https://a.example/jwks"})
@@ -32,7 +35,8 @@ def main():
     answers = [f"200 max-age=60\n{body}" for body in [*sets, many, discovery, *metadata]]
     answers += [f"200+{left_out} public, max-age=60\n{body}" for left_out in (512, 1 << 19) for body in (sets[0], discovery)]
     write("key_sets", answers)
-    write("configuration", configurations)
+    written = [*inline, *nested, *map(json.dumps, single_fields())]
+    write("configuration", [*configurations, *written, *(struct(json.loads(text)) for text in written)])
     # What is typed is read as it is, the rest is drawn from octets.
     curls = [line[line.index("curl ") :] for text in texts("docs", "*.md") for line in text.splitlines() if "curl " in line]
     typed = [f"GET /?jwt={vector['token']} HTTP/1.1\r\nAuthorization: Bearer {vector['token']}" for vector in vectors]
@@ -58,6 +62,45 @@ def texts(folder, pattern):
 def credentials(configuration):
     """The credentials of all consumers of a configuration."""
     return [it for consumer in json.loads(configuration)["consumers"] for it in consumer.get("jwt_secrets", [])]
+
+
+def single_fields():
+    """Configurations with one field each, as its schema has it, and with what stands in few fields."""
+    schema = json.loads((ROOT / "envoy/jwt-auth.schema.json").read_text())
+    for name, field in schema["properties"].items():
+        for content in [*field.get("examples", []), field.get("default"), True, False, -1, 1.5]:
+            yield {name: content}
+
+
+def struct(members):
+    """A google.protobuf.Struct."""
+    return b"".join(field(1, field(1, name.encode()) + field(2, value(of))) for name, of in members.items())
+
+
+def value(of):
+    """A google.protobuf.Value."""
+    match of:
+        case None:
+            return b"\x08\0"
+        case bool():
+            return bytes([4 << 3, of])
+        case int() | float():
+            return bytes([2 << 3 | 1]) + pack("<d", of)
+        case str():
+            return field(3, of.encode())
+        case dict():
+            return field(5, struct(of))
+        case list():
+            return field(6, b"".join(field(1, value(item)) for item in of))
+
+
+def field(number, octets):
+    """A field of octets in protobuf's wire format."""
+    length, rest = [], len(octets)
+    while rest >= 0x80:
+        length.append(rest & 0x7F | 0x80)
+        rest >>= 7
+    return bytes([number << 3 | 2, *length, rest]) + octets
 
 
 def decoded(part):

@@ -4,6 +4,7 @@ pub mod planted;
 #[path = "../../tests/core/support/request.rs"]
 mod request;
 pub mod revocations;
+pub mod structs;
 pub mod tokens;
 mod twice;
 
