@@ -120,16 +120,18 @@ mod tests {
         ] {
             assert_eq!(found(&one, path, Some("a.example.com")), None, "{path}");
         }
-        let two = ["https://a.example.com", "https://b.example.com:8443"];
+        let all = ["https://a.example.com", "https://b.example.com:8443", "http://c.example.com"];
         for (authority, expected) in [
-            (Some("a.example.com"), Some(two[0])),
-            (Some("A.example.com:443"), Some(two[0])),
-            (Some("b.example.com:8443"), Some(two[1])),
+            (Some("a.example.com"), Some(all[0])),
+            (Some("A.example.com:443"), Some(all[0])),
+            (Some("b.example.com:8443"), Some(all[1])),
             (Some("b.example.com"), None),
             (Some("a.example.com:80"), None),
+            (Some("c.example.com:80"), Some(all[2])),
+            (Some("c.example.com:443"), None),
             (None, None),
         ] {
-            assert_eq!(found(&two, root, authority).as_deref(), expected, "{authority:?}");
+            assert_eq!(found(&all, root, authority).as_deref(), expected, "{authority:?}");
         }
     }
 }

@@ -468,3 +468,22 @@ fn tokens_behind_several_schemes_of_one_header_all_go() {
     let sent = answer(&support::authenticator(hidden), &request, 0).unwrap();
     assert_eq!(sent.headers["authorization"], [b" Basic b".trim_ascii().to_vec()]);
 }
+
+#[test]
+fn tokens_are_hidden_in_trailers_too_where_they_are_hidden_at_all() {
+    let hidden = |mut fields: Json| {
+        fields["token_headers"] = json!([{"name": "X-Raw"}]);
+        configuration(fields).unwrap().hidden_headers().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert!(hidden(json!({})).is_empty());
+    let both = ["authorization", "x-raw"].map(str::to_owned);
+    for fields in [
+        json!({"hide_credentials": true}),
+        json!({"first_valid": true}),
+        json!({"rules": [{"routes": ["r"], "hide_credentials": true}]}),
+    ] {
+        let mut hidden = hidden(fields);
+        hidden.sort();
+        assert_eq!(hidden, both);
+    }
+}
