@@ -9,6 +9,7 @@ use jwt_auth_filter::{
         schema::{Field, Shape},
     },
     crypto::{Algorithm, Key, KeyError},
+    encoding::base64::encode_url,
 };
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
@@ -285,6 +286,38 @@ fn a_weak_or_unusable_key_is_refused_in_a_jwk_too() {
     assert!(rsa(&modulus, "AQAB").is_ok());
     assert_eq!(rsa("_w", "AQAB").unwrap_err(), KeyError::WeakRsa(8));
     assert_eq!(rsa(&"_".repeat(1708), "AQAB").unwrap_err(), KeyError::UnusableRsa);
+}
+
+/// An RSA key whose modulus has so many bits, and with this exponent in base64url.
+fn rsa(bits: usize, exponent: &str) -> Result<Key, KeyError> {
+    let mut modulus = vec![0; bits.div_ceil(8)];
+    modulus[0] = 1 << ((bits - 1) % 8);
+    *modulus.last_mut().unwrap() |= 1;
+    Key::from_text(&json!({"kty": "RSA", "n": encode_url(modulus), "e": exponent}).to_string())
+}
+
+#[test]
+fn the_size_of_an_rsa_key_has_bounds_and_a_price() {
+    const F4: &str = "AQAB";
+    assert_eq!(rsa(2047, F4).unwrap_err(), KeyError::WeakRsa(2047));
+    assert_eq!(rsa(8193, F4).unwrap_err(), KeyError::UnusableRsa);
+    assert_eq!(rsa(2048, "AQAAAAE").unwrap_err(), KeyError::UnusableRsa, "an exponent of 33 bits");
+    for (bits, exponent, kilobits, cost, is_costly) in [
+        (2048, F4, 2, 4, false),
+        (2048, "Aw", 2, 4, false),
+        (2048, "EQ", 2, 16, true),
+        (2064, F4, 3, 9, false),
+        (3072, F4, 3, 9, false),
+        (4096, F4, 4, 16, false),
+        (4112, F4, 5, 25, true),
+        (8192, F4, 8, 64, true),
+        (8192, "AQAAAQ", 9, 324, true), // the longer exponent counts for the modulus
+    ] {
+        let key = rsa(bits, exponent).unwrap();
+        let Key::Rsa(rsa) = &key else { panic!("another key") };
+        assert_eq!((rsa.kilobits(), rsa.is_costly()), (kilobits, is_costly), "{bits} {exponent}");
+        assert_eq!(key.verification_cost(), cost, "{bits} {exponent}");
+    }
 }
 
 #[test]
