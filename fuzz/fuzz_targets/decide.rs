@@ -220,7 +220,7 @@ fn check_usual(decision: &Decision, tokens: &[Token]) {
 /// The tokens for which a request may be authenticated as it was, as others read them.
 fn good_tokens<'t>(settings: Settings, decision: &Decision, tokens: &'t [Token]) -> Vec<(&'t Token, Read)> {
     let Outcome::Authenticated(authenticated) = &decision.outcome else { return Vec::new() };
-    let identifier = authenticated.credential().identifier().to_string();
+    let identifier = authenticated.credential().identifier().as_str().to_owned();
     let searched = tokens.iter().filter(|token| token.place != Place::Unsearched);
     let read = searched.filter_map(|token| Some((token, Read::of(token.text.trim())?)));
     read.filter(|(token, read)| is_good(settings, &identifier, token.text.trim(), read)).collect()
@@ -252,7 +252,7 @@ fn is_good(settings: Settings, issuer: &str, token: &str, Read { header, claims 
 fn check_identity(settings: Settings, decision: &Decision, sent: &FakeRequest) {
     let expected = match &decision.outcome {
         Outcome::Authenticated(authenticated) => {
-            let name = authenticated.credential().identifier().to_string();
+            let name = authenticated.credential().identifier().as_str().to_owned();
             let groups = settings.is_restricted().then(|| format!("g, {name}"));
             let [id, custom_id] = [format!("id-{name}"), format!("custom {name}")];
             [Some(id), Some(custom_id), Some(name.clone()), groups, Some(name), None]
@@ -344,7 +344,7 @@ fn request(case: &Case) -> (FakeRequest, Vec<Token>) {
     let method = ["GET", "POST", "OPTIONS"][usize::from(case.method % 3)];
     let mut request =
         FakeRequest { method: method.to_owned(), path: b"/orders?a=b".to_vec(), ..FakeRequest::default() };
-    if case.method % 2 == 0 {
+    if case.method.is_multiple_of(2) {
         request.add("origin", "https://app.example");
         request.add("access-control-request-method", "GET");
     }

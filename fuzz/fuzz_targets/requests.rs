@@ -22,7 +22,7 @@ const PLUGIN: &str = r#"{"cookie_names": ["session"], "split_cookies": [{"name":
     "consumers": [{"username": "a", "jwt_secrets": [{"key": "k", "secret": "s3cr3t-that-is-long-enough-for-anyone"}]}]}"#;
 
 thread_local! {
-    static FILTER: Filter = Filter::find(GivenFile { name: "plugin", text: PLUGIN, is_json: true }, None).ok().expect("a filter");
+    static FILTER: Filter = Filter::find(GivenFile { name: "plugin", text: PLUGIN, is_json: true }, None).expect("a filter");
     static PLACES: TokenPlaces = Config::parse(PLUGIN.as_bytes()).expect("a configuration").policy.token_places;
     static PLACES_WITH_DPOP: TokenPlaces = PLACES.with(|places| TokenPlaces { takes_dpop: true, ..places.clone() });
 }
