@@ -26,10 +26,12 @@ PLUGINS = {
     "claims and key set": plugin(CLIENT_APP, REMOTE, **CLAIMS, **USUAL),
 }
 
-GOOD = HS256.token(exp=in_seconds(600), role="reader")
+# The tokens are made when the tests are collected, long before the last of them runs.
+DAY = 86_400
+GOOD = HS256.token(exp=in_seconds(DAY), role="reader")
 EXPIRED = HS256.token(exp=in_seconds(-600))
 FORGED = GOOD[:-4] + "AAAA"
-UNKNOWN = RS256.token(iss="https://remote.example.com", exp=in_seconds(600))
+UNKNOWN = RS256.token(iss="https://remote.example.com", exp=in_seconds(DAY))
 BASIC = ("authorization", "Basic YTpi")
 IDENTITY = [("x-consumer-username", "admin"), ("x-role", "admin"), ("x-consumer-id", "1")]
 
