@@ -206,7 +206,7 @@ fn check(filters: &Filters, case: &Case) {
 
 /// A request with nothing but a good token passes.
 fn check_usual(decision: &Decision, tokens: &[Token]) {
-    let searched: Vec<&Token> = tokens.iter().filter(|token| token.place != Place::Unsearched).collect();
+    let searched: Vec<&Token> = tokens.iter().filter(|token| token.is_searched()).collect();
     let [Token { place, usual_signer: Some(signer), .. }] = searched.as_slice() else { return };
     match &decision.outcome {
         Outcome::Authenticated(authenticated) => {
@@ -221,7 +221,7 @@ fn check_usual(decision: &Decision, tokens: &[Token]) {
 fn good_tokens<'t>(settings: Settings, decision: &Decision, tokens: &'t [Token]) -> Vec<(&'t Token, Read)> {
     let Outcome::Authenticated(authenticated) = &decision.outcome else { return Vec::new() };
     let identifier = authenticated.credential().identifier().as_str().to_owned();
-    let searched = tokens.iter().filter(|token| token.place != Place::Unsearched);
+    let searched = tokens.iter().filter(|token| token.is_searched());
     let read = searched.filter_map(|token| Some((token, Read::of(token.text.trim())?)));
     read.filter(|(token, read)| is_good(settings, &identifier, token.text.trim(), read)).collect()
 }
@@ -309,11 +309,11 @@ fn check_hidden(
         return;
     }
     let may_stay = |text: &str| {
-        let unsearched = tokens.iter().filter(|token| token.place == Place::Unsearched);
+        let unsearched = tokens.iter().filter(|token| !token.is_searched());
         let kept = good.iter().filter(|_| !settings.hides()).map(|(token, _)| *token);
         unsearched.chain(kept).any(|token| token.text.contains(text))
     };
-    let searched = tokens.iter().filter(|token| token.place != Place::Unsearched && token.is_whole());
+    let searched = tokens.iter().filter(|token| token.is_searched() && token.is_whole());
     for Token { place, text, .. } in searched {
         let has_token = |value: &[u8]| contains(value, text.as_bytes());
         let is_left =
@@ -323,6 +323,11 @@ fn check_hidden(
 }
 
 impl Token {
+    /// Whether the filter looks for it where it stands.
+    fn is_searched(&self) -> bool {
+        self.place != Place::Unsearched
+    }
+
     /// Whether nothing in it ends it in one of the places, and it is long enough to be recognized.
     fn is_whole(&self) -> bool {
         let is_plain = |octet: u8| octet.is_ascii_alphanumeric() || b"-_.".contains(&octet);

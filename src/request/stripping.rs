@@ -132,13 +132,8 @@ fn cookies_without(
 
 /// What is left of a value when the tokens behind all the prefixes are taken out.
 fn header_without_any(value: &[u8], prefixes: &[&str], goes: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
-    let without_one = |value: &[u8]| prefixes.iter().find_map(|prefix| header_without(value, prefix, &goes));
-    let mut left = without_one(value)?;
     // What goes from behind one prefix can bring what stands behind another to the beginning, where more is a token.
-    while let Some(less) = without_one(&left) {
-        left = less;
-    }
-    Some(left)
+    until_nothing_goes(value, |value| prefixes.iter().find_map(|prefix| header_without(value, prefix, &goes)))
 }
 
 /// Whatever a token stands behind: another scheme, an empty element, or an element of a list within quotes. Without a prefix
@@ -157,12 +152,8 @@ fn header_without(value: &[u8], prefix: &str, goes: impl Fn(&[u8]) -> bool) -> O
 /// The subprotocols without those that are tokens. A name that a token stood behind goes to the end, so that the service can
 /// choose it, and takes nothing else that the client has offered for its token: of several names the first.
 fn protocols_without(list: &[u8], tokens: &[TokenProtocol], goes: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
-    let mut left = protocols_without_once(list, tokens, &goes)?;
     // Of names at the end, one is what stands behind another. This takes out all of them at once.
-    while let Some(less) = protocols_without_once(&left, tokens, &goes) {
-        left = less;
-    }
-    Some(left)
+    until_nothing_goes(list, |list| protocols_without_once(list, tokens, &goes))
 }
 
 fn protocols_without_once(list: &[u8], tokens: &[TokenProtocol], goes: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
@@ -178,6 +169,15 @@ fn protocols_without_once(list: &[u8], tokens: &[TokenProtocol], goes: impl Fn(&
     let (named, others): (Vec<_>, Vec<_>) =
         left.partition(|(before, protocol)| is_name(protocol) || before.is_some_and(is_name));
     Some(others.into_iter().chain(named).map(|(_, protocol)| protocol).collect::<Vec<_>>().join(b", ".as_slice()))
+}
+
+/// What is left when something is taken out as often as there is something; `None` if there is nothing from the beginning.
+fn until_nothing_goes(value: &[u8], without: impl Fn(&[u8]) -> Option<Vec<u8>>) -> Option<Vec<u8>> {
+    let mut left = without(value)?;
+    while let Some(less) = without(&left) {
+        left = less;
+    }
+    Some(left)
 }
 
 /// The list in a header's value without some of its elements, and without the space that stood behind a first one.

@@ -104,13 +104,13 @@ def observe(envoy, ledger, seconds):
 
 def judged(envoy, ledger, world, chaos, memory, clients, access_log):
     """What was seen, and each thing that must hold with whether it does."""
-    counted = settle(lambda: Counter(decisions(envoy))).total()
+    ways = settle(lambda: decisions(envoy))
+    counted, denied = ways.total(), sum(count for way, count in ways.items() if way.startswith("denied."))
     cut = settle(lambda: Counter(access_log.read_text().splitlines()))
     decided_when_cut = sum(count for line, count in cut.items() if not line.startswith("- "))
     waiting_when_cut = sum(count for line, count in cut.items() if line == "- DC")
     log = envoy.log()
     lines = Lines(log)
-    denied = sum(count for way, count in decisions(envoy).items() if way.startswith("denied."))
     logged, left_out = lines.refusals.total(), envoy.count("jwt_auth.log_lines_left_out")
     growth = report.growth(memory)
     updates = harness.updates(envoy)
@@ -201,7 +201,7 @@ def decisions(envoy):
     """How many requests the filter says that it has decided, by how."""
     ways = r"authenticated|anonymous|preflight|disabled|denied\.\w+"
     found = re.findall(rf"{harness.COUNTERS}jwt_auth\.({ways}): (\d+)\n", envoy.admin("/stats?filter=jwt_auth") + "\n")
-    return {way: int(count) for way, count in found}
+    return Counter({way: int(count) for way, count in found})
 
 
 def gauge(envoy, name):
