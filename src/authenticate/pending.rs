@@ -1,13 +1,11 @@
 //! A request that may have to wait for a key set.
 
-use std::sync::Arc;
-
 use super::{
     Denial, Reason,
     search::{Awaited, Search},
 };
 use crate::{
-    jwks::{Millis, Need, Wait},
+    jwks::{Millis, Wait},
     token::Timestamp,
 };
 
@@ -42,24 +40,27 @@ impl Pending {
     /// Why the request is refused if it waits no longer. That a key set has not the token's `kid` can only be said of a set
     /// that was fetched after the request arrived: the key may have been published since.
     pub(super) fn denial_at_last(self, now: Timestamp) -> Denial {
-        let mut sets = self.search.awaited.iter().filter(|set| set.lacks_kid).map(|set| &set.keys);
-        let old = sets.find(|keys| keys.need() == Need::Kid && keys.fetched_at() < self.arrival.at);
+        let is_old = |awaited: &&Awaited| awaited.lacks_kid && awaited.seen.fetched_at < self.arrival.at;
+        let old = self.search.awaited.iter().find(is_old);
         match (&self.denial.reason, old) {
-            (Reason::InvalidSignature | Reason::AlgorithmMismatch, Some(keys)) => {
-                Denial { reason: Reason::KeySetUnavailable(keys.retry_after(now)), ..*self.denial }
+            (Reason::InvalidSignature | Reason::AlgorithmMismatch, Some(Awaited { seen, .. })) => {
+                Denial { reason: Reason::KeySetUnavailable(seen.set.retry_after(now)), ..*self.denial }
             }
             _ => *self.denial,
         }
     }
 
-    /// What the request waits for: sets that are not there, and newer ones of those that were fetched before it arrived; some
-    /// time before, if they have the token's `kid`.
+    /// What the request waits for: sets that were not there, and newer ones of those that were fetched before it arrived; some
+    /// time before, if they have the token's `kid`. And what has
+    /// changed since it was seen, which need not be waited for.
     pub fn wait(&self) -> Wait {
-        let may_change = |set: &&Awaited| {
-            let age = if set.lacks_kid { 0 } else { SETTLED };
-            set.keys.need() == Need::Set || set.keys.fetched_at().saturating_add(age) < self.arrival.at
+        let may_change = |awaited: &&Awaited| {
+            let age = if awaited.lacks_kid { 0 } else { SETTLED };
+            awaited.is_missing
+                || awaited.seen.fetched_at.saturating_add(age) < self.arrival.at
+                || awaited.seen.has_changed()
         };
-        let sets = self.search.awaited.iter().filter(may_change).map(|set| Arc::clone(&set.keys));
+        let sets = self.search.awaited.iter().filter(may_change).map(|awaited| awaited.seen.clone());
         Wait { sets: sets.collect(), body: self.arrival.body }
     }
 }

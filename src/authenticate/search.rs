@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Denial, Reason};
 use crate::{
-    jwks::{Fetched, KeySet, Need, VerificationKey},
+    jwks::{Fetched, KeySet, Seen, VerificationKey},
     policy::{Credential, Keys},
     token::Timestamp,
 };
@@ -49,7 +49,9 @@ struct Tried {
 /// A set of which a newer one may have the key of a token.
 #[derive(Debug)]
 pub(super) struct Awaited {
-    pub(super) keys: Arc<dyn Fetched>,
+    pub(super) seen: Seen,
+    /// Whether it was not there.
+    pub(super) is_missing: bool,
     /// Whether the set has not the token's `kid`. If it has, or the token has none, the issuer may still have put another key
     /// in the place of that; but then the refusal stands if no newer set can be had.
     pub(super) lacks_kid: bool,
@@ -64,12 +66,12 @@ impl Search {
 
     /// The keys of a credential, if they are there. Nothing is expected of a set for a token that names a revoked key.
     pub(super) fn keys(&mut self, credential: &Credential, kid: Option<&str>) -> Option<Arc<KeySet>> {
-        let keys = credential.keys().current();
-        if let Keys::Remote(remote) = credential.keys()
-            && !kid.is_some_and(|kid| remote.is_revoked(kid))
-        {
+        let Keys::Remote(remote) = credential.keys() else { return credential.keys().current() };
+        let seen = Seen::new(Arc::clone(remote) as Arc<dyn Fetched>);
+        let keys = remote.current();
+        if !kid.is_some_and(|kid| remote.is_revoked(kid)) {
             let lacks_kid = keys.as_ref().zip(kid).is_some_and(|(keys, kid)| !keys.has_kid(kid));
-            self.sets.push(Awaited { keys: Arc::clone(remote) as Arc<dyn Fetched>, lacks_kid });
+            self.sets.push(Awaited { seen, is_missing: keys.is_none(), lacks_kid });
         }
         keys
     }
@@ -104,9 +106,9 @@ impl Search {
         tried.find(|tried| Arc::ptr_eq(&tried.key, key)).map(|tried| tried.has_signed)
     }
 
-    /// Notes that a token can be judged once something has arrived.
+    /// Notes that a token can be judged once something has arrived that was not there.
     pub(super) fn await_arrival(&mut self, of: Arc<dyn Fetched>) {
-        self.awaited.push(Awaited { keys: of, lacks_kid: false });
+        self.awaited.push(Awaited { seen: Seen::missing(of), is_missing: true, lacks_kid: false });
     }
 
     /// The search anew, with what it has tried so far.
@@ -131,8 +133,8 @@ impl Search {
         if self.is_exhausted {
             return Denial::of_consumer(first, Reason::VerificationBudget);
         }
-        let reason = match self.sets.iter().map(|set| &set.keys).find(|keys| keys.need() == Need::Set) {
-            Some(keys) => Reason::KeySetUnavailable(keys.retry_after(now)),
+        let reason = match self.sets.iter().find(|set| set.is_missing) {
+            Some(Awaited { seen, .. }) => Reason::KeySetUnavailable(seen.set.retry_after(now)),
             None if self.fits => Reason::InvalidSignature,
             None => Reason::AlgorithmMismatch,
         };

@@ -11,7 +11,7 @@ use std::{
 use prost::Message;
 
 use super::{
-    Answer, FetchError, Fetched, Judged, Kind, Millis, Need, PassedOver, Source, Uri,
+    Answer, FetchError, Fetched, Judged, Kind, Millis, Need, PassedOver, Seen, Source, Uri,
     schedule::{Schedule, lease_time},
 };
 
@@ -103,7 +103,7 @@ impl Event {
 /// What a request should do that needs something of a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Advice {
-    /// Ask the set again: it has just changed.
+    /// Ask the set again: it has changed since.
     TryAgain,
     /// Wait until more fetches have [ended](Fetcher::ended) than these.
     Wait(u64),
@@ -240,7 +240,7 @@ impl<H: KeySetHost> Fetcher<H> {
 
     fn look_after(&self, at: usize, set: &Tracked) {
         let now = self.host.now();
-        let (schedule, _) = self.sync(set, now);
+        let schedule = self.sync(set, now);
         let is_due = self.is_due(set, &schedule, now);
         if is_due && self.calls.borrow().len() >= MAX_CALLS {
             return;
@@ -279,14 +279,15 @@ impl<H: KeySetHost> Fetcher<H> {
         }
     }
 
-    /// What a request should do that needs something of a set.
-    pub fn advise(&self, remote: &dyn Fetched, need: Need) -> Advice {
-        let Some(set) = self.find(remote) else { return Advice::GiveUp };
+    /// What a request should do that needs something of a set that it has seen.
+    pub fn advise(&self, seen: &Seen) -> Advice {
+        let Some(set) = self.find(&*seen.set) else { return Advice::GiveUp };
         let now = self.host.now();
-        let (schedule, changed) = self.sync(set, now);
-        if changed {
+        let schedule = self.sync(set, now);
+        if seen.has_changed() {
             return Advice::TryAgain;
         }
+        let need = seen.set.need();
         let is_under_way = schedule.is_leased(now);
         let may_start = !schedule.is_backing_off(now)
             && match need {
@@ -334,8 +335,8 @@ impl<H: KeySetHost> Fetcher<H> {
         schedule.is_due(now, set.source(), set.newer_wanted.get()) || (is_lost && !schedule.is_backing_off(now))
     }
 
-    /// Takes over what is shared of a set; the second value says whether its keys changed.
-    fn sync(&self, set: &Tracked, now: Millis) -> (Schedule, bool) {
+    /// Takes over what is shared of a set.
+    fn sync(&self, set: &Tracked, now: Millis) -> Schedule {
         let schedule = self.schedule(set).0;
         if set.ended.replace(schedule.ended) != schedule.ended {
             // Whoever still lacks a key after this fetch asks again.
@@ -344,15 +345,18 @@ impl<H: KeySetHost> Fetcher<H> {
         set.dispel_doubt(now);
         set.remote.set_retry_at(schedule.more_at(now));
         if schedule.is_missing(now, set.source()) || set.doubt.get().is_some() {
-            let had_keys = set.remote.need() != Need::Set;
             set.remote.forget();
             set.version.set(0);
-            return (schedule, had_keys);
+            return schedule;
         }
-        let is_changed = schedule.version != set.version.get() && self.load(set, schedule.version);
-        // A time that is ahead comes from a clock that was put back.
-        set.remote.set_fetched_at(if schedule.fetched_at > now { 0 } else { schedule.fetched_at });
-        (schedule, is_changed)
+        if schedule.version != set.version.get() {
+            self.load(set, schedule.version);
+        }
+        if schedule.version == set.version.get() {
+            // A time that is ahead comes from a clock that was put back.
+            set.remote.set_fetched_at(if schedule.fetched_at > now { 0 } else { schedule.fetched_at });
+        }
+        schedule
     }
 
     fn schedule(&self, set: &Tracked) -> (Schedule, Option<u32>) {
@@ -362,13 +366,11 @@ impl<H: KeySetHost> Fetcher<H> {
 
     /// Takes the keys of a version, unless the text that is shared is that of another: whoever wrote it came too late, or
     /// has yet to say so.
-    fn load(&self, set: &Tracked, version: u64) -> bool {
-        let Some((_, text)) = self.text(set).filter(|(own, _)| *own == version) else { return false };
-        if !set.remote.load(text) {
-            return false;
+    fn load(&self, set: &Tracked, version: u64) {
+        let Some((_, text)) = self.text(set).filter(|(own, _)| *own == version) else { return };
+        if set.remote.load(text) {
+            set.version.set(version);
         }
-        set.version.set(version);
-        true
     }
 
     /// The text of the set that arrived last, with the number of its version.
@@ -474,6 +476,8 @@ impl<H: KeySetHost> Fetcher<H> {
 impl Tracked {
     fn new(remote: Arc<dyn Fetched>) -> Self {
         let name = remote.source().shared_name();
+        // What arrives counts as old until it is known when it was fetched.
+        remote.set_fetched_at(0);
         Self {
             remote,
             schedule_name: format!("{name} schedule"),

@@ -16,7 +16,7 @@ pub use self::{
     answer::{Answer, FetchError},
     fetcher::{Advice, Asked, Brought, Event, Fetcher, KeySetHost},
     issuer::Issuer,
-    remote::{Fetched, Judged, Kind, Millis, Need, Remote, RemoteKeys, Source, Wait},
+    remote::{Fetched, Judged, Kind, Millis, Need, Remote, RemoteKeys, Seen, Source, Wait},
     set::{KeyPlace, KeySet, KeySetError, MAX_BYTES, MAX_KEYS, Origin, Parsed, PassedOver, VerificationKey},
     uri::{Uri, UriError},
     waiting_room::{Next, WaitingLimits, WaitingRoom, Woken},

@@ -74,6 +74,7 @@ impl fmt::Display for Source {
 pub struct Remote<T> {
     source: Source,
     content: ArcSwapOption<T>,
+    changes: AtomicU64,
     retry_at: AtomicU64,
     fetched_at: AtomicU64,
 }
@@ -88,6 +89,9 @@ pub trait Fetched: fmt::Debug + Send + Sync {
 
     /// What is needed of it that it has not.
     fn need(&self) -> Need;
+
+    /// How often it has arrived, anew or as before, or was removed.
+    fn changes(&self) -> u64;
 
     /// In how many seconds a client may try again, from 1 to 60.
     fn retry_after(&self, now: Timestamp) -> u32;
@@ -142,9 +146,39 @@ impl Judged {
 #[derive(Debug, Clone)]
 pub struct Wait {
     /// What it [needs](Fetched::need) something of.
-    pub sets: Vec<Arc<dyn Fetched>>,
+    pub sets: Vec<Seen>,
     /// How many bytes of its body are kept meanwhile.
     pub body: u64,
+}
+
+/// Something that is fetched, as a request has seen it. Another thread may put something newer in its place at any time: also
+/// after the request has been decided by what it saw, and before it asks whether anything is to come.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// What it is.
+    pub set: Arc<dyn Fetched>,
+    /// When the fetch began that brought it. What was published after that may be missing.
+    pub fetched_at: Millis,
+    changes: u64,
+}
+
+impl Seen {
+    /// To be called before the request looks at it.
+    pub fn new(set: Arc<dyn Fetched>) -> Self {
+        Self { changes: set.changes(), fetched_at: set.fetched_at(), set }
+    }
+
+    /// What a request has found missing, a moment ago.
+    pub fn missing(set: Arc<dyn Fetched>) -> Self {
+        let seen = Self::new(set);
+        let has_arrived = u64::from(seen.set.need() != Need::Set);
+        Self { changes: seen.changes.wrapping_sub(has_arrived), ..seen }
+    }
+
+    /// Whether it has arrived, anew or as before, or was removed, since.
+    pub fn has_changed(&self) -> bool {
+        self.set.changes() != self.changes
+    }
 }
 
 /// What a token needs of a key set.
@@ -159,7 +193,13 @@ pub enum Need {
 impl<T> Remote<T> {
     /// Something that has not arrived.
     pub fn new(source: Source) -> Self {
-        Self { source, content: ArcSwapOption::empty(), retry_at: AtomicU64::new(0), fetched_at: AtomicU64::new(0) }
+        Self {
+            source,
+            content: ArcSwapOption::empty(),
+            changes: AtomicU64::new(0),
+            retry_at: AtomicU64::new(0),
+            fetched_at: AtomicU64::new(Millis::MAX),
+        }
     }
 
     /// Where it comes from.
@@ -172,10 +212,10 @@ impl<T> Remote<T> {
         self.content.load_full()
     }
 
-    /// Takes what has arrived. It is the newest there is, until the fetcher says when it was fetched.
+    /// Takes what has arrived. It is the newest there is, unless the fetcher says when it was fetched.
     pub fn put(&self, content: T) {
         self.content.store(Some(Arc::new(content)));
-        self.fetched_at.store(Millis::MAX, Ordering::Relaxed);
+        self.count_change();
     }
 
     /// What a token needs of it that cannot be judged by it.
@@ -191,12 +231,22 @@ impl<T> Remote<T> {
 
     /// When the fetch began that brought it. What was published after that may be missing.
     pub fn fetched_at(&self) -> Millis {
-        self.fetched_at.load(Ordering::Relaxed)
+        self.fetched_at.load(Ordering::Acquire)
     }
 
     /// Removes what has arrived, and gives it back.
     pub(crate) fn take(&self) -> Option<Arc<T>> {
-        self.content.swap(None)
+        self.content.swap(None).inspect(|_| self.count_change())
+    }
+
+    /// How often it has arrived, anew or as before, or was removed.
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
+    }
+
+    /// Called after the change: whoever reads the number before it, and sees what has changed already, only looks once more.
+    fn count_change(&self) {
+        self.changes.fetch_add(1, Ordering::Release);
     }
 
     pub(crate) fn store_retry_at(&self, at: Millis) {
@@ -204,7 +254,9 @@ impl<T> Remote<T> {
     }
 
     pub(crate) fn store_fetched_at(&self, at: Millis) {
-        self.fetched_at.store(at, Ordering::Relaxed);
+        if self.fetched_at.swap(at, Ordering::AcqRel) != at {
+            self.count_change();
+        }
     }
 }
 
@@ -233,6 +285,10 @@ macro_rules! as_remote {
 
         fn need(&self) -> $crate::jwks::Need {
             self.need()
+        }
+
+        fn changes(&self) -> u64 {
+            self.changes()
         }
 
         fn retry_after(&self, now: $crate::token::Timestamp) -> u32 {

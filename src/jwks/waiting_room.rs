@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Advice, Fetched, Fetcher, KeySetHost, Millis, Need, Wait};
+use super::{Advice, Fetcher, KeySetHost, Millis, Seen, Wait};
 
 /// How much longer a request waits than its fetch may take, which may have begun a moment after it came.
 const SPARE: Millis = 250;
@@ -31,8 +31,7 @@ pub struct WaitingLimits {
 
 /// A request that waits.
 struct Waiting<T> {
-    keys: Arc<dyn Fetched>,
-    need: Need,
+    seen: Seen,
     body: u64,
     ended: u64,
     deadline: Millis,
@@ -93,31 +92,30 @@ impl<T> WaitingRoom<T> {
         }
         let mut chosen = None;
         let is_over = deadline.is_some_and(|deadline| deadline <= fetcher.host().now());
-        for keys in &wait.sets {
-            match fetcher.advise(&**keys, keys.need()) {
+        for seen in &wait.sets {
+            match fetcher.advise(seen) {
                 Advice::TryAgain => return Next::TryAgain(with),
-                Advice::Wait(ended) if !is_over && self.has_room_for(keys, wait.body) => {
-                    chosen = chosen.or(Some((keys, ended)));
+                Advice::Wait(ended) if !is_over && self.has_room_for(seen, wait.body) => {
+                    chosen = chosen.or(Some((seen, ended)));
                 }
                 Advice::Wait(_) | Advice::GiveUp => {}
             }
         }
-        let Some((keys, ended)) = chosen else { return Next::GiveUp(with) };
-        let timeout = u64::try_from(keys.source().timeout.as_millis()).unwrap_or(u64::MAX);
+        let Some((seen, ended)) = chosen else { return Next::GiveUp(with) };
+        let timeout = u64::try_from(seen.set.source().timeout.as_millis()).unwrap_or(u64::MAX);
         let deadline = deadline.unwrap_or_else(|| fetcher.host().now().saturating_add(timeout).saturating_add(SPARE));
-        let waiting =
-            Waiting { keys: Arc::clone(keys), need: keys.need(), body: wait.body, ended, deadline, woken: None, with };
+        let waiting = Waiting { seen: seen.clone(), body: wait.body, ended, deadline, woken: None, with };
         self.waiting.borrow_mut().insert(id, waiting);
         Next::Wait
     }
 
     /// Whether one more request may wait for a set. For each there may wait no more than there is room left: so the
     /// requests of an issuer that does not answer leave room for those of all others. The same goes for their bodies.
-    fn has_room_for(&self, keys: &Arc<dyn Fetched>, body: u64) -> bool {
+    fn has_room_for(&self, seen: &Seen, body: u64) -> bool {
         let waiting = self.waiting.borrow();
         let (mut requests, mut bytes, mut bytes_of_set) = (0_usize, 0_u64, body);
         for it in waiting.values() {
-            let is_of_set = ptr::addr_eq(Arc::as_ptr(&it.keys), Arc::as_ptr(keys));
+            let is_of_set = ptr::addr_eq(Arc::as_ptr(&it.seen.set), Arc::as_ptr(&seen.set));
             requests = requests.saturating_add(is_of_set.into());
             bytes = bytes.saturating_add(it.body);
             bytes_of_set = bytes_of_set.saturating_add(if is_of_set { it.body } else { 0 });
@@ -146,7 +144,7 @@ impl<T> WaitingRoom<T> {
         self.waiting.borrow_mut().remove(&id).is_some()
     }
 
-    /// Wakes the requests whose time is up, for whose set a fetch has ended, or whose missing set is there.
+    /// Wakes the requests whose time is up, for whose set a fetch has ended, or whose set has changed.
     pub fn wake(&self, fetcher: &Fetcher<impl KeySetHost>) {
         let now = fetcher.host().now();
         for (id, it) in self.waiting.borrow_mut().iter_mut().filter(|(_, it)| it.woken.is_none()) {
@@ -179,8 +177,7 @@ impl<T> WaitingRoom<T> {
 impl<T> Waiting<T> {
     /// Why it is to be woken now, if it is.
     fn cause(&self, fetcher: &Fetcher<impl KeySetHost>, now: Millis) -> Option<Cause> {
-        let is_there = self.need == Need::Set && self.keys.need() != Need::Set;
-        if is_there || fetcher.ended(&*self.keys) > self.ended {
+        if self.seen.has_changed() || fetcher.ended(&*self.seen.set) > self.ended {
             return Some(Cause::Arrival);
         }
         (self.deadline <= now).then_some(Cause::Time)

@@ -16,7 +16,7 @@ use jwt_auth_filter::{
     encoding::json::Value,
     jwks::{
         Advice, Answer, Event, Fetched, Fetcher, Issuer, KeySet, KeySetHost, Kind, Millis, Need, Next, Origin,
-        RemoteKeys, Source, Uri, Wait, WaitingLimits, WaitingRoom, Woken,
+        RemoteKeys, Seen, Source, Uri, Wait, WaitingLimits, WaitingRoom, Woken,
     },
     request::expected_body,
 };
@@ -117,7 +117,10 @@ impl Worker {
     }
 
     fn advice(&self, need: Need) -> Advice {
-        self.fetcher.advise(&*self.keys, need)
+        let seen = Seen::new(fetched(&self.keys));
+        let advice = self.fetcher.advise(&seen);
+        assert!(advice == Advice::TryAgain || seen.set.need() == need, "{need:?}");
+        advice
     }
 }
 
@@ -256,7 +259,7 @@ fn an_issuer_that_does_not_answer_takes_a_good_set_out_of_use_for_a_second_at_mo
     let later = worker(&world, source());
     later.fetcher.tick();
     let room = WaitingRoom::new(WaitingLimits { requests: 9, bytes: 0 });
-    let wait = Wait { sets: vec![fetched(&later.keys)], body: 0 };
+    let wait = Wait { sets: vec![Seen::new(fetched(&later.keys))], body: 0 };
     assert_eq!(room.enter(&later.fetcher, 1, &wait, None, ""), Next::Wait);
     world.pass(SECOND - 1);
     later.fetcher.tick();
@@ -533,7 +536,7 @@ fn only_a_set_that_was_fetched_after_the_request_arrived_can_lack_its_kid() {
     };
     assert_eq!(reason(arrive()), "key_set_unavailable");
     // One that arrives while a fetch is under way cannot know what that will miss.
-    assert!(matches!(fetcher.advise(&*remote, Need::Kid), Advice::Wait(_)));
+    assert!(matches!(fetcher.advise(&Seen::new(fetched(&remote))), Advice::Wait(_)));
     fetcher.tick();
     world.pass(1);
     let late = arrive();
@@ -541,10 +544,49 @@ fn only_a_set_that_was_fetched_after_the_request_arrived_can_lack_its_kid() {
     fetcher.tick();
     assert_eq!(reason(late), "key_set_unavailable");
     let early = arrive();
-    assert!(matches!(fetcher.advise(&*remote, Need::Kid), Advice::Wait(_)));
+    assert!(matches!(fetcher.advise(&Seen::new(fetched(&remote))), Advice::Wait(_)));
     fetch();
+    let early = authenticator.decide_again(&request, EXP, early).err().unwrap();
     assert!(early.wait().sets.is_empty(), "one token leads to one fetch, not to the whole reserve");
     assert_eq!(reason(early), "invalid_signature");
+}
+
+/// Where all workers share one fetcher, another thread may take the answer at any moment.
+#[test]
+fn what_arrives_between_a_decision_and_the_wait_is_not_missed() {
+    let config = Config::parse(json!({"consumers": remote_config()}).to_string().as_bytes()).unwrap();
+    let remote = Arc::clone(config.credentials.remote().next().unwrap());
+    let authenticator = Authenticator::new(config, BuiltIn);
+    let world = World::at(EXP * 1000);
+    let fetcher = Fetcher::new([fetched(&remote)], Host(Rc::clone(&world)));
+    let room = WaitingRoom::new(WaitingLimits { requests: 9, bytes: 0 });
+    let request = FakeRequest::get(&format!("/?jwt={UNSIGNED}"));
+    // What lets a request go on: no set at all, one without its kid, the same again, and one with its kid.
+    let mut arrived = Vec::new();
+    for kids in [&["other"][..], &["other"], &["1"]] {
+        assert!(matches!(fetcher.advise(&Seen::new(fetched(&remote))), Advice::Wait(_)));
+        let pending = authenticator.decide_or_wait(&request, EXP).err().unwrap();
+        let pending = pending.arriving(Arrival { at: world.now.get(), body: 0 });
+        world.pass(1);
+        fetcher.tick();
+        fetcher.answered(world.calls() as u32 - 1, &set(kids));
+        assert_eq!(room.enter(&fetcher, 1, &pending.wait(), None, ""), Next::TryAgain(""));
+        let pending = authenticator.decide_again(&request, EXP, pending).err().unwrap();
+        assert!(pending.wait().sets.is_empty(), "it was fetched after the request arrived");
+        arrived.push(world.last_event());
+        world.pass(1);
+    }
+    assert_eq!(arrived, ["1 keys, new: true", "1 keys, new: false", "1 keys, new: true"]);
+    // And a set that is removed is waited for.
+    world.pass(SECOND);
+    let pending = authenticator.decide_or_wait(&request, EXP).err();
+    assert!(pending.is_none_or(|pending| pending.wait().sets.is_empty()), "the set is new");
+    world.pass(25 * HOUR);
+    let pending = authenticator.decide_or_wait(&request, EXP).err().unwrap();
+    let pending = pending.arriving(Arrival { at: world.now.get(), body: 0 });
+    assert_eq!(room.enter(&fetcher, 1, &pending.wait(), None, ""), Next::TryAgain(""));
+    let pending = authenticator.decide_again(&request, EXP, pending).err().unwrap();
+    assert_eq!(room.enter(&fetcher, 1, &pending.wait(), None, ""), Next::Wait);
 }
 
 /// An issuer may put another key in the place of one, under the same `kid` or without any.
@@ -580,14 +622,15 @@ fn a_failed_signature_leads_to_one_fetch_too_and_is_told_if_there_is_none() {
             world.pass(10_000);
             let pending = arrive();
             assert_eq!(pending.wait().sets.len(), 1);
-            assert!(matches!(fetcher.advise(&*remote, Need::Kid), Advice::Wait(_)));
+            assert!(matches!(fetcher.advise(&Seen::new(fetched(&remote))), Advice::Wait(_)));
             fetch();
+            let pending = authenticator.decide_again(&request, EXP, pending).err().unwrap();
             assert!(pending.wait().sets.is_empty());
             assert_eq!(reason(pending), "invalid_signature");
         }
         // The reserve is still there for unknown kids. Without a fetch the token is refused, and no 503 is made of that.
         for _ in 0..3 {
-            assert!(matches!(fetcher.advise(&*remote, Need::Kid), Advice::Wait(_)));
+            assert!(matches!(fetcher.advise(&Seen::new(fetched(&remote))), Advice::Wait(_)));
             fetch();
         }
         assert_eq!(reason(arrive()), "invalid_signature");
@@ -812,13 +855,13 @@ fn thousands_of_sets_are_fetched_in_turn_and_first_those_that_a_request_waits_fo
     let world = World::at(1_700_000_000_000);
     let sets = numbered_sets(5000);
     let fetcher = Fetcher::new(sets.iter().map(fetched), Host(Rc::clone(&world)));
-    assert_eq!(fetcher.advise(&*sets[4321], Need::Set), Advice::Wait(0));
+    assert_eq!(fetcher.advise(&Seen::new(fetched(&sets[4321]))), Advice::Wait(0));
     fetcher.tick();
     fetcher.tick();
     assert_eq!(world.calls(), 16);
     assert_eq!(world.calls.borrow()[0].1, "https://a.example.com/4321");
     // One that comes when all calls are under way is the next.
-    assert_eq!(fetcher.advise(&*sets[3210], Need::Set), Advice::Wait(0));
+    assert_eq!(fetcher.advise(&Seen::new(fetched(&sets[3210]))), Advice::Wait(0));
     fetcher.tick();
     let mut answered = 0;
     while answered < world.calls() {
@@ -870,7 +913,7 @@ fn a_token_waits_for_a_set_that_is_missing_and_is_answered_503_in_the_end() {
     let authenticator = authenticator(json!({"consumers": remote_config()}));
     let request = FakeRequest::get(&format!("/?jwt={UNSIGNED}"));
     let wait = authenticator.decide_or_wait(&request, EXP).err().unwrap().wait();
-    assert_eq!(wait.sets[0].need(), Need::Set);
+    assert_eq!(wait.sets[0].set.need(), Need::Set);
     let Outcome::Denied(denial) = authenticator.decide(&request, EXP).outcome else { panic!("passed") };
     assert_eq!(denial.reason.to_string(), "Key set unavailable");
     let policy = &authenticator.config().policy;
@@ -956,7 +999,7 @@ fn room(sources: usize, limit: usize) -> (Rc<World>, Fetcher<Host>, Vec<Wait>, W
     let world = World::at(1_700_000_000_000);
     let keys = numbered_sets(sources);
     let fetcher = Fetcher::new(keys.iter().map(fetched), Host(Rc::clone(&world)));
-    let waits = keys.iter().map(|keys| Wait { sets: vec![fetched(keys)], body: 0 }).collect();
+    let waits = keys.iter().map(|keys| Wait { sets: vec![Seen::new(fetched(keys))], body: 0 }).collect();
     (world, fetcher, waits, WaitingRoom::new(WaitingLimits { requests: limit, bytes: 1_000 }))
 }
 
@@ -998,8 +1041,8 @@ fn a_set_that_arrives_in_time_counts_however_late_the_turn_of_a_request_comes() 
     world.pass(SECOND);
     assert_eq!(room.next(), Some(Woken { id: 1, deadline: late, with: "a" }));
     // But it waits no more for another.
-    let other = Wait { sets: vec![Arc::clone(&waits[0].sets[0])], body: 0 };
-    waits[0].sets[0].forget();
+    waits[0].sets[0].set.forget();
+    let other = Wait { sets: vec![Seen::new(Arc::clone(&waits[0].sets[0].set))], body: 0 };
     assert_eq!(room.enter(&fetcher, 1, &other, late, "a"), Next::GiveUp("a"));
 }
 

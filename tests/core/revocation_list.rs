@@ -12,7 +12,7 @@ use jwt_auth_filter::{
     config::Config,
     crypto::{Algorithm, BuiltIn, Key, Prepared, Verifier},
     encoding::base64::encode_url,
-    jwks::{Answer, FetchError, Fetched, Fetcher, Kind, Need},
+    jwks::{Answer, FetchError, Fetched, Fetcher, Kind, Need, Next, Seen, WaitingLimits, WaitingRoom},
     reply::Reply,
     revocation::{MAX_ENTRIES, MAX_LIST_BYTES, RevocationSet},
 };
@@ -122,7 +122,7 @@ fn a_request_waits_for_the_first_list_and_is_answered_503_without_one() {
     let pending = worker.authenticator.decide_or_wait(&request, NOW).unwrap_err().arriving(arrival);
     let wait = pending.wait();
     assert_eq!(wait.sets.len(), 1);
-    assert_eq!((wait.sets[0].source().kind, wait.sets[0].need()), (Kind::RevocationList, Need::Set));
+    assert_eq!((wait.sets[0].set.source().kind, wait.sets[0].set.need()), (Kind::RevocationList, Need::Set));
     let decision = worker.authenticator.give_up(&request, NOW, pending);
     let Outcome::Denied(denial) = &decision.outcome else { panic!() };
     let Reply { status, body, www_authenticate, retry_after, .. } = Reply::denied(&denial.reason, decision.policy);
@@ -133,6 +133,17 @@ fn a_request_waits_for_the_first_list_and_is_answered_503_without_one() {
     answer(&world, &workers, &ok(r#"{"revoked":[{"jti":"8"}]}"#));
     let decision = worker.authenticator.decide_again(&request, NOW, pending).unwrap();
     assert!(matches!(decision.outcome, Outcome::Authenticated(_)));
+    // It arrives, for another thread, once the request has been decided.
+    let (world, workers) = start(json!({}));
+    let [worker, ..] = &workers;
+    tick(&workers);
+    let pending = worker.authenticator.decide_or_wait(&request, NOW).unwrap_err().arriving(arrival);
+    answer(&world, &workers, &ok(r#"{"revoked":[{"jti":"8"}]}"#));
+    let room = WaitingRoom::new(WaitingLimits { requests: 9, bytes: 0 });
+    assert_eq!(room.enter(&worker.fetcher, 1, &pending.wait(), None, ""), Next::TryAgain(""));
+    // Or while it is.
+    let list = worker.authenticator.config().revocations.list.as_ref().unwrap();
+    assert!(Seen::missing(Arc::clone(list) as Arc<dyn Fetched>).has_changed());
     // A token that is refused for another reason waits for nothing.
     let (world, workers) = start(json!({}));
     tick(&workers);
