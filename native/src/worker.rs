@@ -54,15 +54,17 @@ impl Worker {
     /// This thread's worker for a configuration.
     pub(crate) fn of(plugin: &Arc<Plugin>) -> Rc<Self> {
         WORKERS.with_borrow_mut(|workers| {
+            let known = workers.iter().find(|entry| entry.number == plugin.number);
+            let worker = known.map_or_else(|| Rc::new(Self::new(plugin)), |entry| Rc::clone(&entry.worker));
+            if known.is_none() {
+                let (plugin, number) = (Arc::downgrade(plugin), plugin.number);
+                workers.push(Entry { plugin, number, worker: Rc::clone(&worker) });
+            }
             let ended = plugin::ended();
             if ENDED.replace(ended) != ended {
-                workers.retain(|entry| entry.plugin.strong_count() > 0);
+                let has_ended = |entry: &mut Entry| entry.plugin.strong_count() == 0;
+                workers.extract_if(.., has_ended).for_each(|entry| worker.log.inherit(&entry.worker.log));
             }
-            if let Some(entry) = workers.iter().find(|entry| entry.number == plugin.number) {
-                return Rc::clone(&entry.worker);
-            }
-            let worker = Rc::new(Self::new(plugin));
-            workers.push(Entry { plugin: Arc::downgrade(plugin), number: plugin.number, worker: Rc::clone(&worker) });
             worker
         })
     }

@@ -58,6 +58,16 @@ impl DecisionLog {
         info!("{count} more requests were denied; they are not logged one by one");
         Some(count)
     }
+
+    /// The same when no more will come, without waiting for the second to be over.
+    pub fn left_out_at_last(&self) -> Option<u64> {
+        self.left_out(|| Timestamp::MAX)
+    }
+
+    /// Takes over what another has left out and not told, as nobody will ask it any more.
+    pub fn inherit(&self, ended: &Self) {
+        self.denials.inherit(&ended.denials);
+    }
 }
 
 /// Whose request it was, where it was going and where it came from, as far as each is known.

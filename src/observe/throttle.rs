@@ -44,6 +44,12 @@ impl Throttle {
         (untold > 0).then_some(untold)
     }
 
+    /// Takes over what another has not told, and never will.
+    pub fn inherit(&self, ended: &Self) {
+        ended.end_second();
+        self.untold.set(self.untold.get().saturating_add(ended.untold.take()));
+    }
+
     fn end_second(&self) {
         self.untold.set(self.untold.get().saturating_add(self.left_out.take()));
     }
@@ -67,6 +73,20 @@ mod tests {
         // A clock that is set back starts a second of its own.
         assert_eq!(passed(9, 4), 3);
         assert_eq!(throttle.left_out(|| 11), Some(2));
+    }
+
+    #[test]
+    fn what_one_has_not_told_another_tells_once() {
+        let (ended, throttle) = (Throttle::new(1), Throttle::new(1));
+        let flood = |throttle: &Throttle, now, tries| (0..tries).for_each(|_| _ = throttle.admits(now));
+        flood(&ended, 1, 3);
+        flood(&ended, 2, 4);
+        flood(&throttle, 2, 5);
+        throttle.inherit(&ended);
+        assert_eq!(throttle.left_out(|| 2), Some(2 + 3), "and not yet its own");
+        throttle.inherit(&ended);
+        assert_eq!(throttle.left_out(|| 3), Some(4));
+        assert_eq!((throttle.left_out(|| 9), ended.left_out(|| 9)), (None, None));
     }
 
     #[test]

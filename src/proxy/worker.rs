@@ -148,10 +148,6 @@ impl Worker {
         }
     }
 
-    fn count_left_out(&self) {
-        self.log.left_out(host::now).inspect(|lines| self.metrics.count_left_out(*lines));
-    }
-
     /// Refuses a request that the host does not tell all of.
     fn fail_untold(&self, status: Status) -> Action {
         self.fail(&format!("the host does not hand over the whole request, {status}"))
@@ -168,7 +164,7 @@ impl Worker {
     pub(super) fn tick(&self) {
         self.key_sets.tick();
         self.wake();
-        self.count_left_out();
+        self.log.left_out(host::now).inspect(|lines| self.metrics.count_left_out(*lines));
         self.metrics.flush(self.authenticator.cache_use());
     }
 }
@@ -177,6 +173,7 @@ impl Drop for Worker {
     /// What was counted since the last tick is not lost with the configuration. The last request that was taken up under
     /// it has ended by now.
     fn drop(&mut self) {
+        self.log.left_out_at_last().inspect(|lines| self.metrics.count_left_out(*lines));
         self.metrics.flush(self.authenticator.cache_use());
     }
 }

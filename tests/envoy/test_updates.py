@@ -1,10 +1,12 @@
 """A configuration that replaces another while Envoy runs, in both editions."""
 
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import harness
 import pytest
+from client import Streams
 from conftest import check_log
 from consumers import plugin
 from expect import passed
@@ -119,6 +121,33 @@ def test_a_configuration_may_end_on_a_worker_while_its_key_sets_are_being_fetche
             for path in paths_of(number + 1):
                 issuer.release(path)
             passed(envoy["http"].bearer(RS256.token(iss=f"{ISSUER}/{number + 1}-0", exp=in_seconds(300))), FETCHED, f"{ISSUER}/{number + 1}-0")
+
+
+def test_what_a_configuration_left_out_of_the_log_is_told_although_another_replaces_it(upstream, tmp_path):
+    """It ends within a second that had more refusals than may be logged."""
+    discovered = harness.Discovered(tmp_path, plugin(LOCAL))
+    with harness.Envoy({"http": harness.Listen(discovered)}, upstream, tmp_path, concurrency=1, log_level="info") as envoy:
+        for number in range(3):
+            with ThreadPoolExecutor(1) as updater:
+                update = updater.submit(replace, envoy, discovered, plugin(LOCAL, {"username": f"New {number}"}))
+                while not update.done():
+                    flood(envoy["http"])
+                update.result()
+
+        def is_all_told():
+            if harness.IS_NATIVE:
+                assert envoy["http"].send().status == 401  # it tells with a request, and the module by its clock
+            logged, left_out = envoy.log().count("denied: "), envoy.count("jwt_auth.log_lines_left_out")
+            return left_out > 0 and logged + left_out == envoy.count("jwt_auth.denied.no_token")
+
+        harness.until(is_all_told, "all refusals to be logged or counted", seconds=10)
+
+
+def flood(listener):
+    clients = Streams(listener.address)
+    clients.send([None] * 300)
+    assert clients.answers(count=300) == [401] * 300
+    clients.close()
 
 
 def paths_of(number):
