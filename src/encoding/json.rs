@@ -48,8 +48,8 @@ pub struct Members<'a>(Vec<(Text<'a>, &'a RawValue)>);
 impl<'a> Members<'a> {
     /// Reads a document that must be one object.
     ///
-    /// Nesting beyond 127 levels is an error, and so are half a surrogate pair, and a number beyond the range of a double
-    /// anywhere but as the value of a member of this object itself.
+    /// Nesting beyond 127 levels within a member is an error, and so are half a surrogate pair, and a number beyond the range of a
+    /// double anywhere but as the value of a member of this object itself.
     pub fn parse(text: &'a str) -> Result<Self, serde_json::Error> {
         let members: Self = serde_json::from_str(text)?;
         members

@@ -15,8 +15,8 @@ use jwt_auth_filter::{
     crypto::{Algorithm, BuiltIn, Key, Prepared, Verifier},
     encoding::json::Value,
     jwks::{
-        Advice, Answer, Event, Fetched, Fetcher, Issuer, KeySet, KeySetHost, Kind, Millis, Need, Next, Origin,
-        RemoteKeys, Seen, Source, Uri, Wait, WaitingLimits, WaitingRoom, Woken,
+        Advice, Answer, Event, FetchError, Fetched, Fetcher, Issuer, KeySet, KeySetHost, Kind, MAX_BYTES, Millis, Need,
+        Next, Origin, PassedOver, RemoteKeys, Seen, Source, Uri, Wait, WaitingLimits, WaitingRoom, Woken,
     },
     request::expected_body,
 };
@@ -197,6 +197,7 @@ fn answer(world: &World, workers: &[Worker], answer: &Answer) {
 #[test]
 fn of_four_workers_one_fetches_and_all_have_the_set() {
     let (world, workers) = start(source());
+    assert!(workers.iter().all(|worker| !worker.fetcher.is_settled()));
     tick(&workers);
     assert_eq!(*world.calls.borrow(), [("a".to_owned(), "https://a.example.com/jwks".to_owned())]);
     tick(&workers);
@@ -236,6 +237,9 @@ fn a_new_configuration_takes_the_set_as_it_is_if_it_is_recent_or_the_issuer_fail
     let soon = worker(&world, source());
     soon.fetcher.tick();
     assert_eq!((soon.has("1"), world.calls()), (true, 1));
+    world.pass(SECOND);
+    let no_longer_recent = worker(&world, source());
+    assert_eq!((no_longer_recent.advice(Need::Set), no_longer_recent.has("1")), (Advice::Wait(1), false));
 
     world.pass(MINUTE);
     let later = worker(&world, source());
@@ -373,6 +377,18 @@ fn a_worker_that_dies_while_fetching_holds_the_others_up_for_its_lease_only() {
     tick(&workers[1..]);
     assert_eq!(world.calls(), 2);
 
+    // Discovery takes two fetches, and is the longest lease with the longest timeout.
+    let discovery = Source { issuer: Issuer::parse("https://a"), timeout: Duration::from_secs(60), ..source() };
+    let (of_discovery, both) = start(discovery);
+    both[0].fetcher.tick();
+    of_discovery.pass(121 * SECOND - 1);
+    both[1].fetcher.tick();
+    assert_eq!(of_discovery.calls(), 1);
+    of_discovery.pass(1);
+    both[1].fetcher.tick();
+    assert_eq!(of_discovery.calls(), 2);
+    assert!(of_discovery.shared.borrow().keys().all(|name| name.starts_with("jwt_auth.1 discovery ")));
+
     // What the first one gets after all is of no interest any more.
     workers[0].fetcher.answered(0, &set(&["late"]));
     workers[0].fetcher.tick();
@@ -396,19 +412,22 @@ fn a_failure_keeps_the_set_and_attempts_become_rarer() {
     tick(&workers);
     answer(&world, &workers, &set(&["1"]));
     world.pass(10 * MINUTE);
+    let mut longer = Vec::new();
     for pause in [1, 2, 4, 8, 16, 32, 50, 50, 50] {
         let calls = world.calls();
         tick(&workers);
         assert_eq!(world.calls(), calls + 1);
         answer(&world, &workers, &status(500));
         let retry = *world.retries.borrow().last().unwrap();
-        assert!((pause as f64..=1.2 * pause as f64 + 0.001).contains(&retry.as_secs_f64()), "{retry:?}");
+        longer.push(retry.as_secs_f64() / pause as f64);
         world.pass(pause * SECOND - 1);
         tick(&workers);
         assert_eq!(world.calls(), calls + 1);
         assert!(workers.iter().all(|worker| worker.has("1")));
         world.pass(pause * SECOND / 5 + 1);
     }
+    assert!(longer.iter().all(|ratio| (1.0..=1.201).contains(ratio)), "{longer:?}");
+    assert!(longer.iter().any(|ratio| *ratio > 1.05), "chance spreads them: {longer:?}");
     tick(&workers);
     answer(&world, &workers, &set(&["2"]));
     tick(&workers);
@@ -496,6 +515,34 @@ fn for_an_unknown_kid_four_fetches_are_in_reserve_and_one_more_every_ten_seconds
         tick(&workers);
     }
     assert_eq!(workers[0].advice(Need::Kid), Advice::GiveUp);
+}
+
+#[test]
+fn who_asks_for_a_kid_while_a_fetch_is_under_way_causes_no_other() {
+    let (world, workers) = start(source());
+    tick(&workers);
+    answer(&world, &workers, &set(&["1"]));
+    world.pass(10 * MINUTE);
+    workers[0].fetcher.tick();
+    assert_eq!(workers[0].advice(Need::Kid), Advice::Wait(1));
+    answer(&world, &workers, &set(&["1"]));
+    tick(&workers);
+    assert_eq!(world.calls(), 2);
+}
+
+#[test]
+fn a_kid_that_a_worker_wants_is_fetched_although_the_worker_that_was_to_fetch_it_has_stopped() {
+    let (world, workers) = start(source());
+    tick(&workers);
+    answer(&world, &workers, &set(&["1"]));
+    tick(&workers);
+    assert_eq!([0, 1].map(|at: usize| workers[at].advice(Need::Kid)), [Advice::Wait(1); 2]);
+    workers[0].fetcher.tick();
+    workers[1].fetcher.tick();
+    assert_eq!(world.calls(), 2);
+    world.pass(5 * SECOND + 1_000);
+    workers[1].fetcher.tick();
+    assert_eq!(world.calls(), 3);
 }
 
 #[test]
@@ -758,6 +805,56 @@ fn a_call_that_cannot_be_made_is_a_failure_and_unknown_calls_are_ignored() {
 }
 
 #[test]
+fn what_became_of_a_fetch_is_counted_under_its_name() {
+    let arrived = |count| Event::Arrived { count, is_new: true, passed_over: PassedOver::default() };
+    let failed = |error| Event::Failed { error, retry_in: Duration::ZERO };
+    for (kind, event, name) in [
+        (Kind::KeySet, arrived(1), "success"),
+        (Kind::KeySet, arrived(0), "empty"),
+        (Kind::RevocationList, arrived(1), "success"),
+        (Kind::RevocationList, arrived(0), "success"),
+        (Kind::KeySet, failed(FetchError::NotSent), "unreachable"),
+        (Kind::RevocationList, failed(FetchError::Status(500)), "status"),
+        (Kind::KeySet, failed(FetchError::TooLarge(1)), "too_large"),
+        (Kind::RevocationList, failed(FetchError::NotJson), "invalid"),
+    ] {
+        assert_eq!(event.name(kind), name, "{event:?}");
+        assert!(Event::COUNTERS.iter().any(|(of, result, _)| (*of, *result) == (kind, name)));
+    }
+}
+
+#[test]
+fn an_answer_may_be_as_long_as_the_limit() {
+    let (world, workers) = start(source());
+    tick(&workers);
+    assert_eq!([0, 7].map(|call| workers[0].fetcher.max_bytes(call)), [MAX_BYTES, 0]);
+    let text = set_text(&[Some("1")]);
+    answer(&world, &workers, &ok(text.clone() + &" ".repeat(MAX_BYTES - text.len())));
+    assert!(workers[0].has("1"));
+}
+
+#[test]
+fn a_failure_says_what_the_server_or_envoy_has_said() {
+    let envoy = "upstream connect error or disconnect/reset before headers. ";
+    let told = |answer: &Answer| answer.key_set().unwrap_err().to_string();
+    let says = |text: &str| told(&Answer { body: text.into(), ..status(503) });
+    assert_eq!(
+        says(&format!("{envoy}reset reason: remote reset\n")),
+        r#"the connection to the server failed: "remote reset""#
+    );
+    let both = format!("{envoy}reset reason: x, transport failure reason: no TLS");
+    assert_eq!(says(&both), r#"the connection to the server failed: "no TLS""#);
+    assert_eq!(says("down for maintenance"), told(&status(503)));
+    let issuer = Issuer::parse("https://a").unwrap();
+    let of = |metadata: &str| ok(metadata).jwks_uri(&issuer).unwrap_err().to_string();
+    assert_eq!(
+        of(r#"{"issuer":"https://b"}"#),
+        r#"the metadata is of the issuer "https://b", which is not the credential's"#
+    );
+    assert_eq!(of("{}"), "the metadata names no issuer");
+}
+
+#[test]
 fn every_bad_answer_has_its_kind_and_replaces_nothing() {
     let too_large = Answer { size: (512 << 10) + 1, ..ok("") };
     for (bad, name) in [
@@ -788,7 +885,7 @@ fn every_bad_answer_has_its_kind_and_replaces_nothing() {
 fn a_set_that_has_not_changed_is_not_sent_again() {
     let (world, workers) = start(source());
     tick(&workers);
-    let tagged = |kid: &str, etag: &str| Answer { etag: Some(etag.to_owned()), ..set(&[kid]) };
+    let tagged = |kid: &str, etag: &str| Answer { etag: Some(etag.to_owned()), ..set(&[kid, "another"]) };
     answer(&world, &workers, &tagged("1", "\"one\""));
     tick(&workers);
     for _ in 0..2 {
@@ -796,7 +893,7 @@ fn a_set_that_has_not_changed_is_not_sent_again() {
         tick(&workers);
         answer(&world, &workers, &status(304));
         tick(&workers);
-        assert_eq!(world.last_event(), "1 keys, new: false");
+        assert_eq!(world.last_event(), "2 keys, new: false");
         assert!(workers.iter().all(|worker| worker.has("1")));
     }
     world.pass(10 * MINUTE);
@@ -821,6 +918,16 @@ fn a_server_that_says_that_nothing_has_changed_to_whom_has_nothing_has_failed() 
     answer(&world, &workers, &status(304));
     assert_eq!(world.last_event(), "status");
     assert!(workers.iter().all(|worker| worker.keys.current().is_none()));
+    // Nor can it say so to a worker whose set has become too old, or that has not named what it has.
+    for (etag, passed) in [(Some("\"one\""), 25 * HOUR), (None, 10 * MINUTE)] {
+        let (world, workers) = start(source());
+        tick(&workers);
+        answer(&world, &workers, &Answer { etag: etag.map(str::to_owned), ..set(&["1"]) });
+        world.pass(passed);
+        tick(&workers);
+        answer(&world, &workers, &status(304));
+        assert_eq!((world.last_event().as_str(), world.etags.borrow().as_slice()), ("status", &[None, None][..]));
+    }
     // What is no validator is not sent back.
     for etag in ["", "no quotes", "\"a b\"", "\"é\"", "\"\r\nx: y\"", &format!("\"{}\"", "x".repeat(256))] {
         let (world, workers) = start(source());
