@@ -99,8 +99,9 @@ impl KeySets {
         let next = lane.room.enter(fetcher, number, wait, deadline, alarm);
         if matches!(next, Next::Wait) {
             debug!("a request waits for a key set");
-            self.choose_tick(&state);
         }
+        // Also one that finds no room has something fetched.
+        self.choose_tick(&state);
         next
     }
 
@@ -187,6 +188,7 @@ impl State {
         if now.abs_diff(self.looked_at) >= BUSY_TICK.as_millis() as Millis {
             self.looked_at = now;
             self.fetcher.tick();
+            self.fetcher.host().log.tell_left_out(|| now / 1000);
         }
     }
 }

@@ -79,12 +79,12 @@ static ENDED: AtomicU64 = AtomicU64::new(0);
 
 /// Changes whenever a configuration has ended, of which a worker may still keep something.
 pub(crate) fn ended() -> u64 {
-    ENDED.load(Ordering::Relaxed)
+    ENDED.load(Ordering::Acquire)
 }
 
 impl Drop for Plugin {
     fn drop(&mut self) {
-        ENDED.fetch_add(1, Ordering::Relaxed);
+        ENDED.fetch_add(1, Ordering::Release);
         free(Config::take_callers(&mut self.config));
     }
 }

@@ -67,12 +67,13 @@ impl Search {
     /// The keys of a credential, if they are there. Nothing is expected of a set for a token that names a revoked key.
     pub(super) fn keys(&mut self, credential: &Credential, kid: Option<&str>) -> Option<Arc<KeySet>> {
         let Keys::Remote(remote) = credential.keys() else { return credential.keys().current() };
+        if kid.is_some_and(|kid| remote.is_revoked(kid)) {
+            return remote.current();
+        }
         let seen = Seen::new(Arc::clone(remote) as Arc<dyn Fetched>);
         let keys = remote.current();
-        if !kid.is_some_and(|kid| remote.is_revoked(kid)) {
-            let lacks_kid = keys.as_ref().zip(kid).is_some_and(|(keys, kid)| !keys.has_kid(kid));
-            self.sets.push(Awaited { seen, is_missing: keys.is_none(), lacks_kid });
-        }
+        let lacks_kid = keys.as_ref().zip(kid).is_some_and(|(keys, kid)| !keys.has_kid(kid));
+        self.sets.push(Awaited { seen, is_missing: keys.is_none(), lacks_kid });
         keys
     }
 

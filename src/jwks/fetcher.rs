@@ -194,7 +194,10 @@ impl<H: KeySetHost> Fetcher<H> {
         for set in &fetcher.sets {
             fetcher.host.keep(&set.text_name);
             match fetcher.host.shared(&set.schedule_name) {
-                None => _ = fetcher.host.share(&set.schedule_name, &Schedule::default().encode_to_vec(), None),
+                None => {
+                    fetcher.host.share(&set.text_name, &[], None);
+                    fetcher.host.share(&set.schedule_name, &Schedule::default().encode_to_vec(), None);
+                }
                 Some(_) => fetcher.take_stock(set),
             }
         }
@@ -410,8 +413,9 @@ impl<H: KeySetHost> Fetcher<H> {
 
     fn send(&self, at: usize, set: &Tracked, holder: u64, uri: &Uri, stage: Stage) {
         // What this worker does not have it must be sent.
-        let has_it = matches!(stage, Stage::KeySet) && set.remote.need() != Need::Set;
-        let etag = has_it.then(|| self.schedule(set).0.etag).filter(|etag| !etag.is_empty());
+        let schedule = self.schedule(set).0;
+        let has_it = matches!(stage, Stage::KeySet) && set.has(&schedule);
+        let etag = Some(schedule.etag).filter(|etag| has_it && !etag.is_empty());
         match self.host.get(&set.source().cluster, uri, etag.as_deref(), set.source().timeout) {
             Some(call) => {
                 let until = self.host.now().saturating_add(lease_time(set.source()));
@@ -423,23 +427,36 @@ impl<H: KeySetHost> Fetcher<H> {
 
     /// Shares a set that arrived. One that comes too late, when another worker has the lease, is left to that worker.
     fn succeed(&self, set: &Tracked, holder: u64, answer: &Answer, judged: Judged) {
-        let (schedule, _) = self.schedule(set);
-        if schedule.holder != holder {
-            return;
-        }
-        let is_known = |(version, text): (u64, Vec<u8>)| version == schedule.version && text == judged.shared;
-        let is_new = !self.text(set).is_some_and(is_known);
-        if is_new {
-            let version = schedule.version.saturating_add(1).to_le_bytes();
-            self.host.share(&set.text_name, &[&version, judged.shared.as_slice()].concat(), None);
-        }
+        let Some(is_new) = self.put_text(set, holder, &judged.shared) else { return };
         let etag = answer.validator().unwrap_or_default();
         self.conclude(set, holder, answer, Some(etag), judged.arrived(is_new));
     }
 
+    /// Shares the text of a set, unless it is the one that is shared; whether it is another. `None` if another worker has the
+    /// lease: who has lost it does not replace what the next holder writes.
+    fn put_text(&self, set: &Tracked, holder: u64, text: &[u8]) -> Option<bool> {
+        for _ in 0..MAX_CONTENTION {
+            // In this order: what a later holder writes is a change since.
+            let (shared, number) = self.host.shared(&set.text_name).unwrap_or_default();
+            let Schedule { holder: current, version, .. } = self.schedule(set).0;
+            if current != holder {
+                return None;
+            }
+            if shared.strip_prefix(&version.to_le_bytes()) == Some(text) {
+                return Some(false);
+            }
+            let next = [&version.saturating_add(1).to_le_bytes(), text].concat();
+            if self.host.share(&set.text_name, &next, number) {
+                return Some(true);
+            }
+        }
+        None
+    }
+
     /// Notes that the server has nothing newer. That is an answer only to whoever has named what he has.
     fn stand(&self, set: &Tracked, holder: u64, answer: &Answer) {
-        if self.schedule(set).0.etag.is_empty() || set.remote.need() == Need::Set {
+        let schedule = self.schedule(set).0;
+        if schedule.etag.is_empty() || !set.has(&schedule) {
             return self.fail(set, holder, FetchError::Status(304));
         }
         let same = Judged { shared: Vec::new(), count: set.remote.count(), passed_over: PassedOver::default() };
@@ -488,6 +505,11 @@ impl Tracked {
             newer_wanted: Cell::new(false),
             is_waited_for: Cell::new(false),
         }
+    }
+
+    /// Whether this worker has the version that is shared.
+    fn has(&self, schedule: &Schedule) -> bool {
+        self.remote.need() != Need::Set && self.version.get() == schedule.version
     }
 
     /// Ends the doubt about the set once a fetch has ended, or the time is up.

@@ -1,4 +1,5 @@
-//! What is fetched, as a worker has it: a key set that an issuer publishes, or a list of revoked tokens.
+//! What is fetched, as a worker has it, or all workers of a configuration: a key set that an issuer publishes, or a list of
+//! revoked tokens.
 
 use std::{
     fmt,
@@ -69,7 +70,7 @@ impl fmt::Display for Source {
     }
 }
 
-/// Something that is fetched, as this worker has it.
+/// Something that is fetched, as this worker has it, or all workers where they share memory.
 #[derive(Debug)]
 pub struct Remote<T> {
     source: Source,

@@ -31,7 +31,9 @@ pub struct WaitingLimits {
 
 /// A request that waits.
 struct Waiting<T> {
-    seen: Seen,
+    /// All that it needs something of. Room is taken, and time given, for the first that something is to come of.
+    sets: Vec<Seen>,
+    first: Seen,
     body: u64,
     ended: u64,
     deadline: Millis,
@@ -51,7 +53,7 @@ enum Cause {
 /// What a request does next that needs a key set.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Next<T> {
-    /// Decide again: a set has just changed.
+    /// Decide again: a set has changed since.
     TryAgain(T),
     /// Wait; it will be [woken](WaitingRoom::next).
     Wait,
@@ -104,7 +106,8 @@ impl<T> WaitingRoom<T> {
         let Some((seen, ended)) = chosen else { return Next::GiveUp(with) };
         let timeout = u64::try_from(seen.set.source().timeout.as_millis()).unwrap_or(u64::MAX);
         let deadline = deadline.unwrap_or_else(|| fetcher.host().now().saturating_add(timeout).saturating_add(SPARE));
-        let waiting = Waiting { seen: seen.clone(), body: wait.body, ended, deadline, woken: None, with };
+        let (sets, first) = (wait.sets.clone(), seen.clone());
+        let waiting = Waiting { sets, first, body: wait.body, ended, deadline, woken: None, with };
         self.waiting.borrow_mut().insert(id, waiting);
         Next::Wait
     }
@@ -115,7 +118,7 @@ impl<T> WaitingRoom<T> {
         let waiting = self.waiting.borrow();
         let (mut requests, mut bytes, mut bytes_of_set) = (0_usize, 0_u64, body);
         for it in waiting.values() {
-            let is_of_set = ptr::addr_eq(Arc::as_ptr(&it.seen.set), Arc::as_ptr(&seen.set));
+            let is_of_set = ptr::addr_eq(Arc::as_ptr(&it.first.set), Arc::as_ptr(&seen.set));
             requests = requests.saturating_add(is_of_set.into());
             bytes = bytes.saturating_add(it.body);
             bytes_of_set = bytes_of_set.saturating_add(if is_of_set { it.body } else { 0 });
@@ -144,7 +147,7 @@ impl<T> WaitingRoom<T> {
         self.waiting.borrow_mut().remove(&id).is_some()
     }
 
-    /// Wakes the requests whose time is up, for whose set a fetch has ended, or whose set has changed.
+    /// Wakes the requests whose time is up, for whose set a fetch has ended, or one of whose sets has changed.
     pub fn wake(&self, fetcher: &Fetcher<impl KeySetHost>) {
         let now = fetcher.host().now();
         for (id, it) in self.waiting.borrow_mut().iter_mut().filter(|(_, it)| it.woken.is_none()) {
@@ -161,8 +164,9 @@ impl<T> WaitingRoom<T> {
         loop {
             let id = self.woken.borrow_mut().pop_front()?;
             // One that has gone away since is passed by.
-            if let Some(Waiting { deadline, woken, with, .. }) = self.waiting.borrow_mut().remove(&id) {
-                return Some(Woken { id, deadline: (woken != Some(Cause::Time)).then_some(deadline), with });
+            if let Some(it) = self.waiting.borrow_mut().remove(&id) {
+                let is_late = it.woken == Some(Cause::Time) && !it.has_changed();
+                return Some(Woken { id, deadline: (!is_late).then_some(it.deadline), with: it.with });
             }
         }
     }
@@ -177,9 +181,13 @@ impl<T> WaitingRoom<T> {
 impl<T> Waiting<T> {
     /// Why it is to be woken now, if it is.
     fn cause(&self, fetcher: &Fetcher<impl KeySetHost>, now: Millis) -> Option<Cause> {
-        if self.seen.has_changed() || fetcher.ended(&*self.seen.set) > self.ended {
+        if self.has_changed() || fetcher.ended(&*self.first.set) > self.ended {
             return Some(Cause::Arrival);
         }
         (self.deadline <= now).then_some(Cause::Time)
+    }
+
+    fn has_changed(&self) -> bool {
+        self.sets.iter().any(Seen::has_changed)
     }
 }

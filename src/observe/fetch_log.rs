@@ -23,11 +23,16 @@ impl Default for FetchLog {
 }
 
 impl FetchLog {
-    /// Tells what became of a fetch.
-    pub fn tell(&self, source: &Source, event: &Event, now: Timestamp) {
-        if let Some(count) = self.lines.left_out(|| now) {
+    /// Tells how many fetches were not logged, once their second is over.
+    pub fn tell_left_out(&self, now: impl FnOnce() -> Timestamp) {
+        if let Some(count) = self.lines.left_out(now) {
             warn!("{count} more fetches are not logged one by one; the counters include them");
         }
+    }
+
+    /// Tells what became of a fetch.
+    pub fn tell(&self, source: &Source, event: &Event, now: Timestamp) {
+        self.tell_left_out(|| now);
         if !self.lines.admits(now) {
             return;
         }
@@ -56,5 +61,12 @@ impl FetchLog {
                 warn!("{what} {source}: {error}; trying again in {:.1} s", retry_in.as_secs_f64());
             }
         }
+    }
+}
+
+impl Drop for FetchLog {
+    /// No more will come.
+    fn drop(&mut self) {
+        self.tell_left_out(|| Timestamp::MAX);
     }
 }

@@ -64,8 +64,9 @@ impl KeySets {
         let next = self.room.enter(&self.fetcher, context_id, &pending.wait(), deadline, pending);
         if matches!(next, Next::Wait) {
             debug!("a request waits for a key set");
-            self.choose_tick();
         }
+        // Also one that finds no room has something fetched.
+        self.choose_tick();
         next
     }
 
@@ -92,6 +93,7 @@ impl KeySets {
             self.fetcher.answered(call, &answer);
         }
         self.fetcher.tick();
+        self.fetcher.host().log.tell_left_out(|| self.now() / 1000);
     }
 
     /// Takes the answer to a request of the fetcher's. The host has it ready, with so many headers and bytes of body.

@@ -38,6 +38,8 @@ pub(crate) struct World {
     /// The validators that were sent with them.
     pub(crate) etags: RefCell<Vec<Option<String>>>,
     refuses_calls: Cell<bool>,
+    /// What another worker does just before a text is shared.
+    interruption: RefCell<Option<Box<dyn FnOnce()>>>,
     events: RefCell<Vec<String>>,
     retries: RefCell<Vec<Duration>>,
 }
@@ -59,6 +61,11 @@ impl KeySetHost for Host {
     }
 
     fn share(&self, name: &str, value: &[u8], unless_changed_since: Option<u32>) -> bool {
+        if name.ends_with("text")
+            && let Some(interrupt) = self.0.interruption.take()
+        {
+            interrupt();
+        }
         let mut shared = self.0.shared.borrow_mut();
         let current = shared.get(name).map_or(0, |(_, number)| *number);
         if unless_changed_since.is_some_and(|number| number != current) {
@@ -624,6 +631,12 @@ fn what_arrives_between_a_decision_and_the_wait_is_not_missed() {
         world.pass(1);
     }
     assert_eq!(arrived, ["1 keys, new: true", "1 keys, new: false", "1 keys, new: true"]);
+    // A set that is new is believed, unless another has arrived since.
+    let pending = authenticator.decide_or_wait(&request, EXP).err().unwrap();
+    let pending = pending.arriving(Arrival { at: world.now.get(), body: 0 });
+    assert!(pending.wait().sets.is_empty());
+    remote.replace(set(&["1", "3"]).key_set().unwrap().set);
+    assert_eq!(room.enter(&fetcher, 1, &pending.wait(), None, ""), Next::TryAgain(""));
     // And a set that is removed is waited for.
     world.pass(SECOND);
     let pending = authenticator.decide_or_wait(&request, EXP).err();
@@ -634,6 +647,29 @@ fn what_arrives_between_a_decision_and_the_wait_is_not_missed() {
     assert_eq!(room.enter(&fetcher, 1, &pending.wait(), None, ""), Next::TryAgain(""));
     let pending = authenticator.decide_again(&request, EXP, pending).err().unwrap();
     assert_eq!(room.enter(&fetcher, 1, &pending.wait(), None, ""), Next::Wait);
+}
+
+/// What the request was decided by had not the key, and nothing says that the set which arrived since has not.
+#[test]
+fn a_request_whose_time_is_up_is_judged_by_the_set_that_it_has_seen() {
+    let config = Config::parse(json!({"consumers": remote_config()}).to_string().as_bytes()).unwrap();
+    let remote = Arc::clone(config.credentials.remote().next().unwrap());
+    let authenticator = Authenticator::new(config, BuiltIn);
+    let world = World::at(EXP * 1000);
+    let fetcher = Fetcher::new([fetched(&remote)], Host(Rc::clone(&world)));
+    let fetch = |kid: &str| {
+        assert!(matches!(fetcher.advise(&Seen::new(fetched(&remote))), Advice::Wait(_)));
+        fetcher.tick();
+        fetcher.answered(world.calls() as u32 - 1, &set(&[kid]));
+        world.pass(5);
+    };
+    fetch("other");
+    let request = FakeRequest::get(&format!("/?jwt={UNSIGNED}"));
+    let pending = authenticator.decide_or_wait(&request, EXP).err().unwrap();
+    let pending = pending.arriving(Arrival { at: world.now.get(), body: 0 });
+    fetch("1");
+    let Outcome::Denied(denial) = authenticator.give_up(&request, EXP, pending).outcome else { panic!("passed") };
+    assert_eq!(denial.reason.name(), "key_set_unavailable");
 }
 
 /// An issuer may put another key in the place of one, under the same `kid` or without any.
@@ -792,6 +828,60 @@ fn a_text_that_is_shared_too_late_is_nobody_s_keys_and_is_replaced() {
     answer(&world, std::slice::from_ref(&newcomer), &set(&["late"]));
     tick(&workers);
     assert!(newcomer.has("late") && workers.iter().all(|worker| worker.has("late") && !worker.has("1")));
+}
+
+#[test]
+fn who_has_lost_the_lease_does_not_replace_what_the_next_holder_wrote() {
+    let (world, [slow, quick, others @ ..]) = start(source());
+    slow.fetcher.tick();
+    answer(&world, std::slice::from_ref(&slow), &set(&["1"]));
+    world.pass(10 * MINUTE);
+    slow.fetcher.tick();
+    let interrupted = Rc::clone(&world);
+    let quick = Rc::new(quick);
+    let own = Rc::clone(&quick);
+    // The slow one takes so long to write what it got that its lease runs out.
+    *world.interruption.borrow_mut() = Some(Box::new(move || {
+        interrupted.pass(6 * SECOND);
+        own.fetcher.tick();
+        own.fetcher.answered(2, &set(&["2"]));
+    }));
+    slow.fetcher.answered(1, &set(&["late"]));
+    slow.fetcher.tick();
+    tick(&others);
+    assert_eq!(world.calls(), 3);
+    for worker in [&slow, &*quick].into_iter().chain(&others) {
+        assert!(worker.has("2") && !worker.has("late") && !worker.has("1"));
+    }
+}
+
+/// Nobody says that it has the newest set who has it not: else its server would confirm a key that was withdrawn, for ever.
+#[test]
+fn a_worker_that_cannot_read_the_newest_set_asks_for_it_without_its_validator() {
+    let (world, workers) = start(source());
+    let tagged = |kid: &str| Answer { etag: Some(format!("\"{kid}\"")), ..set(&[kid]) };
+    tick(&workers);
+    answer(&world, &workers, &tagged("1"));
+    tick(&workers);
+    world.pass(10 * MINUTE);
+    workers[0].fetcher.tick();
+    answer(&world, &workers[..1], &tagged("2"));
+    // A worker that stopped halfway has left its text and not said so.
+    let late = [3_u64.to_le_bytes().as_slice(), &set(&["late"]).body].concat();
+    for (_, value) in world.shared.borrow_mut().iter_mut().filter(|(name, _)| name.ends_with("text")) {
+        *value = (late.clone(), value.1 + 1);
+    }
+    world.pass(10 * MINUTE);
+    workers[1].fetcher.tick();
+    assert!(workers[1].has("1"));
+    assert_eq!(world.etags.borrow().last(), Some(&None));
+    answer(&world, &workers[1..2], &status(304));
+    assert_eq!(world.last_event(), "status");
+    world.pass(2 * SECOND);
+    workers[1].fetcher.tick();
+    answer(&world, &workers[1..2], &tagged("2"));
+    tick(&workers);
+    assert!(workers.iter().all(|worker| worker.has("2") && !worker.has("1")));
 }
 
 #[test]
@@ -1151,6 +1241,31 @@ fn a_set_that_arrives_in_time_counts_however_late_the_turn_of_a_request_comes() 
     waits[0].sets[0].set.forget();
     let other = Wait { sets: vec![Seen::new(Arc::clone(&waits[0].sets[0].set))], body: 0 };
     assert_eq!(room.enter(&fetcher, 1, &other, late, "a"), Next::GiveUp("a"));
+}
+
+#[test]
+fn a_set_that_arrives_before_the_turn_of_a_request_whose_time_is_up_counts_too() {
+    let (world, fetcher, waits, room) = room(1, 100);
+    let deadline = Some(world.now.get() + 5 * SECOND + SPARE);
+    assert_eq!(room.enter(&fetcher, 1, &waits[0], None, "a"), Next::Wait);
+    fetcher.tick();
+    world.pass(5 * SECOND + SPARE);
+    room.wake(&fetcher);
+    fetcher.answered(0, &set(&["1"]));
+    assert_eq!(room.next(), Some(Woken { id: 1, deadline, with: "a" }));
+}
+
+#[test]
+fn a_request_of_several_sets_goes_on_with_the_first_that_arrives() {
+    let (world, fetcher, waits, room) = room(2, 100);
+    let both = Wait { sets: waits.iter().map(|wait| wait.sets[0].clone()).collect(), body: 0 };
+    let deadline = Some(world.now.get() + 5 * SECOND + SPARE);
+    assert_eq!(room.enter(&fetcher, 1, &both, None, "a"), Next::Wait);
+    fetcher.tick();
+    let second = world.calls.borrow().iter().position(|(_, uri)| uri.ends_with("/1")).unwrap();
+    fetcher.answered(second as u32, &set(&["1"]));
+    room.wake(&fetcher);
+    assert_eq!(room.next(), Some(Woken { id: 1, deadline, with: "a" }));
 }
 
 #[test]
