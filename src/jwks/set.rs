@@ -382,6 +382,7 @@ mod tests {
         assert_eq!(told(1), format!("keys[0] is skipped: {reason}"));
         assert_eq!(told(2), format!("2 keys are skipped: keys[0]: {reason}; keys[1]: {reason}"));
         let many = told(100);
+        assert!(!told(5).contains("and so on") && told(6).ends_with("; and so on"));
         assert!(many.starts_with("100 keys are skipped: keys[0]: ") && many.ends_with("; and so on"), "{many}");
         assert_eq!(many.matches(reason).count(), 5);
     }

@@ -90,11 +90,26 @@ mod tests {
             assert_eq!((uri.authority(), uri.path_and_query()), (authority, path));
         }
         assert_eq!(Uri::parse("https://a/b?key=1").unwrap().to_string(), "https://a/b");
+        assert!(Uri::parse(&format!("https://a/{}", "b".repeat(2038))).is_ok());
+    }
+
+    #[test]
+    fn a_request_says_what_it_is_for_and_what_is_there_already() {
+        let uri = Uri::parse("https://a.example.com:1/jwks?b").unwrap();
+        let usual = [
+            (":method", "GET"),
+            (":path", "/jwks?b"),
+            (":authority", "a.example.com:1"),
+            ("accept", "application/jwk-set+json, application/json"),
+            ("user-agent", "jwt-auth-filter"),
+        ];
+        assert_eq!(uri.request_headers(None), usual);
+        assert_eq!(uri.request_headers(Some("\"1\"")), [usual.as_slice(), &[("if-none-match", "\"1\"")]].concat());
     }
 
     #[test]
     fn what_is_no_http_uri_is_refused() {
-        let long = format!("https://a/{}", "b".repeat(2048));
+        let long = format!("https://a/{}", "b".repeat(2039));
         for text in [
             "",
             "a",

@@ -1209,7 +1209,7 @@ fn a_request_waits_until_its_fetch_has_ended_or_its_time_is_up() {
     let (world, fetcher, waits, room) = room(2, 100);
     assert_eq!(room.enter(&fetcher, 7, &waits[0], None, "a"), Next::Wait);
     assert_eq!(room.enter(&fetcher, 8, &waits[1], None, "b"), Next::Wait);
-    assert!(room.holds(7) && room.holds(8) && !room.holds(9));
+    assert!(room.holds(7) && room.holds(8) && !room.holds(9) && !room.is_empty());
     fetcher.tick();
     room.wake(&fetcher);
     assert_eq!(room.next(), None);
