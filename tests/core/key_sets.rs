@@ -387,7 +387,7 @@ fn a_worker_that_dies_while_fetching_holds_the_others_up_for_its_lease_only() {
     // Discovery takes two fetches, and is the longest lease with the longest timeout.
     let discovery = Source { issuer: Issuer::parse("https://a"), timeout: Duration::from_secs(60), ..source() };
     let (of_discovery, both) = start(discovery);
-    both[0].fetcher.tick();
+    tick(&both);
     of_discovery.pass(121 * SECOND - 1);
     both[1].fetcher.tick();
     assert_eq!(of_discovery.calls(), 1);
