@@ -99,9 +99,8 @@ impl KeySets {
         let next = lane.room.enter(fetcher, number, wait, deadline, alarm);
         if matches!(next, Next::Wait) {
             debug!("a request waits for a key set");
+            self.choose_tick(&state);
         }
-        // Also one that finds no room has something fetched.
-        self.choose_tick(&state);
         next
     }
 

@@ -37,6 +37,9 @@ pub enum FetchError {
     /// The proxy answers in place of the server, which it does not reach: why, in its words.
     #[error("the connection to the server failed: {0}")]
     NoConnection(UntrustedText),
+    /// The host does not keep the answer for other workers.
+    #[error("the answer could not be shared with other workers")]
+    NotShared,
     /// The body is longer than it may be.
     #[error("the answer had {0} bytes")]
     TooLarge(usize),
@@ -73,7 +76,7 @@ impl FetchError {
     /// The kind of failure, as metrics name it.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::NotSent | Self::NoAnswer => "unreachable",
+            Self::NotSent | Self::NoAnswer | Self::NotShared => "unreachable",
             Self::Status(_) | Self::NoConnection(_) => "status",
             Self::TooLarge(_) => "too_large",
             Self::NotJson

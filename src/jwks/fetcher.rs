@@ -427,13 +427,15 @@ impl<H: KeySetHost> Fetcher<H> {
 
     /// Shares a set that arrived. One that comes too late, when another worker has the lease, is left to that worker.
     fn succeed(&self, set: &Tracked, holder: u64, answer: &Answer, judged: Judged) {
-        let Some(is_new) = self.put_text(set, holder, &judged.shared) else { return };
+        let Some(is_new) = self.put_text(set, holder, &judged.shared) else {
+            return self.fail(set, holder, FetchError::NotShared);
+        };
         let etag = answer.validator().unwrap_or_default();
         self.conclude(set, holder, answer, Some(etag), judged.arrived(is_new));
     }
 
-    /// Shares the text of a set, unless it is the one that is shared; whether it is another. `None` if another worker has the
-    /// lease: who has lost it does not replace what the next holder writes.
+    /// Shares the text of a set, unless it is the one that is shared; whether it is another. `None` if that cannot be done, or
+    /// another worker has the lease: who has lost it does not replace what the next holder writes.
     fn put_text(&self, set: &Tracked, holder: u64, text: &[u8]) -> Option<bool> {
         for _ in 0..MAX_CONTENTION {
             // In this order: what a later holder writes is a change since.
@@ -442,7 +444,10 @@ impl<H: KeySetHost> Fetcher<H> {
             if current != holder {
                 return None;
             }
-            if shared.strip_prefix(&version.to_le_bytes()) == Some(text) {
+            let is_same = shared.strip_prefix(&version.to_le_bytes()) == Some(text);
+            // It may be large, and so is what follows.
+            drop(shared);
+            if is_same {
                 return Some(false);
             }
             let next = [&version.saturating_add(1).to_le_bytes(), text].concat();

@@ -64,9 +64,8 @@ impl KeySets {
         let next = self.room.enter(&self.fetcher, context_id, &pending.wait(), deadline, pending);
         if matches!(next, Next::Wait) {
             debug!("a request waits for a key set");
+            self.choose_tick();
         }
-        // Also one that finds no room has something fetched.
-        self.choose_tick();
         next
     }
 

@@ -38,6 +38,7 @@ pub(crate) struct World {
     /// The validators that were sent with them.
     pub(crate) etags: RefCell<Vec<Option<String>>>,
     refuses_calls: Cell<bool>,
+    refuses_texts: Cell<bool>,
     /// What another worker does just before a text is shared.
     interruption: RefCell<Option<Box<dyn FnOnce()>>>,
     events: RefCell<Vec<String>>,
@@ -65,6 +66,9 @@ impl KeySetHost for Host {
             && let Some(interrupt) = self.0.interruption.take()
         {
             interrupt();
+        }
+        if name.ends_with("text") && self.0.refuses_texts.get() {
+            return false;
         }
         let mut shared = self.0.shared.borrow_mut();
         let current = shared.get(name).map_or(0, |(_, number)| *number);
@@ -828,6 +832,21 @@ fn a_text_that_is_shared_too_late_is_nobody_s_keys_and_is_replaced() {
     answer(&world, std::slice::from_ref(&newcomer), &set(&["late"]));
     tick(&workers);
     assert!(newcomer.has("late") && workers.iter().all(|worker| worker.has("late") && !worker.has("1")));
+}
+
+#[test]
+fn an_answer_that_cannot_be_shared_is_a_failure() {
+    let (world, workers) = start(source());
+    tick(&workers);
+    world.refuses_texts.set(true);
+    answer(&world, &workers, &set(&["1"]));
+    assert_eq!((world.last_event().as_str(), workers[1].advice(Need::Set)), ("unreachable", Advice::GiveUp));
+    world.refuses_texts.set(false);
+    world.pass(2 * SECOND);
+    tick(&workers);
+    answer(&world, &workers, &set(&["1"]));
+    tick(&workers);
+    assert!(workers.iter().all(|worker| worker.has("1")));
 }
 
 #[test]
