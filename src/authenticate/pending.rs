@@ -51,8 +51,7 @@ impl Pending {
     }
 
     /// What the request waits for: sets that were not there, and newer ones of those that were fetched before it arrived; some
-    /// time before, if they have the token's `kid`. And what
-    /// has changed since it was seen, which need not be waited for.
+    /// time before, if they have the token's `kid`. And what has changed since it was seen, which need not be waited for.
     pub fn wait(&self) -> Wait {
         let may_change = |awaited: &&Awaited| {
             let age = if awaited.lacks_kid { 0 } else { SETTLED };

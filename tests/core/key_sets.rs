@@ -170,6 +170,14 @@ fn start(source: Source) -> (Rc<World>, [Worker; 4]) {
     (world, workers)
 }
 
+/// The same once one of them has fetched this.
+fn start_with(first: &Answer) -> (Rc<World>, [Worker; 4]) {
+    let (world, workers) = start(source());
+    tick(&workers);
+    answer(&world, &workers, first);
+    (world, workers)
+}
+
 fn tick(workers: &[Worker]) {
     workers.iter().for_each(|worker| worker.fetcher.tick());
 }
@@ -221,9 +229,7 @@ fn of_four_workers_one_fetches_and_all_have_the_set() {
 
 #[test]
 fn a_new_configuration_has_a_set_fetched_again_before_it_uses_it() {
-    let (world, workers) = start(source());
-    tick(&workers);
-    answer(&world, &workers, &set(&["1", "2"]));
+    let (world, workers) = start_with(&set(&["1", "2"]));
     world.pass(MINUTE);
 
     let anew = [0; 2].map(|_| worker(&world, source()));
@@ -241,9 +247,7 @@ fn a_new_configuration_has_a_set_fetched_again_before_it_uses_it() {
 
 #[test]
 fn a_new_configuration_takes_the_set_as_it_is_if_it_is_recent_or_the_issuer_fails() {
-    let (world, workers) = start(source());
-    tick(&workers);
-    answer(&world, &workers, &set(&["1"]));
+    let (world, _workers) = start_with(&set(&["1"]));
     world.pass(9 * SECOND);
     let soon = worker(&world, source());
     soon.fetcher.tick();
@@ -267,9 +271,7 @@ fn a_new_configuration_takes_the_set_as_it_is_if_it_is_recent_or_the_issuer_fail
 
 #[test]
 fn an_issuer_that_does_not_answer_takes_a_good_set_out_of_use_for_a_second_at_most() {
-    let (world, workers) = start(source());
-    tick(&workers);
-    answer(&world, &workers, &set(&["1"]));
+    let (world, _workers) = start_with(&set(&["1"]));
     world.pass(MINUTE);
     let later = worker(&world, source());
     later.fetcher.tick();
@@ -307,9 +309,7 @@ fn calls_that_are_never_answered_make_room_for_others() {
 
 #[test]
 fn an_earlier_source_that_is_configured_again_revives_no_key() {
-    let (world, workers) = start(source());
-    tick(&workers);
-    answer(&world, &workers, &set(&["withdrawn"]));
+    let (world, workers) = start_with(&set(&["withdrawn"]));
     world.pass(MINUTE);
     drop(workers);
     let other = worker(&world, Source { uri: Uri::parse("https://a.example.com/other").unwrap(), ..source() });
@@ -338,9 +338,7 @@ fn a_revoked_key_is_not_used_though_it_is_published() {
 
 #[test]
 fn a_set_is_fetched_again_in_the_last_fifth_of_its_time_and_once_for_all() {
-    let (world, workers) = start(source());
-    tick(&workers);
-    answer(&world, &workers, &set(&["1"]));
+    let (world, workers) = start_with(&set(&["1"]));
     world.pass(8 * MINUTE - SECOND);
     tick(&workers);
     assert_eq!(world.calls(), 1);
@@ -419,9 +417,7 @@ fn a_worker_that_dies_while_fetching_holds_the_others_up_for_its_lease_only() {
 
 #[test]
 fn a_failure_keeps_the_set_and_attempts_become_rarer() {
-    let (world, workers) = start(source());
-    tick(&workers);
-    answer(&world, &workers, &set(&["1"]));
+    let (world, workers) = start_with(&set(&["1"]));
     world.pass(10 * MINUTE);
     let mut longer = Vec::new();
     for pause in [1, 2, 4, 8, 16, 32, 50, 50, 50] {
@@ -447,9 +443,7 @@ fn a_failure_keeps_the_set_and_attempts_become_rarer() {
 
 #[test]
 fn a_set_is_dropped_when_it_is_too_old_and_what_it_verified_with_it() {
-    let (world, workers) = start(source());
-    tick(&workers);
-    answer(&world, &workers, &set(&["1"]));
+    let (world, workers) = start_with(&set(&["1"]));
     tick(&workers);
     let keys = workers[3].keys.current().unwrap();
     let key = Arc::clone(keys.candidates(Algorithm::EdDSA, Some("1")).next().unwrap());
@@ -487,9 +481,7 @@ fn a_request_without_a_set_waits_only_while_there_is_a_fetch_to_wait_for() {
 
 #[test]
 fn for_an_unknown_kid_four_fetches_are_in_reserve_and_one_more_every_ten_seconds() {
-    let (world, workers) = start(source());
-    tick(&workers);
-    answer(&world, &workers, &set(&["1"]));
+    let (world, workers) = start_with(&set(&["1"]));
     tick(&workers);
     for ended in 1..=4 {
         for worker in &workers {
@@ -530,9 +522,7 @@ fn for_an_unknown_kid_four_fetches_are_in_reserve_and_one_more_every_ten_seconds
 
 #[test]
 fn who_asks_for_a_kid_while_a_fetch_is_under_way_causes_no_other() {
-    let (world, workers) = start(source());
-    tick(&workers);
-    answer(&world, &workers, &set(&["1"]));
+    let (world, workers) = start_with(&set(&["1"]));
     world.pass(10 * MINUTE);
     workers[0].fetcher.tick();
     assert_eq!(workers[0].advice(Need::Kid), Advice::Wait(1));
@@ -543,9 +533,7 @@ fn who_asks_for_a_kid_while_a_fetch_is_under_way_causes_no_other() {
 
 #[test]
 fn a_kid_that_a_worker_wants_is_fetched_although_the_worker_that_was_to_fetch_it_has_stopped() {
-    let (world, workers) = start(source());
-    tick(&workers);
-    answer(&world, &workers, &set(&["1"]));
+    let (world, workers) = start_with(&set(&["1"]));
     tick(&workers);
     assert_eq!([0, 1].map(|at: usize| workers[at].advice(Need::Kid)), [Advice::Wait(1); 2]);
     workers[0].fetcher.tick();
@@ -558,9 +546,7 @@ fn a_kid_that_a_worker_wants_is_fetched_although_the_worker_that_was_to_fetch_it
 
 #[test]
 fn a_failed_fetch_for_an_unknown_kid_is_followed_by_no_other_at_once() {
-    let (world, workers) = start(source());
-    tick(&workers);
-    answer(&world, &workers, &set(&["1"]));
+    let (world, workers) = start_with(&set(&["1"]));
     tick(&workers);
     assert_eq!(workers[0].advice(Need::Kid), Advice::Wait(1));
     tick(&workers);
@@ -571,11 +557,7 @@ fn a_failed_fetch_for_an_unknown_kid_is_followed_by_no_other_at_once() {
 
 #[test]
 fn only_a_set_that_was_fetched_after_the_request_arrived_can_lack_its_kid() {
-    let config = Config::parse(json!({"consumers": remote_config()}).to_string().as_bytes()).unwrap();
-    let remote = Arc::clone(config.credentials.remote().next().unwrap());
-    let authenticator = Authenticator::new(config, BuiltIn);
-    let world = World::at(EXP * 1000);
-    let fetcher = Fetcher::new([fetched(&remote)], Host(Rc::clone(&world)));
+    let (world, remote, authenticator, fetcher) = deciding();
     let fetch = || {
         fetcher.tick();
         world.pass(5);
@@ -612,11 +594,7 @@ fn only_a_set_that_was_fetched_after_the_request_arrived_can_lack_its_kid() {
 /// Where all workers share one fetcher, another thread may take the answer at any moment.
 #[test]
 fn what_arrives_between_a_decision_and_the_wait_is_not_missed() {
-    let config = Config::parse(json!({"consumers": remote_config()}).to_string().as_bytes()).unwrap();
-    let remote = Arc::clone(config.credentials.remote().next().unwrap());
-    let authenticator = Authenticator::new(config, BuiltIn);
-    let world = World::at(EXP * 1000);
-    let fetcher = Fetcher::new([fetched(&remote)], Host(Rc::clone(&world)));
+    let (world, remote, authenticator, fetcher) = deciding();
     let room = WaitingRoom::new(WaitingLimits { requests: 9, bytes: 0 });
     let request = FakeRequest::get(&format!("/?jwt={UNSIGNED}"));
     // What lets a request go on: no set at all, one without its kid, the same again, and one with its kid.
@@ -656,11 +634,7 @@ fn what_arrives_between_a_decision_and_the_wait_is_not_missed() {
 /// What the request was decided by had not the key, and nothing says that the set which arrived since has not.
 #[test]
 fn a_request_whose_time_is_up_is_judged_by_the_set_that_it_has_seen() {
-    let config = Config::parse(json!({"consumers": remote_config()}).to_string().as_bytes()).unwrap();
-    let remote = Arc::clone(config.credentials.remote().next().unwrap());
-    let authenticator = Authenticator::new(config, BuiltIn);
-    let world = World::at(EXP * 1000);
-    let fetcher = Fetcher::new([fetched(&remote)], Host(Rc::clone(&world)));
+    let (world, remote, authenticator, fetcher) = deciding();
     let fetch = |kid: &str| {
         assert!(matches!(fetcher.advise(&Seen::new(fetched(&remote))), Advice::Wait(_)));
         fetcher.tick();
@@ -680,11 +654,7 @@ fn a_request_whose_time_is_up_is_judged_by_the_set_that_it_has_seen() {
 #[test]
 fn a_failed_signature_leads_to_one_fetch_too_and_is_told_if_there_is_none() {
     for kid in [Some("1"), None] {
-        let config = Config::parse(json!({"consumers": remote_config()}).to_string().as_bytes()).unwrap();
-        let remote = Arc::clone(config.credentials.remote().next().unwrap());
-        let authenticator = Authenticator::new(config, BuiltIn);
-        let world = World::at(EXP * 1000);
-        let fetcher = Fetcher::new([fetched(&remote)], Host(Rc::clone(&world)));
+        let (world, remote, authenticator, fetcher) = deciding();
         let fetch = || {
             fetcher.tick();
             world.pass(5);
@@ -750,9 +720,7 @@ fn a_clock_that_is_put_back_stops_nothing() {
 
 #[test]
 fn garbage_in_shared_memory_is_fetched_anew() {
-    let (world, workers) = start(source());
-    tick(&workers);
-    answer(&world, &workers, &set(&["1"]));
+    let (world, _workers) = start_with(&set(&["1"]));
     for (value, _) in world.shared.borrow_mut().values_mut() {
         *value = vec![0xff; 40];
     }
@@ -767,9 +735,7 @@ fn garbage_in_shared_memory_is_fetched_anew() {
 /// this one could read, that it has a set, and that it fetches.
 #[test]
 fn what_another_version_shares_is_neither_read_nor_changed() {
-    let (world, workers) = start(source());
-    tick(&workers);
-    answer(&world, &workers, &set(&["of the other version"]));
+    let (world, workers) = start_with(&set(&["of the other version"]));
     tick(&workers);
     assert!(workers[0].has("of the other version"));
 
@@ -815,9 +781,7 @@ fn the_values_of_this_format_are_these() {
 
 #[test]
 fn a_text_that_is_shared_too_late_is_nobody_s_keys_and_is_replaced() {
-    let (world, workers) = start(source());
-    tick(&workers);
-    answer(&world, &workers, &set(&["1"]));
+    let (world, workers) = start_with(&set(&["1"]));
     workers[0].fetcher.tick();
     // A worker that stopped halfway has left its text and not said so.
     let late = [2_u64.to_le_bytes().as_slice(), &set(&["late"]).body].concat();
@@ -978,9 +942,7 @@ fn every_bad_answer_has_its_kind_and_replaces_nothing() {
         (too_large, "too_large"),
     ] {
         assert!(Event::COUNTERS.iter().any(|(kind, result, _)| *kind == Kind::KeySet && *result == name));
-        let (world, workers) = start(source());
-        tick(&workers);
-        answer(&world, &workers, &set(&["1"]));
+        let (world, workers) = start_with(&set(&["1"]));
         world.pass(10 * MINUTE);
         tick(&workers);
         answer(&world, &workers, &bad);
@@ -1051,9 +1013,7 @@ fn a_server_that_says_that_nothing_has_changed_to_whom_has_nothing_has_failed() 
 #[test]
 fn an_issuer_that_withdraws_all_keys_is_believed() {
     for body in [r#"{"keys":[]}"#, r#"{"keys":[7,{}]}"#, r#"{"keys":[{"kty":"oct","k":"AQAB"}]}"#] {
-        let (world, workers) = start(source());
-        tick(&workers);
-        answer(&world, &workers, &set(&["1"]));
+        let (world, workers) = start_with(&set(&["1"]));
         tick(&workers);
         let key = Arc::clone(workers[3].keys.current().unwrap().candidates(Algorithm::EdDSA, None).next().unwrap());
         world.pass(10 * MINUTE);
@@ -1119,6 +1079,15 @@ fn remote_config() -> Json {
         {"key": "joe", "remote_jwks": {"uri": "https://a.example.com/jwks", "cluster": "a"}},
         {"key": "joe", "algorithm": "ES256", "remote_jwks": {"uri": "https://a.example.com/jwks", "cluster": "a"}},
     ]}])
+}
+
+/// Joe's credentials with a set that is fetched, and a worker that fetches it.
+fn deciding() -> (Rc<World>, Arc<RemoteKeys>, Authenticator<BuiltIn>, Fetcher<Host>) {
+    let config = Config::parse(json!({"consumers": remote_config()}).to_string().as_bytes()).unwrap();
+    let remote = Arc::clone(config.credentials.remote().next().unwrap());
+    let world = World::at(EXP * 1000);
+    let fetcher = Fetcher::new([fetched(&remote)], Host(Rc::clone(&world)));
+    (world, remote, Authenticator::new(config, BuiltIn), fetcher)
 }
 
 /// A token of joe's without a signature that anybody made: {"alg":"EdDSA","kid":"1"} and {"iss":"joe"}.
